@@ -1,0 +1,47 @@
+# Gruppetto: `make` prints what can be done here.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MEMBERS := $(sort $(wildcard libs/* services/*))
+# uv brings its own list of certificates; the machine's list is the one its operator manages.
+export UV_SYSTEM_CERTS := 1
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## install everything into .venv, start nothing
+
+$(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) Makefile
+	@bash scripts/setup.sh $(PYTHON) $(VENV) $(MEMBERS)
+	@touch $@
+
+demo: setup  ## start everything with a simulated club; Ctrl-C stops it
+	@$(BIN)/devstack demo
+
+smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETES=n, DAYS=n, SEED=n
+	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
+
+test: setup  ## run every test, browser included
+	@$(BIN)/python scripts/system_packages.py
+	@$(BIN)/pytest
+
+lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code
+	@bash scripts/lint.sh
+
+fmt: setup  ## format and fix what can be fixed
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+lock: setup  ## pin the newest allowed versions into requirements.lock
+	@$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-package gruppetto-shared --group dev \
+		--custom-compile-command "make lock" --quiet --output-file requirements.lock \
+		pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+
+clean:  ## remove the virtual environment and the demo's data
+	rm -rf $(VENV) .devstack
+
+.PHONY: help setup demo smoke test lint fmt lock clean
