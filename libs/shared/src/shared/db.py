@@ -1,0 +1,110 @@
+"""The database: one schema a service, one transaction an effect."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import PostgresDsn
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+#: Flag in `AsyncSession.info` that the transaction wrote to the outbox.
+EMITTED = "emitted"
+
+#: SQLSTATE classes and codes that say "not now": connection lost, resources gone, operator at work, lost a race.
+_TRANSIENT_STATES = ("08", "53", "57P", "58", "40001", "40P01", "55P03", "25006")
+
+
+def service_metadata() -> MetaData:
+    """A service's metadata, with the tables that every service has: `outbox` and `inbox`."""
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    Table(
+        "outbox",
+        metadata,
+        Column("seq", BigInteger, Identity(always=True), primary_key=True),
+        Column("id", Uuid, nullable=False, unique=True),
+        Column("exchange", Text, nullable=False),
+        Column("routing_key", Text, nullable=False),
+        Column("headers", JSONB, nullable=False),
+        Column("body", Text, nullable=False),
+        Column("attempts", Integer, nullable=False, server_default="0"),
+        Column("next_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("last_error", Text),
+    )
+    Table(
+        "inbox",
+        metadata,
+        Column("consumer", Text, primary_key=True),
+        Column("message_id", Uuid, primary_key=True),
+        Column("handled_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
+    )
+    return metadata
+
+
+def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
+    """An engine whose statements and locks are bounded, so that no handler waits for ever."""
+    return create_async_engine(
+        str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=5,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 30,
+            "server_settings": {
+                "application_name": name,
+                "timezone": "UTC",
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        },
+    )
+
+
+class Sessions:
+    """Opens transactions, and tells the relay when one of them left something in the outbox."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.outbox_filled = asyncio.Event()
+        self._make = async_sessionmaker(engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits when the block ends and rolls back when it raises."""
+        async with self._make() as session:
+            async with session.begin():
+                yield session
+            if session.info.pop(EMITTED, False):
+                self.outbox_filled.set()
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Whether the database or the network is away, so that the same work may succeed later unchanged."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
+            return True
+        state = getattr(error.orig, "sqlstate", None) or ""
+        return state.startswith(_TRANSIENT_STATES)
+    return isinstance(error, OSError | TimeoutError)

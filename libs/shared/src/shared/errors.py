@@ -1,0 +1,43 @@
+"""Errors with a sentence for people; the docstring is the default sentence."""
+
+import inspect
+
+
+class AppError(Exception):
+    """Something went wrong. Please try again in a moment."""
+
+    status = 500
+    code = "internal"
+
+    def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
+        self.message = message or inspect.getdoc(self) or self.code
+        self.code = code or self.code
+        super().__init__(self.message)
+
+
+class NotFound(AppError):
+    """There is nothing here."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(AppError):
+    """That is not possible in the present state."""
+
+    status = 409
+    code = "conflict"
+
+
+class Forbidden(AppError):
+    """That is not yours to do."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Unavailable(AppError):
+    """A part of the system is away. It will be tried again; please come back in a moment."""
+
+    status = 503
+    code = "unavailable"

@@ -1,0 +1,133 @@
+"""The frame of a service process: database, bus, relay, loops and HTTP, started and stopped in the right order."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import aio_pika
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from shared import loops, web
+from shared.bus import Bus
+from shared.db import Sessions, create_engine, is_infrastructure
+from shared.logs import configure
+from shared.outbox import Relay
+from shared.settings import ServiceSettings, Settings, load, refuse_to_start
+
+RELAY_MAY_BE_SILENT_FOR = timedelta(seconds=60)
+START_PATIENCE_S = 60.0
+
+log = structlog.stdlib.get_logger(__name__)
+
+Step = Callable[[], Awaitable[bool]]
+
+
+class Service:
+    """What a service's `main` puts together: subscribe and add loops before `app`'s lifespan begins."""
+
+    def __init__(self, name: str, settings: ServiceSettings) -> None:
+        self.sessions = Sessions(create_engine(settings.database_url, name))
+        self.bus = Bus(str(settings.rabbitmq_url), name, self.sessions)
+        self._relay = Relay(self.sessions, str(settings.rabbitmq_url), name, settings.outbox_poll_interval)
+        self._name = name
+        self._steps: list[tuple[Step, float]] = []
+        self._on_start: list[Callable[[], Awaitable[None]]] = []
+        self._on_stop: list[Callable[[], Awaitable[None]]] = []
+        self._stopping = asyncio.Event()
+
+    def on_start(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` once, when the database is there and before anything is consumed."""
+        self._on_start.append(action)
+
+    def on_stop(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Run `action` when the service ends, after its consumers and loops."""
+        self._on_stop.append(action)
+
+    def repeat(self, step: Step, idle_s: float) -> None:
+        """Run `step` as a background loop; see `shared.loops.repeat`."""
+        self._steps.append((step, idle_s))
+
+    def app(self) -> FastAPI:
+        """The HTTP side; its lifespan runs everything else."""
+        app = FastAPI(title=f"Gruppetto {self._name}", lifespan=self._lifespan, docs_url=None, redoc_url=None)
+        app.state.sessions = self.sessions
+        web.add_error_handlers(app)
+        web.add_health(app, self._alive, self._ready)
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        await _patiently(self._check_database)
+        for action in self._on_start:
+            await action()
+        relay = asyncio.create_task(self._relay.run())
+        await _patiently(self.bus.start)
+        running = [asyncio.create_task(loops.repeat(step, idle_s, self._stopping)) for step, idle_s in self._steps]
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            await self.bus.stop()
+            await asyncio.gather(*running)
+            self._relay.stop()
+            await relay
+            for action in self._on_stop:
+                await action()
+            await self.sessions.engine.dispose()
+
+    async def _check_database(self) -> None:
+        async with self.sessions.engine.connect() as connection:
+            await connection.execute(text("select 1 from outbox limit 1"))
+
+    def _alive(self) -> bool:
+        return datetime.now(UTC) - self._relay.beat_at < RELAY_MAY_BE_SILENT_FOR
+
+    async def _ready(self) -> bool:
+        try:
+            async with asyncio.timeout(2):
+                await self._check_database()
+        except Exception:  # whatever the reason, it is not ready
+            return False
+        return self.bus.connected
+
+
+async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
+    """Wait for a server that is still starting; give up with its last error after START_PATIENCE_S."""
+    deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
+    while True:
+        try:
+            return await connect()
+        except Exception as error:
+            away = is_infrastructure(error) or isinstance(error, aio_pika.exceptions.AMQPError)
+            if not away or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+
+
+def run(name: str, settings_type: type[Settings], create_app: Callable[[Settings], FastAPI]) -> None:
+    """Read the settings, open the port, serve until SIGTERM. Trouble at start is one line and status 2."""
+    settings = load(settings_type)
+    assert isinstance(settings, ServiceSettings)
+    configure(name, settings.log_level, settings.log_format)
+    try:
+        listener = socket.create_server((settings.http_host, settings.http_port), reuse_port=False)
+    except OSError as error:
+        refuse_to_start(f"HTTP_PORT {settings.http_port} on {settings.http_host} cannot be used: {error.strerror}")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(3)

@@ -1,0 +1,46 @@
+"""Settings: read once at start, from the environment, and passed down as values."""
+
+import sys
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import AmqpDsn, Field, PostgresDsn, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs; secrets have no default."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    database_url: PostgresDsn
+    rabbitmq_url: AmqpDsn
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(ge=1, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    outbox_poll_interval: float = Field(default=0.25, gt=0)  # seconds
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(settings: type[Settings]) -> Settings:
+    """The settings from the environment; exits with status 2 and one line that names each bad setting.
+
+    The line never shows a value, because a malformed secret is still a secret.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        problems = "; ".join(_problem(str(e["loc"][0]).upper(), e["type"], e["msg"]) for e in error.errors())
+        refuse_to_start(problems)
+
+
+def refuse_to_start(why: str) -> NoReturn:
+    """End the process with status 2 and one line for the operator."""
+    sys.stderr.write(f"cannot start: {why}\n")
+    raise SystemExit(2)
+
+
+def _problem(name: str, kind: str, message: str) -> str:
+    return f"{name} is not set" if kind == "missing" else f"{name} is not valid: {message}"
