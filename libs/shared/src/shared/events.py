@@ -88,6 +88,7 @@ class ActivityFetched(_AboutUser):
     manual: bool | None = None
     private: bool | None = None
     visibility: str | None = None
+    malformed: tuple[str, ...] = ()  # fields that Strava sent in another type than it documents; they are None here
 
     @property
     def subject(self) -> str:

@@ -1,0 +1,160 @@
+"""The internal API: web signs people in, sync asks for access tokens. Never faces the internet."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth import domain, queries
+from auth.queries import SealedTokens
+from auth.strava import Grant, StravaOAuth
+from auth.tables import UserRow
+from auth.vault import Keyring
+from shared.db import Sessions
+from shared.errors import Forbidden, NotFound, Unavailable
+from shared.events import UserAuthorized
+from shared.outbox import emit
+from shared.web import require_key
+
+REFRESH_LEASE = timedelta(seconds=30)
+
+
+class ScopeMissing(Forbidden):
+    """Without permission to see your activities nothing can count. Please connect again and leave it ticked."""
+
+    code = "scope_missing"
+
+
+class AuthorizeUrl(BaseModel):
+    url: str
+
+
+class SignIn(BaseModel):
+    code: str = Field(min_length=1, max_length=500)
+    scope: str = Field(max_length=500)
+    consent_version: str = Field(min_length=1, max_length=50)
+
+
+class SignedIn(BaseModel):
+    user_id: UUID
+    athlete_id: int
+    display_name: str
+    is_admin: bool
+    first_time: bool
+
+
+class AccessToken(BaseModel):
+    access_token: str = Field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes need."""
+
+    sessions: Sessions
+    strava: StravaOAuth
+    keyring: Keyring
+    redirect_uri: str
+    admin_athlete_ids: frozenset[int]
+
+    def router(self, web_key: str, sync_key: str) -> APIRouter:
+        """The routes, each open to one caller only."""
+        router = APIRouter()
+        for_web = [Depends(require_key(web_key))]
+        router.get("/authorize-url", dependencies=for_web)(self.authorize_url)
+        router.post("/sign-ins", dependencies=for_web)(self.sign_in)
+        router.get("/users/{user_id}/access-token", dependencies=[Depends(require_key(sync_key))])(self.access_token)
+        return router
+
+    async def authorize_url(self, state: Annotated[str, Field(min_length=16, max_length=500)]) -> AuthorizeUrl:
+        """Where web sends the browser."""
+        return AuthorizeUrl(url=self.strava.authorize_url(self.redirect_uri, state))
+
+    async def sign_in(self, request: SignIn) -> SignedIn:
+        """Exchange the code, keep the tokens, tell the others; all of it or nothing."""
+        scopes = domain.granted(request.scope)
+        if not domain.may_read_activities(scopes):
+            raise ScopeMissing
+        grant = await self.strava.exchange(request.code)
+        if grant.athlete is None:
+            raise Unavailable("Strava did not say who you are. Please try again soon.")
+        async with self.sessions.transaction() as session:
+            return await self._remember(session, request, grant, scopes, datetime.now(UTC))
+
+    async def _remember(
+        self, session: AsyncSession, request: SignIn, grant: Grant, scopes: tuple[str, ...], now: datetime
+    ) -> SignedIn:
+        assert grant.athlete is not None
+        athlete = grant.athlete
+        await queries.lock_athlete(session, athlete.id)
+        known = await queries.user_by_athlete(session, athlete.id)
+        user = known or UserRow(
+            id=uuid_utils.uuid7(),
+            athlete_id=athlete.id,
+            display_name=domain.default_display_name(athlete.firstname, athlete.lastname),
+            joined_at=now,
+        )
+        user.is_admin = athlete.id in self.admin_athlete_ids
+        user.consent_version, user.consented_at = request.consent_version, now
+        session.add(user)
+        await session.flush()
+        await queries.save_tokens(session, user.id, self._seal(user.id, grant), scopes)
+        signed_in = SignedIn(
+            user_id=user.id,
+            athlete_id=athlete.id,
+            display_name=user.display_name,
+            is_admin=user.is_admin,
+            first_time=known is None,
+        )
+        await emit(
+            session,
+            UserAuthorized(
+                **signed_in.model_dump(), scopes=scopes, consent_version=request.consent_version, authorized_at=now
+            ),
+        )
+        return signed_in
+
+    async def access_token(self, user_id: UUID) -> AccessToken:
+        """A token with life left in it, refreshed when due; one refresh at a time for each athlete."""
+        now = datetime.now(UTC)
+        async with self.sessions.transaction() as session:
+            sealed = await queries.tokens_of(session, user_id)
+            if sealed is None:
+                raise NotFound("This person has not connected Strava.")
+            due = domain.is_due(sealed.expires_at, now)
+            if due and not await queries.lease_for_refresh(session, user_id, now, now + REFRESH_LEASE):
+                raise Unavailable("This token is being refreshed. Please ask again in a moment.")
+        if due:
+            sealed = await self._refresh(user_id, sealed)
+        token = self.keyring.decrypt(sealed.access_token, _row(user_id, "access"))
+        return AccessToken(access_token=token, expires_at=sealed.expires_at)
+
+    async def _refresh(self, user_id: UUID, old: SealedTokens) -> SealedTokens:
+        try:
+            grant = await self.strava.refresh(self.keyring.decrypt(old.refresh_token, _row(user_id, "refresh")))
+        except Exception:
+            async with self.sessions.transaction() as session:
+                await queries.release_lease(session, user_id)
+            raise
+        fresh = self._seal(user_id, grant)
+        async with self.sessions.transaction() as session:
+            await queries.save_refreshed(session, user_id, old.refresh_token, fresh)
+        return fresh
+
+    def _seal(self, user_id: UUID, grant: Grant) -> SealedTokens:
+        return SealedTokens(
+            self.keyring.encrypt(grant.access_token, _row(user_id, "access")),
+            self.keyring.encrypt(grant.refresh_token, _row(user_id, "refresh")),
+            grant.expires_at,
+        )
+
+
+def _row(user_id: UUID, column: str) -> str:
+    """The identity that a ciphertext is bound to, so that it cannot be moved to another row or column."""
+    return f"tokens/{user_id}/{column}"

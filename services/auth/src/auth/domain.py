@@ -1,0 +1,33 @@
+"""Rules of signing in: scopes, names, when a token is due."""
+
+from datetime import datetime, timedelta
+
+REQUESTED_SCOPES = ("read", "activity:read", "activity:read_all")
+#: Without it Strava lists nothing and sends no webhooks.
+NEEDED_SCOPE = "activity:read"
+
+#: Strava hands out the same access token again while it has more than this left, so asking earlier gains nothing.
+REFRESH_BEFORE_EXPIRY = timedelta(hours=1)
+
+
+def granted(scope: str) -> tuple[str, ...]:
+    """The granted scopes from the callback's comma-separated `scope`, sorted, each once."""
+    return tuple(sorted({part.strip() for part in scope.replace(" ", ",").split(",")} - {""}))
+
+
+def may_read_activities(scopes: tuple[str, ...]) -> bool:
+    """Whether Strava will list this athlete's activities to us."""
+    return NEEDED_SCOPE in scopes or f"{NEEDED_SCOPE}_all" in scopes
+
+
+def default_display_name(firstname: str | None, lastname: str | None) -> str:
+    """First name and initial ("Anna K."), at most 80 characters; what is missing is left out."""
+    first = (firstname or "").strip()
+    initial = (lastname or "").strip()[:1]
+    name = " ".join(part for part in (first, f"{initial}." if initial else "") if part)
+    return name[:80] or "Athlete"
+
+
+def is_due(expires_at: datetime, now: datetime) -> bool:
+    """Whether an access token should be refreshed before it is used."""
+    return expires_at - now <= REFRESH_BEFORE_EXPIRY

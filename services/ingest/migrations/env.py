@@ -1,0 +1,4 @@
+from ingest.tables import Base
+from shared.migrate import run
+
+run(Base.metadata)

@@ -1,0 +1,23 @@
+"""ingest: maps, validates and de-duplicates; the record of activities."""
+
+from fastapi import FastAPI
+
+from ingest.config import Settings
+from ingest.handlers import handlers
+from shared.service import Service, run
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Put the service together."""
+    service = Service("ingest", settings)
+    service.bus.subscribe("ingest.activity", handlers(settings.home))
+    return service.app()
+
+
+def main() -> None:
+    """`python -m ingest.main`."""
+    run("ingest", Settings, create_app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Rows of ingest."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Index, Numeric, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.db import service_metadata
+
+
+class Base(DeclarativeBase):
+    metadata = service_metadata()
+    type_annotation_map = {  # noqa: RUF012
+        str: Text,
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(12, 2),
+    }
+
+
+class ActivityRow(Base):
+    """The record of an activity; `version` grows with every change that others were told of."""
+
+    __tablename__ = "activities"
+    __table_args__ = (Index("ix_activities_user_id_start_at", "user_id", "start_at"),)
+
+    strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID]
+    version: Mapped[int]
+    fetch_seq: Mapped[int] = mapped_column(BigInteger)
+    sport_type: Mapped[str]
+    start_at: Mapped[datetime]
+    local_start: Mapped[datetime] = mapped_column(DateTime(timezone=False))
+    distance_m: Mapped[Decimal]
+    moving_time_s: Mapped[int]
+    elapsed_time_s: Mapped[int]
+    elev_gain_m: Mapped[Decimal]
+    trainer: Mapped[bool]
+    commute: Mapped[bool]
+    manual: Mapped[bool]
+    visibility: Mapped[str]
+    removed_at: Mapped[datetime | None]
+
+
+class RejectedRow(Base):
+    """An activity that could not be recorded, and why."""
+
+    __tablename__ = "rejected"
+
+    strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID]
+    fetch_seq: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    rejected_at: Mapped[datetime]

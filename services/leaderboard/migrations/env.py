@@ -1,0 +1,4 @@
+from leaderboard.tables import Base
+from shared.migrate import run
+
+run(Base.metadata)

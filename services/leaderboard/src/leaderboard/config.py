@@ -1,0 +1,29 @@
+"""Settings of leaderboard."""
+
+from datetime import date
+from typing import Self
+from zoneinfo import available_timezones
+
+from pydantic import model_validator
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """What leaderboard needs: the default challenge. Without dates it is the present month."""
+
+    challenge_name: str = "Gruppetto"
+    challenge_first_day: date | None = None
+    challenge_last_day: date | None = None
+    challenge_time_zone: str = "Europe/Warsaw"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.challenge_time_zone not in available_timezones():
+            raise ValueError("CHALLENGE_TIME_ZONE is not a known time zone")
+        first, last = self.challenge_first_day, self.challenge_last_day
+        if (first is None) != (last is None) or (first and last and first > last):
+            raise ValueError(
+                "CHALLENGE_FIRST_DAY and CHALLENGE_LAST_DAY must be given both or neither, in this order"
+            )
+        return self

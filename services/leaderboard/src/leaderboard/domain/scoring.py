@@ -1,0 +1,132 @@
+"""Which activities count on a board, with a reason for each that does not, and what they add up to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import TypeAlias
+
+from leaderboard.domain.challenge import Board, Challenge, Metric
+
+#: Two recordings of one outing overlap by more than this; two outings in a row may overlap by less.
+OVERLAP_TOLERANCE = timedelta(minutes=3)
+
+#: Strava writes this local time when the athlete hides the start; nothing can be said about overlaps then.
+HIDDEN_START = time(0, 0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What the rules need to know of an activity."""
+
+    strava_id: int
+    sport_type: str
+    start_at: datetime
+    local_start: datetime
+    distance_m: Decimal
+    moving_time_s: int
+    elapsed_time_s: int
+    elev_gain_m: Decimal
+    trainer: bool
+    commute: bool
+    manual: bool
+
+
+@dataclass(frozen=True)
+class Counted:
+    """It counts, with this value in the board's metric."""
+
+    value: Decimal
+
+
+@dataclass(frozen=True)
+class NotCounted:
+    """It does not count, for a reason that participants understand."""
+
+    reason: str
+    duplicate_of: int | None = None
+
+
+Judgement: TypeAlias = Counted | NotCounted
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What an athlete's counted activities on one board add up to."""
+
+    distance_m: Decimal = Decimal(0)
+    moving_time_s: int = 0
+    elev_gain_m: Decimal = Decimal(0)
+    activities: int = 0
+
+    def value(self, metric: Metric) -> Decimal:
+        """The figure that a board with this metric ranks by."""
+        match metric:
+            case Metric.DISTANCE:
+                return self.distance_m
+            case Metric.MOVING_TIME:
+                return Decimal(self.moving_time_s)
+            case Metric.ELEVATION:
+                return self.elev_gain_m
+            case Metric.ACTIVITIES:
+                return Decimal(self.activities)
+
+
+def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) -> dict[int, Judgement]:
+    """Judge one athlete's activities for a board, by Strava id; the order of `activities` does not matter.
+
+    Of recordings that overlap in time the one with the highest value counts.
+    """
+    judgements: dict[int, Judgement] = {}
+    kept: list[Activity] = []
+    for activity in sorted(activities, key=lambda a: (-_value(board, a), -a.moving_time_s, a.strava_id)):
+        reason = _reason_against(challenge, board, activity)
+        twin = None if reason else next((other for other in kept if _overlap(activity, other)), None)
+        if reason:
+            judgements[activity.strava_id] = NotCounted(reason)
+        elif twin:
+            judgements[activity.strava_id] = NotCounted("looks like a duplicate", twin.strava_id)
+        else:
+            kept.append(activity)
+            judgements[activity.strava_id] = Counted(_value(board, activity))
+    return judgements
+
+
+def total(activities: Iterable[Activity], judgements: dict[int, Judgement]) -> Totals:
+    """Add up what counts."""
+    counted = [a for a in activities if isinstance(judgements[a.strava_id], Counted)]
+    return Totals(
+        sum((a.distance_m for a in counted), Decimal(0)),
+        sum(a.moving_time_s for a in counted),
+        sum((a.elev_gain_m for a in counted), Decimal(0)),
+        len(counted),
+    )
+
+
+def _value(board: Board, activity: Activity) -> Decimal:
+    one = Totals(activity.distance_m, activity.moving_time_s, activity.elev_gain_m, 1)
+    return one.value(board.metric)
+
+
+def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> str | None:
+    if not challenge.first_day <= activity.local_start.date() <= challenge.last_day:
+        return "outside the dates"
+    if activity.sport_type not in board.sport_types:
+        return "sport not on this board"
+    if activity.trainer and not challenge.counts_trainer:
+        return "indoor"
+    if activity.manual and not challenge.counts_manual:
+        return "entered by hand"
+    if activity.commute and not challenge.counts_commute:
+        return "commute"
+    return None
+
+
+def _overlap(one: Activity, other: Activity) -> bool:
+    if HIDDEN_START in (one.local_start.time(), other.local_start.time()):
+        return False
+    begin = max(one.start_at, other.start_at)
+    end = min(
+        one.start_at + timedelta(seconds=one.elapsed_time_s), other.start_at + timedelta(seconds=other.elapsed_time_s)
+    )
+    return end - begin > OVERLAP_TOLERANCE

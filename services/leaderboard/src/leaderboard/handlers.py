@@ -1,0 +1,49 @@
+"""Reactions of leaderboard to events."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard import queries
+from leaderboard.scoring import score_users, tell
+from shared.consumer import Batched, Handlers
+from shared.events import (
+    ActivityRecorded,
+    ActivityRemoved,
+    ActivityRevised,
+    ActivityState,
+    UserAuthorized,
+)
+
+
+async def welcome(event: UserAuthorized, session: AsyncSession) -> None:
+    """A new participant, or a new name of one: their activities may be here already."""
+    if await queries.save_participant(session, event):
+        for challenge in await queries.scored_challenges(session):
+            if await queries.standings_of(session, list(challenge.boards), [event.user_id]):
+                await tell(session, challenge, list(challenge.boards))
+
+
+async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
+    """Recorded and revised activities."""
+    users = {event.user_id for event in events}
+    await queries.lock_users(session, users)
+    await queries.save_facts(session, events)
+    await score_users(session, users)
+
+
+async def unscore_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
+    """Removed activities."""
+    users = {event.user_id for event in events}
+    await queries.lock_users(session, users)
+    await queries.mark_removed(session, events)
+    await score_users(session, users)
+
+
+PEOPLE: Handlers = {UserAuthorized: welcome}
+
+ACTIVITIES: Handlers = {
+    ActivityRecorded: Batched(score_activities),
+    ActivityRevised: Batched(score_activities),
+    ActivityRemoved: Batched(unscore_activities),
+}

@@ -1,0 +1,35 @@
+"""leaderboard: challenges, boards and standings."""
+
+from fastapi import FastAPI
+
+from leaderboard import api
+from leaderboard.config import Settings
+from leaderboard.handlers import ACTIVITIES, PEOPLE
+from leaderboard.seed import ensure_default_challenge
+from shared.service import Service, run
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Put the service together."""
+    service = Service("leaderboard", settings)
+
+    async def seed() -> None:
+        first, last = settings.challenge_first_day, settings.challenge_last_day
+        days = (first, last) if first and last else None
+        await ensure_default_challenge(service.sessions, settings.challenge_name, days, settings.challenge_time_zone)
+
+    service.on_start(seed)
+    service.bus.subscribe("leaderboard.people", PEOPLE)
+    service.bus.subscribe("leaderboard.activity", ACTIVITIES)
+    app = service.app()
+    app.include_router(api.router)
+    return app
+
+
+def main() -> None:
+    """`python -m leaderboard.main`."""
+    run("leaderboard", Settings, create_app)
+
+
+if __name__ == "__main__":
+    main()

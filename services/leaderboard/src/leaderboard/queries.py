@@ -1,0 +1,270 @@
+"""Every SQL statement of leaderboard."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.domain import Activity, Board, Challenge, Metric, Totals
+from leaderboard.tables import ActivityRow, BoardRow, ChallengeRow, ParticipantRow, StandingRow
+from shared.events import ActivityRemoved, ActivityState, UserAuthorized
+
+BoardUser = tuple[int, UUID]
+
+_FACTS = {
+    "strava_id": "bigint",
+    "user_id": "uuid",
+    "version": "integer",
+    "sport_type": "text",
+    "start_at": "timestamptz",
+    "local_start": "timestamp",
+    "distance_m": "numeric",
+    "moving_time_s": "integer",
+    "elapsed_time_s": "integer",
+    "elev_gain_m": "numeric",
+    "trainer": "boolean",
+    "commute": "boolean",
+    "manual": "boolean",
+}
+_upsert_facts = text(
+    f"""
+    insert into activities as t (removed, {", ".join(_FACTS)})
+    select false, batch.* from unnest({", ".join(f"cast(:{name} as {kind}[])" for name, kind in _FACTS.items())})
+         as batch ({", ".join(_FACTS)})
+    on conflict (strava_id) do update set removed = false,
+        {", ".join(f"{name} = excluded.{name}" for name in _FACTS if name != "strava_id")}
+    where t.version < excluded.version
+    """  # noqa: S608 - made of the constants above
+)
+
+
+@dataclass(frozen=True)
+class ScoredChallenge:
+    """A challenge with its boards, by the ids of their rows."""
+
+    id: int
+    slug: str
+    rules: Challenge
+    boards: Mapping[int, Board]
+
+
+async def save_participant(session: AsyncSession, event: UserAuthorized) -> bool:
+    """Add a participant; returns whether a board may look different now. A later event about one changes the name."""
+    statement = insert(ParticipantRow).values(
+        user_id=event.user_id,
+        athlete_id=event.athlete_id,
+        display_name=event.display_name,
+        joined_at=event.authorized_at,
+    )
+    saved = await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["user_id"],
+            set_={"display_name": event.display_name},
+            where=ParticipantRow.display_name != event.display_name,
+        ).returning(ParticipantRow.user_id)
+    )
+    return saved.scalar_one_or_none() is not None
+
+
+async def lock_users(session: AsyncSession, user_ids: Iterable[UUID]) -> None:
+    """Make other transactions that score these users wait, in one order for all."""
+    await session.execute(
+        text(
+            """select pg_advisory_xact_lock(hashtextextended('score:' || id, 0))
+               from (select unnest(cast(:ids as text[])) as id order by 1) as ordered"""
+        ),
+        {"ids": sorted(str(user_id) for user_id in user_ids)},
+    )
+
+
+async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> None:
+    """Save recorded and revised activities; an older version changes nothing."""
+    newest = {state.strava_id: state for state in sorted(states, key=lambda state: state.version)}
+    ordered = sorted(newest.values(), key=lambda state: state.strava_id)
+    columns: dict[str, list[Any]] = {name: [getattr(state, name) for state in ordered] for name in _FACTS}
+    for name in ("distance_m", "elev_gain_m"):
+        columns[name] = [str(value) for value in columns[name]]
+    await session.execute(_upsert_facts, columns)
+
+
+async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> None:
+    """Mark activities as removed; a later version of one brings it back."""
+    newest = {event.strava_id: event.version for event in sorted(removals, key=lambda event: event.version)}
+    await session.execute(
+        text(
+            """update activities as t set removed = true, version = batch.version
+               from unnest(cast(:ids as bigint[]), cast(:versions as integer[])) as batch (strava_id, version)
+               where t.strava_id = batch.strava_id and t.version < batch.version"""
+        ),
+        {"ids": list(newest), "versions": list(newest.values())},
+    )
+
+
+async def scored_challenges(session: AsyncSession) -> list[ScoredChallenge]:
+    """All challenges with their boards."""
+    challenges = (await session.execute(select(ChallengeRow).order_by(ChallengeRow.id))).scalars().all()
+    boards: dict[int, dict[int, Board]] = defaultdict(dict)
+    for row in (await session.execute(select(BoardRow).order_by(BoardRow.position))).scalars():
+        board = Board(row.slug, row.name, Metric(row.metric), frozenset(row.sport_types))
+        boards[row.challenge_id][row.id] = board
+    return [ScoredChallenge(row.id, row.slug, _rules(row), boards[row.id]) for row in challenges]
+
+
+def _rules(row: ChallengeRow) -> Challenge:
+    return Challenge(row.first_day, row.last_day, row.counts_manual, row.counts_trainer, row.counts_commute)
+
+
+async def activities_of(
+    session: AsyncSession, user_ids: Collection[UUID], first_day: date, last_day: date
+) -> dict[UUID, list[Activity]]:
+    """The present activities of these users on these local days, by user."""
+    rows = await session.execute(
+        text(
+            """select user_id, strava_id, sport_type, start_at, local_start, distance_m, moving_time_s,
+                      elapsed_time_s, elev_gain_m, trainer, commute, manual
+               from activities
+               where user_id = any(:ids) and not removed and local_start >= :first_day
+                 and local_start < cast(:last_day as date) + 1"""
+        ),
+        {"ids": list(user_ids), "first_day": datetime.combine(first_day, datetime.min.time()), "last_day": last_day},
+    )
+    found: dict[UUID, list[Activity]] = {user_id: [] for user_id in user_ids}
+    for row in rows:
+        fields = dict(row._mapping)
+        found[fields.pop("user_id")].append(Activity(**fields))
+    return found
+
+
+async def all_user_ids(session: AsyncSession) -> list[UUID]:
+    """Everyone who has activities."""
+    return list((await session.execute(select(ActivityRow.user_id).distinct())).scalars())
+
+
+async def standings_of(
+    session: AsyncSession, board_ids: Collection[int], user_ids: Collection[UUID]
+) -> dict[BoardUser, Totals]:
+    """What these users have on these boards."""
+    rows = await session.execute(
+        select(StandingRow).where(StandingRow.board_id.in_(board_ids), StandingRow.user_id.in_(user_ids))
+    )
+    return {(row.board_id, row.user_id): _totals(row) for row in rows.scalars()}
+
+
+async def save_standings(session: AsyncSession, standings: Mapping[BoardUser, Totals]) -> None:
+    """Save totals; those without activities are deleted."""
+    gone = [key for key, totals in standings.items() if not totals.activities]
+    if gone:
+        await session.execute(delete(StandingRow).where(tuple_(StandingRow.board_id, StandingRow.user_id).in_(gone)))
+    kept = [
+        {
+            "board_id": board_id,
+            "user_id": user_id,
+            "distance_m": totals.distance_m,
+            "moving_time_s": totals.moving_time_s,
+            "elev_gain_m": totals.elev_gain_m,
+            "activities": totals.activities,
+        }
+        for (board_id, user_id), totals in sorted(standings.items())
+        if totals.activities
+    ]
+    if kept:
+        statement = insert(StandingRow)
+        figures = ("distance_m", "moving_time_s", "elev_gain_m", "activities")
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["board_id", "user_id"], set_={name: statement.excluded[name] for name in figures}
+            ),
+            kept,
+        )
+
+
+async def next_revision(session: AsyncSession, challenge_id: int, now: datetime) -> int:
+    """Count a change of the challenge's standings; held until the commit, so revisions become visible in order."""
+    revision = await session.execute(
+        update(ChallengeRow)
+        .where(ChallengeRow.id == challenge_id)
+        .values(revision=ChallengeRow.revision + 1, changed_at=now)
+        .returning(ChallengeRow.revision)
+    )
+    return revision.scalar_one()
+
+
+async def current_challenge(session: AsyncSession, today: date) -> ChallengeRow | None:
+    """The challenge running today; else the one that ended last; else the one that begins next."""
+    rows = (await session.execute(select(ChallengeRow))).scalars().all()
+    running = [row for row in rows if row.first_day <= today <= row.last_day]
+    ended = [row for row in rows if row.last_day < today]
+    if running:
+        return min(running, key=lambda row: (row.last_day, row.id))
+    if ended:
+        return max(ended, key=lambda row: (row.last_day, row.id))
+    return min(rows, key=lambda row: (row.first_day, row.id), default=None)
+
+
+async def challenge_by_slug(session: AsyncSession, slug: str) -> ChallengeRow | None:
+    """The challenge with this slug."""
+    return (await session.execute(select(ChallengeRow).where(ChallengeRow.slug == slug))).scalar_one_or_none()
+
+
+async def boards_of(session: AsyncSession, challenge_id: int) -> Sequence[BoardRow]:
+    """A challenge's boards in their order."""
+    return (
+        (
+            await session.execute(
+                select(BoardRow).where(BoardRow.challenge_id == challenge_id).order_by(BoardRow.position)
+            )
+        )
+        .scalars()
+        .all()
+    )
+
+
+async def board_rows(session: AsyncSession, board_id: int) -> list[tuple[ParticipantRow, Totals]]:
+    """Everyone on a board, unranked."""
+    rows = await session.execute(
+        select(ParticipantRow, StandingRow)
+        .join(StandingRow, StandingRow.user_id == ParticipantRow.user_id)
+        .where(StandingRow.board_id == board_id)
+    )
+    return [(participant, _totals(standing)) for participant, standing in rows.tuples()]
+
+
+def _totals(row: StandingRow) -> Totals:
+    return Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities)
+
+
+async def lock_challenges(session: AsyncSession) -> None:
+    """Make replicas that start together wait for each other."""
+    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('challenges', 0))"))
+
+
+async def save_challenge(
+    session: AsyncSession, slug: str, fields: Mapping[str, Any], boards: Sequence[Board]
+) -> bool:
+    """Create the challenge, or change it to be so; returns whether anything is different now."""
+    row = await challenge_by_slug(session, slug)
+    if row is not None and all(getattr(row, name) == value for name, value in fields.items()):
+        return False
+    if row is None:
+        row = ChallengeRow(slug=slug, changed_at=func.now())
+        session.add(row)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    await session.flush()
+    for position, board in enumerate(boards):
+        statement = insert(BoardRow).values(
+            challenge_id=row.id,
+            slug=board.slug,
+            name=board.name,
+            metric=board.metric.value,
+            sport_types=sorted(board.sport_types),
+            position=position,
+        )
+        await session.execute(statement.on_conflict_do_nothing())
+    return True

@@ -1,0 +1,51 @@
+"""Bringing standings up to date: load an athlete's facts, judge them, save what differs, tell."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard import domain, queries
+from leaderboard.domain import Totals
+from leaderboard.queries import BoardUser, ScoredChallenge
+from shared.events import StandingsChanged
+from shared.outbox import emit
+
+
+async def score_users(session: AsyncSession, user_ids: Collection[UUID]) -> None:
+    """Make the standings of these users what their facts say; the caller holds their locks."""
+    for challenge in await queries.scored_challenges(session):
+        wanted = await _score(session, challenge, user_ids)
+        present = await queries.standings_of(session, list(challenge.boards), user_ids)
+        changed = {key: totals for key, totals in wanted.items() if totals != present.get(key, Totals())}
+        if changed:
+            await queries.save_standings(session, changed)
+            await tell(session, challenge, {board_id for board_id, _ in changed})
+
+
+async def _score(
+    session: AsyncSession, challenge: ScoredChallenge, user_ids: Collection[UUID]
+) -> dict[BoardUser, Totals]:
+    rules = challenge.rules
+    activities = await queries.activities_of(session, user_ids, rules.first_day, rules.last_day)
+    return {
+        (board_id, user_id): domain.total(own, domain.judge(rules, board, own))
+        for user_id, own in activities.items()
+        for board_id, board in challenge.boards.items()
+    }
+
+
+async def tell(session: AsyncSession, challenge: ScoredChallenge, board_ids: Collection[int]) -> None:
+    """Count a new revision and tell those who show the boards."""
+    revision = await queries.next_revision(session, challenge.id, datetime.now(UTC))
+    await emit(
+        session,
+        StandingsChanged(
+            challenge=challenge.slug,
+            boards=tuple(sorted(challenge.boards[board_id].slug for board_id in board_ids)),
+            revision=revision,
+            first_day=challenge.rules.first_day,
+            last_day=challenge.rules.last_day,
+        ),
+    )

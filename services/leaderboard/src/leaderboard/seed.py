@@ -1,0 +1,43 @@
+"""The default challenge, made and kept as the settings say."""
+
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from leaderboard import queries
+from leaderboard.domain import DEFAULT_BOARDS, month_of
+from leaderboard.scoring import score_users
+from shared.db import Sessions
+
+DEFAULT_SLUG = "main"
+
+
+async def ensure_default_challenge(
+    sessions: Sessions, name: str, days: tuple[date, date] | None, time_zone: str
+) -> None:
+    """Create the default challenge, or move it to these days and score everyone anew.
+
+    Without days a new one takes the present month, and one that exists is left alone.
+    """
+    async with sessions.transaction() as session:
+        await queries.lock_challenges(session)
+        if days is None and await queries.challenge_by_slug(session, DEFAULT_SLUG) is not None:
+            return
+        fields = _fields(name, days or month_of(datetime.now(ZoneInfo(time_zone)).date()), time_zone)
+        if await queries.save_challenge(session, DEFAULT_SLUG, fields, DEFAULT_BOARDS):
+            users = await queries.all_user_ids(session)
+            await queries.lock_users(session, users)
+            await score_users(session, users)
+
+
+def _fields(name: str, days: tuple[date, date], time_zone: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "first_day": days[0],
+        "last_day": days[1],
+        "time_zone": time_zone,
+        "visibility": "public",
+        "counts_manual": True,
+        "counts_trainer": False,
+        "counts_commute": True,
+    }

@@ -1,0 +1,98 @@
+"""Rows of leaderboard."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.db import service_metadata
+
+
+class Base(DeclarativeBase):
+    metadata = service_metadata()
+    type_annotation_map = {  # noqa: RUF012
+        str: Text,
+        list[str]: ARRAY(Text),
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(14, 2),
+    }
+
+
+class ParticipantRow(Base):
+    __tablename__ = "participants"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    athlete_id: Mapped[int] = mapped_column(BigInteger)
+    display_name: Mapped[str]
+    joined_at: Mapped[datetime]
+
+
+class ChallengeRow(Base):
+    """A challenge; `revision` grows with every change of its standings."""
+
+    __tablename__ = "challenges"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    time_zone: Mapped[str]
+    visibility: Mapped[str]
+    counts_manual: Mapped[bool]
+    counts_trainer: Mapped[bool]
+    counts_commute: Mapped[bool]
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    changed_at: Mapped[datetime]
+
+
+class BoardRow(Base):
+    __tablename__ = "boards"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    challenge_id: Mapped[int] = mapped_column(ForeignKey("challenges.id", ondelete="CASCADE"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    metric: Mapped[str]
+    sport_types: Mapped[list[str]]
+    position: Mapped[int]
+
+    __table_args__ = (Index("uq_boards_challenge_id_slug", "challenge_id", "slug", unique=True),)
+
+
+class ActivityRow(Base):
+    """Facts, as ingest last told them; `version` is ingest's."""
+
+    __tablename__ = "activities"
+    __table_args__ = (Index("ix_activities_user_id_local_start", "user_id", "local_start"),)
+
+    strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID]
+    version: Mapped[int]
+    removed: Mapped[bool]
+    sport_type: Mapped[str]
+    start_at: Mapped[datetime]
+    local_start: Mapped[datetime] = mapped_column(DateTime(timezone=False))
+    distance_m: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    moving_time_s: Mapped[int]
+    elapsed_time_s: Mapped[int]
+    elev_gain_m: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    trainer: Mapped[bool]
+    commute: Mapped[bool]
+    manual: Mapped[bool]
+
+
+class StandingRow(Base):
+    """What a participant has on a board; places are made when a board is read."""
+
+    __tablename__ = "standings"
+
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    distance_m: Mapped[Decimal]
+    moving_time_s: Mapped[int] = mapped_column(BigInteger)
+    elev_gain_m: Mapped[Decimal]
+    activities: Mapped[int]

@@ -1,0 +1,49 @@
+"""sync: `api` opens jobs as events ask for them; `worker`, alone with Strava's data API, does them."""
+
+import sys
+from collections.abc import Callable
+
+import httpx
+from fastapi import FastAPI
+
+from shared.service import Service, run
+from sync.config import Settings
+from sync.handlers import HANDLERS
+from sync.strava import StravaApi, Vault
+from sync.worker import Worker
+
+IDLE_S = 0.5  # between looks for a due job
+
+
+def create_api(settings: Settings) -> FastAPI:
+    """The process that hears events."""
+    service = Service("sync-api", settings)
+    service.bus.subscribe("sync.people", HANDLERS)
+    return service.app()
+
+
+def create_worker(settings: Settings) -> FastAPI:
+    """The process that fetches; its HTTP side is only its health."""
+    service = Service("sync-worker", settings)
+    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * settings.sync_concurrency))
+    service.on_stop(client.aclose)
+    vault = Vault(client, str(settings.auth_url), settings.vault_access_key.get_secret_value())
+    worker = Worker(service.sessions, vault, StravaApi(client, str(settings.strava_api_url)))
+    for _ in range(settings.sync_concurrency):
+        service.repeat(worker.step, IDLE_S)
+    return service.app()
+
+
+PROCESSES: dict[str, Callable[[Settings], FastAPI]] = {"api": create_api, "worker": create_worker}
+
+
+def main() -> None:
+    """`python -m sync.main api` or `python -m sync.main worker`."""
+    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    if name not in PROCESSES:
+        raise SystemExit(f"usage: python -m sync.main {'|'.join(PROCESSES)}")
+    run(f"sync-{name}", Settings, PROCESSES[name])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Every SQL statement of sync."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from sync.tables import AthleteRow, JobRow
+
+Kind = Literal["join"]
+PRIORITY: dict[Kind, int] = {"join": 30}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job under this worker's lease."""
+
+    id: int
+    user_id: UUID
+    athlete_id: int
+    kind: Kind
+    attempts: int  # this one included
+    fetch_seq: int
+    lease: UUID
+
+
+async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: int) -> None:
+    """Note that we may fetch this athlete, for the first time or again."""
+    statement = insert(AthleteRow).values(user_id=user_id, athlete_id=athlete_id, status="authorized")
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["user_id"], set_={"status": "authorized", "athlete_id": athlete_id, "last_error": None}
+        )
+    )
+
+
+async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> None:
+    """Open a job, unless one of its kind is open for this athlete already."""
+    statement = insert(JobRow).values(
+        user_id=user_id, kind=kind, priority=PRIORITY[kind], not_before=now, opened_at=now
+    )
+    await session.execute(statement.on_conflict_do_nothing())
+
+
+async def claim_job(session: AsyncSession, lease: UUID, now: datetime, until: datetime) -> Job | None:
+    """Lease the most urgent due job to this worker, together with a new `fetch_seq`.
+
+    A job whose worker died is due again when its lease has run out.
+    """
+    row = (
+        await session.execute(
+            text(
+                """
+                with due as (
+                    select id from jobs
+                    where closed_at is null and not_before <= :now and (lease_until is null or lease_until < :now)
+                    order by priority, not_before, id limit 1 for update skip locked
+                ), claimed as (
+                    update jobs set lease = :lease, lease_until = :until, attempts = attempts + 1
+                    from due where jobs.id = due.id
+                    returning jobs.id, jobs.user_id, jobs.kind, jobs.attempts
+                )
+                update athletes set fetch_seq = fetch_seq + 1 from claimed
+                where athletes.user_id = claimed.user_id
+                returning claimed.id, claimed.user_id, athletes.athlete_id, claimed.kind, claimed.attempts,
+                          athletes.fetch_seq
+                """
+            ),
+            {"lease": lease, "now": now, "until": until},
+        )
+    ).one_or_none()
+    return None if row is None else Job(**row._mapping, lease=lease)
+
+
+async def extend_lease(session: AsyncSession, job: Job, until: datetime) -> bool:
+    """Hold the job longer; false when another worker has it now."""
+    return await _update_leased(session, job, lease_until=until)
+
+
+async def postpone_job(session: AsyncSession, job: Job, until: datetime, *, costs_attempt: bool) -> bool:
+    """Give the job back, due again at `until`; a job that only waits for its turn loses no attempt."""
+    attempts = job.attempts if costs_attempt else job.attempts - 1
+    return await _update_leased(session, job, lease=None, lease_until=None, not_before=until, attempts=attempts)
+
+
+async def close_job(session: AsyncSession, job: Job, outcome: str, now: datetime) -> bool:
+    """Close the job for good; false when another worker has it now."""
+    return await _update_leased(session, job, closed_at=now, outcome=outcome, lease_until=None)
+
+
+async def _update_leased(session: AsyncSession, job: Job, **values: object) -> bool:
+    updated = await session.execute(
+        update(JobRow)
+        .where(JobRow.id == job.id, JobRow.lease == job.lease, JobRow.closed_at.is_(None))
+        .values(**values)
+        .returning(JobRow.id)
+    )
+    return updated.scalar_one_or_none() is not None
+
+
+async def note_synced(session: AsyncSession, user_id: UUID, now: datetime) -> None:
+    """Note a complete fetch."""
+    await session.execute(
+        update(AthleteRow).where(AthleteRow.user_id == user_id).values(last_synced_at=now, last_error=None)
+    )
+
+
+async def note_failed(session: AsyncSession, user_id: UUID, error: str, *, needs_reconnect: bool) -> None:
+    """Note why the last fetch failed, and whether only the athlete can mend it."""
+    values: dict[str, object] = {"last_error": error}
+    if needs_reconnect:
+        values["status"] = "needs_reconnect"
+    await session.execute(update(AthleteRow).where(AthleteRow.user_id == user_id).values(**values))
