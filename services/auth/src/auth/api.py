@@ -72,7 +72,7 @@ class Api:
         router.get("/users/{user_id}/access-token", dependencies=[Depends(require_key(sync_key))])(self.access_token)
         return router
 
-    async def authorize_url(self, state: Annotated[str, Field(min_length=16, max_length=500)]) -> AuthorizeUrl:
+    async def authorize_url(self, state: Annotated[str, Field(min_length=1, max_length=500)]) -> AuthorizeUrl:
         """Where web sends the browser."""
         return AuthorizeUrl(url=self.strava.authorize_url(self.redirect_uri, state))
 

@@ -1,0 +1,46 @@
+"""Brings every schema up to date and declares the topology, then ends: run before any service starts."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from pydantic import AmqpDsn
+from pydantic_settings import BaseSettings
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared import topology
+from shared.settings import load
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+class Settings(BaseSettings):
+    """Where the broker and the schemas are."""
+
+    rabbitmq_url: AmqpDsn
+    schemas: dict[str, str]  # service -> database url
+
+
+async def _upgrade(service: str, url: str) -> None:
+    engine = create_async_engine(url, poolclass=pool.NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(_run, service)
+    await engine.dispose()
+
+
+def _run(connection: Connection, service: str) -> None:
+    config = Config(ROOT / "services" / service / "alembic.ini")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def _prepare(settings: Settings) -> None:
+    for service, url in settings.schemas.items():
+        await _upgrade(service, url)
+    await topology.declare(str(settings.rabbitmq_url))
+
+
+if __name__ == "__main__":
+    asyncio.run(_prepare(load(Settings)))

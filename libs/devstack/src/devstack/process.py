@@ -1,0 +1,152 @@
+"""One supervised process: its launch, its lines, its end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devstack.errors import StackError
+
+LAST_LINES = 20
+LINE_BYTES = 16_384  # longer lines are cut
+KILL_SECONDS = 5.0
+PIPE_SECONDS = 0.5  # how long a dead process's output is awaited: its children may hold the pipe
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run and how to end it. `env` is the whole environment; `user` is (user id, group id)."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path | None = None
+    user: tuple[int, int] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 15.0
+    death_signal: signal.Signals = signal.SIGKILL
+    layer: int = 1
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Died:
+    """A process that ended without being told to."""
+
+    name: str
+    code: int
+    last_lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        how = f"was killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with code {self.code}"
+        last = next((line for line in reversed(self.last_lines) if line.strip()), "")
+        return f"{self.name} {how}" + (f": {last.strip()[:300]}" if last else "")
+
+
+@dataclass
+class Process:
+    """A running command. `done` is its exit code once it has ended; negative: killed by that signal."""
+
+    command: Command
+    pid: int
+    done: asyncio.Task[int]
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    stopping: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.command.name
+
+    def died(self) -> Died:
+        return Died(self.name, self.done.result(), tuple(self.last_lines))
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process; a process that is gone is left in peace."""
+        if not self.done.done():
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+    async def stop(self) -> int:
+        """End it in its own way within its bound, else by force; returns the exit code."""
+        self.stopping = True
+        for number, seconds in (
+            (self.command.stop_signal, self.command.stop_seconds),
+            (signal.SIGKILL, KILL_SECONDS),
+        ):
+            self.send(number)
+            await asyncio.wait([self.done], timeout=seconds)
+            if self.done.done():
+                return self.done.result()
+        raise StackError(f"{self.name} (process {self.pid}) does not end, not even when killed")
+
+
+async def launch(command: Command, on_line: Callable[[str], None]) -> Process:
+    """Start the command in its own session, bound to this thread's life; `on_line` gets its output."""
+    read_end, write_end = os.pipe()
+    user, group = command.user or (-1, -1)
+    tie = [str(number) for number in (os.getpid(), int(command.death_signal), user, group)]
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(LAUNCHER), *tie, *command.argv),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            env=dict(command.env),
+            cwd=command.cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(read_end)
+        raise StackError(f"cannot start {command.name}: {error.strerror}") from error
+    finally:
+        os.close(write_end)
+    lines: deque[str] = deque(maxlen=LAST_LINES)
+
+    def keep(line: str) -> None:
+        lines.append(line)
+        on_line(line)
+
+    done = asyncio.create_task(_until_done(child, read_end, keep), name=f"devstack {command.name}")
+    return Process(command, child.pid, done, lines)
+
+
+async def _until_done(child: asyncio.subprocess.Process, read_end: int, on_line: Callable[[str], None]) -> int:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_BYTES)
+    with os.fdopen(read_end, "rb", 0) as pipe:
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        reading = asyncio.create_task(_read_lines(reader, on_line))
+        try:
+            code = await child.wait()
+            await asyncio.wait([reading], timeout=PIPE_SECONDS)
+            return code
+        finally:
+            reading.cancel()
+            transport.close()
+
+
+async def _read_lines(reader: asyncio.StreamReader, on_line: Callable[[str], None]) -> None:
+    rest = b""
+    while chunk := await reader.read(LINE_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            on_line(line[:LINE_BYTES].decode(errors="replace").rstrip("\r"))
+        if len(rest) > LINE_BYTES:
+            on_line(rest[:LINE_BYTES].decode(errors="replace"))
+            rest = b""
+    if rest:
+        on_line(rest.decode(errors="replace"))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,198 @@
+"""A private RabbitMQ: from a Docker engine if one answers, else the machine's, else one fetched for it."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import aio_pika
+
+from devstack.errors import StackError
+from devstack.packages import Program, ensure_program
+from devstack.ports import free_ports
+from devstack.secretfile import kept_secret, write_private
+from devstack.supervisor import Supervisor
+
+PROGRAM = "usr/lib/rabbitmq/bin/rabbitmq-server"
+PACKAGE = "rabbitmq-server"
+SERVICES = ("rabbitmq-server.service", "epmd.service", "epmd.socket")
+IMAGE = "rabbitmq:4.2-alpine"
+NODE = "gruppetto@localhost"
+USER = "gruppetto"
+READY_SECONDS = 120.0
+CONNECT_SECONDS = 5.0
+STOP_SECONDS = 20.0
+DOCKER_SECONDS = 2.0
+FEWEST_DESCRIPTORS = 4096
+
+_CONFIG = """\
+listeners.tcp.1 = {listen}
+loopback_users = none
+default_user = {user}
+default_pass = {password}
+disk_free_limit.absolute = 200MB
+vm_memory_high_watermark.relative = 0.3
+log.file = false
+log.console = true
+log.console.level = warning
+"""
+
+
+class RabbitServer:
+    """One broker in `folder`, on 127.0.0.1:`port`; `program` None runs the Docker image."""
+
+    def __init__(self, folder: Path, port: int, program: Program | None) -> None:
+        self.folder = folder
+        self.port = port
+        self.program = program
+
+    @property
+    def url(self) -> str:
+        return f"amqp://{USER}:{self._password}@127.0.0.1:{self.port}/"
+
+    @property
+    def _password(self) -> str:
+        return kept_secret(self.folder / "password")
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start the broker and wait until it takes connections; else StackError."""
+        try:
+            self._prepare_folder()
+        except OSError as error:
+            raise StackError(f"cannot use the folder {self.folder}: {error.strerror}") from error
+        if self.program is None:
+            await self._start_container(supervisor)
+        else:
+            await self._start_program(supervisor, self.program)
+        try:
+            await supervisor.until_ready("rabbitmq", self.ready, READY_SECONDS)
+        except StackError as error:
+            raise StackError(_explain(str(error), self.folder)) from None
+
+    async def ready(self) -> bool:
+        """Whether the broker accepts our password and answers."""
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.close()
+            connection = await aio_pika.connect(self.url, timeout=CONNECT_SECONDS)
+            await connection.close()
+        except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
+            return False
+        return True
+
+    def _prepare_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "plugins").write_text("[].\n")
+        listen = f"127.0.0.1:{self.port}" if self.program else "5672"
+        text = _CONFIG.format(listen=listen, user=USER, password=self._password)
+        write_private(self.folder / "rabbitmq.conf", text)
+        # Erlang would make its own from the time of day; who knows it may do everything.
+        kept_secret(self.folder / ".erlang.cookie")
+
+    async def _start_program(self, supervisor: Supervisor, program: Program) -> None:
+        epmd_port, distribution_port = free_ports(2)
+        env = self._environment(program, epmd_port, distribution_port)
+        epmd = shutil.which("epmd", path=env["PATH"])
+        if epmd is not None:
+            # In the foreground and ours: the one that Erlang would start on its own outlives everything.
+            argv = [epmd, "-port", str(epmd_port), "-address", "127.0.0.1"]
+            await supervisor.start("epmd", argv, env=env, cwd=self.folder, layer=0, quiet=True)
+        loopback = "{127,0,0,1}"
+        await supervisor.start(
+            "rabbitmq",
+            # Not -detached, but without the shell script staying in between us and the server.
+            [program.path, "-noinput", "-kernel", "inet_dist_use_interface", loopback],
+            env=env,
+            cwd=self.folder,
+            stop_seconds=STOP_SECONDS,
+            layer=0,
+            quiet=True,
+        )
+
+    def _environment(self, program: Program, epmd_port: int, distribution_port: int) -> dict[str, str]:
+        path = program.env.get("PATH", os.environ.get("PATH", "/usr/bin:/bin"))
+        return {
+            **program.env,
+            "PATH": path,
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            # A system-wide file of settings must not reach a private server.
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            **_slim_home(program, self.folder),
+        }
+
+    async def _start_container(self, supervisor: Supervisor) -> None:
+        name = f"gruppetto-{supervisor.stack}-{secrets.token_hex(4)}"
+        supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        argv = ["docker", "run", "--rm", "--name", name, "--hostname", "localhost"]
+        argv += ["--user", f"{os.getuid()}:{os.getgid()}", "--publish", f"127.0.0.1:{self.port}:5672"]
+        argv += ["--volume", f"{data}:/var/lib/rabbitmq"]
+        argv += ["--volume", f"{self.folder / 'rabbitmq.conf'}:/etc/rabbitmq/rabbitmq.conf:ro"]
+        argv += ["--volume", f"{self.folder / 'plugins'}:/etc/rabbitmq/enabled_plugins:ro"]
+        argv += ["--env", f"RABBITMQ_NODENAME={NODE}", IMAGE]
+        await supervisor.start("rabbitmq", argv, stop_seconds=STOP_SECONDS, layer=0, quiet=True)
+
+
+def _slim_home(program: Program, folder: Path) -> dict[str, str]:
+    """A home without the optional plugins: the server looks into each of them, for a third of its start.
+
+    Only for the release that this was measured with; others start from their own home.
+    """
+    home = program.path.resolve().parent.parent
+    if not any(home.glob("plugins/rabbit-3.10.*")):
+        return {}
+    slim = folder / "home"
+    shutil.rmtree(slim, ignore_errors=True)
+    (slim / "plugins").mkdir(parents=True)
+    (slim / "sbin").symlink_to(home / "sbin")
+    for plugin in (home / "plugins").iterdir():
+        if plugin.name.startswith("rabbitmq_prelaunch-") or not plugin.name.startswith("rabbitmq_"):
+            (slim / "plugins" / plugin.name).symlink_to(plugin)
+    # Relative to the working folder, because the server's script trips over a space in this one.
+    return {"RABBITMQ_SCRIPTS_DIR": "home/sbin"}
+
+
+def find_rabbitmq(say: Callable[[str], None]) -> Program | None:
+    """The program to run, installed when missing; None when a Docker engine answers. Else StackError."""
+    if docker_answers():
+        return None
+    return ensure_program(PROGRAM, PACKAGE, say, services=SERVICES)
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine answers within two seconds."""
+    if shutil.which("docker") is None:
+        return False
+    try:
+        answer = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            check=False,
+            timeout=DOCKER_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return answer.returncode == 0 and bool(answer.stdout.strip())
+
+
+def _explain(message: str, folder: Path) -> str:
+    if "enospc" in message or "no space left" in message.lower():
+        return f"the disk with {folder} is full; make room there and start again"
+    if "eaddrinuse" in message:
+        return "another program took RabbitMQ's port while it started; start again"
+    return message

@@ -1,0 +1,133 @@
+"""The private servers of one stack, as a whole."""
+
+import asyncio
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack import guard
+from devstack.errors import StackError
+from devstack.ports import free_ports
+from devstack.postgres import PostgresServer
+from devstack.rabbitmq import RabbitServer, find_rabbitmq
+from devstack.roles import create_roles
+from devstack.supervisor import Supervisor
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Postgres and RabbitMQ, running."""
+
+    postgres: PostgresServer
+    rabbitmq: RabbitServer
+
+    @property
+    def rabbitmq_url(self) -> str:
+        return self.rabbitmq.url
+
+    async def roles(self, names: Iterable[str]) -> dict[str, str]:
+        """{name: database url}, each for a role that owns the schema of that name and sees no other."""
+        return await create_roles(self.postgres, list(names))
+
+
+@asynccontextmanager
+async def private_servers(
+    folder: Path | None,
+    supervisor: Supervisor,
+    *,
+    durable: bool = True,
+    say: Callable[[str], None] = silent,
+) -> AsyncIterator[Servers]:
+    """Both servers, ready; their data is kept in `folder`, or thrown away when that is None.
+
+    They end with the supervisor. Raises StackError when they cannot be started.
+    """
+    with stack_folder(folder, supervisor) as home:
+        postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
+        try:
+            async with asyncio.TaskGroup() as starting:
+                starting.create_task(postgres.start(supervisor))
+                broker = starting.create_task(start_rabbitmq(home / "rabbitmq", supervisor, say))
+        except* StackError as group:
+            raise _first(group) from None
+        try:
+            yield Servers(postgres, broker.result())
+        finally:
+            # Before the lock on the folder goes, nothing may use it any more.
+            await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
+
+
+async def start_rabbitmq(folder: Path, supervisor: Supervisor, say: Callable[[str], None]) -> RabbitServer:
+    """Find or fetch RabbitMQ and start it in `folder`."""
+    program = await asyncio.to_thread(find_rabbitmq, say)
+    server = RabbitServer(folder, free_ports(1)[0], program)
+    await server.start(supervisor)
+    return server
+
+
+@contextmanager
+def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
+    """The folder for one stack alone: the given one under a lock, or a new one that goes with the stack."""
+    if folder is None:
+        try:
+            temporary = Path(tempfile.mkdtemp(prefix="gruppetto-"))
+        except OSError as error:
+            raise StackError(f"cannot make a temporary folder: {error.strerror}; set TMPDIR=...") from error
+        supervisor.remove_at_end(temporary)
+        yield temporary
+        return
+    home = folder.expanduser().absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StackError(
+            f"cannot use the folder {home}: {error.strerror}; choose another or use its owner's account"
+        ) from error
+    try:
+        _take(lock, home, supervisor.stack)
+        yield home
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, home: Path, stack: str) -> None:
+    """Take the lock, and end what a killed predecessor in this folder may have left."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = _read(lock).get("pid", "unknown")
+        raise StackError(f"already running in {home} (pid {holder})") from None
+    before = _read(lock).get("stack")
+    if isinstance(before, str):
+        left = guard.sweep(before)
+        if left:
+            raise StackError(f"processes of the last run in {home} do not end: {sorted(left)}")
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "stack": stack, "since": time.time()}).encode(), 0)
+
+
+def _read(lock: int) -> dict[str, object]:
+    try:
+        content = json.loads(os.pread(lock, 4096, 0) or b"{}")
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _first(group: BaseExceptionGroup[StackError]) -> StackError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StackError)
+    return error

@@ -1,0 +1,149 @@
+"""The main job once: everybody signs in, everything is fetched, every row of every board is checked."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import httpx
+
+from devstack import oracle
+from devstack.oracle import Row
+from devstack.stack import Athlete, Say, Stack
+from devstack.visitor import sign_in
+
+SETTLE_S = 180.0
+SIGN_INS_AT_A_TIME = 8
+POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `make smoke` prints."""
+
+    athletes: int
+    activities: int
+    boards: int
+    rows: int
+    mismatches: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the system holds: recorded activities by athlete, and the boards' rows."""
+
+    recorded: dict[int, int]
+    boards: dict[str, dict[str, Row]]
+
+
+async def sign_everybody_in(stack: Stack, athletes: Iterable[Athlete], at_a_time: int) -> None:
+    """Through the real pages, some at a time. Raises StackError when somebody cannot."""
+    gate = asyncio.Semaphore(at_a_time)
+
+    async def one(athlete: Athlete) -> None:
+        async with gate:
+            await sign_in(stack.web_url, athlete.id)
+
+    async with asyncio.TaskGroup() as tasks:
+        for athlete in athletes:
+            tasks.create_task(one(athlete))
+
+
+async def check(stack: Stack, say: Say) -> Result:
+    """Sign everybody in and wait until the boards are right; what is still wrong after SETTLE_S is a mismatch."""
+    began = time.monotonic()
+    say(f"signing {len(stack.athletes)} athletes in")
+    await sign_everybody_in(stack, stack.athletes, SIGN_INS_AT_A_TIME)
+    say("waiting for the boards")
+    async with httpx.AsyncClient(base_url=stack.leaderboard_url, timeout=30) as client:
+        names = await _names(stack)
+        wanted = expected(stack.athletes, names)
+        while True:
+            observed = await _observe(stack, client, list(wanted.boards))
+            wrong = list(differences(wanted, observed))
+            if not wrong or time.monotonic() - began > SETTLE_S:
+                break
+            await asyncio.sleep(POLL_S)
+    for line in wrong[:20]:
+        say(f"mismatch: {line}")
+    return Result(
+        athletes=len(stack.athletes),
+        activities=sum(observed.recorded.values()),
+        boards=len(observed.boards),
+        rows=sum(map(len, observed.boards.values())),
+        mismatches=len(wrong),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def expected(athletes: Iterable[Athlete], names: dict[int, tuple[str, str]]) -> Observed:
+    """What the system must hold; `names` maps an athlete to the user id and the display name."""
+    outings = {athlete.id: oracle.outings(athlete.activities) for athlete in athletes}
+    by_user = {
+        user_id: (name, outings[athlete_id]) for athlete_id, (user_id, name) in names.items() if athlete_id in outings
+    }
+    return Observed(
+        {athlete_id: len({outing.id for outing in own}) for athlete_id, own in outings.items() if own},
+        {slug: oracle.board(slug, by_user) for slug in oracle.BOARDS},
+    )
+
+
+def differences(wanted: Observed, observed: Observed) -> Iterable[str]:
+    """A line for every athlete whose activities, and every row, that is not as it should be."""
+    for athlete_id in sorted(wanted.recorded.keys() | observed.recorded.keys()):
+        pair = wanted.recorded.get(athlete_id, 0), observed.recorded.get(athlete_id, 0)
+        if pair[0] != pair[1]:
+            yield f"athlete {athlete_id} has {pair[1]} activities on record, not {pair[0]}"
+    for slug in wanted.boards.keys() | observed.boards.keys():
+        right, shown = wanted.boards.get(slug, {}), observed.boards.get(slug, {})
+        for user_id in right.keys() | shown.keys():
+            if right.get(user_id) != shown.get(user_id):
+                yield f"board {slug} shows {shown.get(user_id)}, not {right.get(user_id)}"
+
+
+async def _observe(stack: Stack, client: httpx.AsyncClient, boards: list[str]) -> Observed:
+    challenge = (await client.get("/challenges/current")).json()
+    shown = {}
+    for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
+        answer = await client.get(f"/challenges/{challenge['slug']}/boards/{slug}")
+        shown[slug] = {row["user_id"]: _row(row) for row in answer.json()["rows"]} if answer.is_success else {}
+    return Observed(await _recorded(stack), shown)
+
+
+def _row(row: dict[str, Any]) -> Row:
+    return Row(
+        row["place"],
+        row["display_name"],
+        Decimal(str(row["distance_m"])),
+        row["moving_time_s"],
+        Decimal(str(row["elev_gain_m"])),
+        row["activities"],
+    )
+
+
+async def _names(stack: Stack) -> dict[int, tuple[str, str]]:
+    rows = await _query(stack, "auth", "select athlete_id, id::text as user_id, display_name from users")
+    return {row["athlete_id"]: (row["user_id"], row["display_name"]) for row in rows}
+
+
+async def _recorded(stack: Stack) -> dict[int, int]:
+    users = {user_id: athlete_id for athlete_id, (user_id, _) in (await _names(stack)).items()}
+    rows = await _query(
+        stack,
+        "ingest",
+        """select user_id::text, count(distinct strava_id) as activities from activities
+           where removed_at is null group by user_id""",
+    )
+    return {users[row["user_id"]]: row["activities"] for row in rows}
+
+
+async def _query(stack: Stack, schema: str, statement: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(stack.database_urls[schema].replace("+asyncpg", ""))
+    try:
+        return list(await connection.fetch(statement))
+    finally:
+        await connection.close()

@@ -1,0 +1,235 @@
+"""The whole system on one machine: which processes there are, with which settings, and who waits for whom."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from devstack import oracle
+from devstack.errors import StackError
+from devstack.ports import free_ports
+from devstack.secretfile import kept_secret, new_secret
+from devstack.servers import Servers, private_servers
+from devstack.supervisor import Supervisor
+
+SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
+START_S = 90.0
+CLIENT_ID = "1"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Club:
+    """The simulated athletes: invented ones, or those of a folder of Strava's own JSON."""
+
+    athletes: int = 25
+    days: int = 60
+    seed: int = 1
+    data: Path | None = None
+
+    def arguments(self) -> list[str]:
+        """For `stravasim serve`."""
+        if self.data is not None:
+            return ["--data", str(self.data)]
+        return ["--athletes", str(self.athletes), "--days", str(self.days), "--seed", str(self.seed)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to run the stack. `folder` None: everything is thrown away at the end."""
+
+    club: Club
+    folder: Path | None
+    web_port: int | None = None  # None: any free one
+    durable: bool = True
+    grace_days: int = 0  # how long the challenge goes on after the last activity
+    fetches: int = 4  # at a time
+    log_level: str = "INFO"
+
+
+@dataclass(frozen=True)
+class Athlete:
+    """A simulated athlete with all activities as Strava has them."""
+
+    id: int
+    activities: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running system."""
+
+    web_url: str
+    leaderboard_url: str
+    strava_url: str
+    database_urls: dict[str, str] = field(repr=False)
+    athletes: list[Athlete] = field(repr=False)
+    first_day: date
+    last_day: date
+
+
+class Starter:
+    """Starts the processes, each when what it needs is ready."""
+
+    def __init__(self, plan: Plan, supervisor: Supervisor, say: Say) -> None:
+        self._plan = plan
+        self._supervisor = supervisor
+        self._say = say
+        self._secrets: dict[str, str] = {}
+        names = ("strava", *SERVICES, "sync-worker")
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
+        if plan.web_port is not None:
+            self._ports["web"] = plan.web_port
+
+    def url(self, name: str) -> str:
+        """Where a process listens."""
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    async def start(self, servers: Servers) -> Stack:
+        """Everything, the simulator first: its data decide the challenge's days."""
+        database_urls = await servers.roles(SERVICES)
+        self._say("preparing schemas, topology and the simulated club")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._prepare(database_urls, servers.rabbitmq_url))
+            simulated = tasks.create_task(self._start_strava())
+        athletes = simulated.result()
+        days = oracle.days(oracle.outings(athlete.activities) for athlete in athletes)
+        if days is None:
+            raise StackError("none of the club's activities says when it started; there is nothing to show")
+        first_day, last_day = days[0], days[1] + timedelta(days=self._plan.grace_days)
+        self._say("starting the services")
+        await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
+        return Stack(
+            self.url("web"), self.url("leaderboard"), self.url("strava"), database_urls, athletes, first_day, last_day
+        )
+
+    async def _prepare(self, database_urls: dict[str, str], rabbitmq_url: str) -> None:
+        env = {"RABBITMQ_URL": rabbitmq_url, "SCHEMAS": json.dumps(database_urls)}
+        await self._supervisor.run("prepare", [sys.executable, "-m", "devstack.migrations"], env=_base_env() | env)
+
+    async def _start_strava(self) -> list[Athlete]:
+        # Enough calls for everybody's history at once: what happens when they are spent is tested elsewhere.
+        limits = "1000000,10000000,1000000,10000000"
+        await self._supervisor.start(
+            "strava",
+            [
+                *(sys.executable, "-m", "stravasim", "serve", "--port", str(self._ports["strava"])),
+                *("--limits", limits, "--client-id", CLIENT_ID, "--client-secret", self._secret("client")),
+                *self._plan.club.arguments(),
+            ],
+            env=_base_env(),
+        )
+        async with httpx.AsyncClient(base_url=self.url("strava"), timeout=30) as client:
+            await self._supervisor.until_ready("strava", lambda: _answers(client, "/_sim/health"), START_S)
+            listed = (await client.get("/_sim/athletes")).json()
+            return [Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed]
+
+    async def _start_services(
+        self, database_urls: dict[str, str], rabbitmq_url: str, days: tuple[date, date]
+    ) -> None:
+        specific = self._settings(days)
+        for name, settings in specific.items():
+            service, _, process = name.partition("-")
+            argv = [sys.executable, "-m", f"{service}.main", *([process] if process else [])]
+            common = {
+                "DATABASE_URL": database_urls[service],
+                "RABBITMQ_URL": rabbitmq_url,
+                "HTTP_PORT": str(self._ports["sync" if name == "sync-api" else name]),
+                "LOG_LEVEL": self._plan.log_level,
+                "LOG_FORMAT": "console",
+            }
+            await self._supervisor.start(name, argv, env=_base_env() | common | settings, layer=2)
+        async with httpx.AsyncClient(timeout=5) as client, asyncio.TaskGroup() as waiting:
+            for name in specific:
+                waiting.create_task(self._until_healthy(client, name))
+
+    async def _until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
+        address = f"{self.url('sync' if name == 'sync-api' else name)}/health/ready"
+        await self._supervisor.until_ready(name, lambda: _answers(client, address), START_S, every=0.1)
+
+    def _settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
+        """Process -> the settings that only it has."""
+        auth_url, strava_url = self.url("auth"), self.url("strava")
+        web_key, vault_key = self._secret("auth-api"), self._secret("vault-access")
+        vault = base64.b64encode(hashlib.sha256(self._secret("vault").encode()).digest()).decode()
+        to_vault = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
+        return {
+            "auth": {
+                "STRAVA_CLIENT_ID": CLIENT_ID,
+                "STRAVA_CLIENT_SECRET": self._secret("client"),
+                "STRAVA_REDIRECT_URI": f"{self.url('web')}/auth/strava/callback",
+                "STRAVA_OAUTH_URL": f"{strava_url}/oauth",
+                "VAULT_KEYS": f"demo:{vault}",
+                "AUTH_API_KEY": web_key,
+                "VAULT_ACCESS_KEY": vault_key,
+            },
+            "sync-api": to_vault,
+            "sync-worker": {
+                **to_vault,
+                "STRAVA_API_URL": f"{strava_url}/api/v3",
+                "SYNC_CONCURRENCY": str(self._plan.fetches),
+            },
+            "ingest": {},
+            "leaderboard": {
+                "CHALLENGE_NAME": "Gruppetto",
+                "CHALLENGE_FIRST_DAY": days[0].isoformat(),
+                "CHALLENGE_LAST_DAY": days[1].isoformat(),
+            },
+            "web": {
+                "SECRET_KEY_BASE": self._secret("web"),
+                "AUTH_URL": auth_url,
+                "AUTH_API_KEY": web_key,
+                "LEADERBOARD_URL": self.url("leaderboard"),
+            },
+        }
+
+    def _secret(self, name: str) -> str:
+        """The same one on every start of a kept folder."""
+        if name not in self._secrets:
+            folder = self._plan.folder
+            self._secrets[name] = new_secret() if folder is None else kept_secret(folder / f"secret-{name}")
+        return self._secrets[name]
+
+
+@asynccontextmanager
+async def running_stack(plan: Plan, supervisor: Supervisor, say: Say) -> AsyncIterator[Stack]:
+    """The whole system, ready for people; ended with the block. Raises StackError."""
+    say("starting Postgres and RabbitMQ")
+    async with private_servers(plan.folder, supervisor, durable=plan.durable, say=say) as servers:
+        try:
+            stack = await Starter(plan, supervisor, say).start(servers)
+        except* StackError as group:
+            raise _first(group) from None
+        yield stack
+
+
+def _first(group: BaseExceptionGroup[StackError]) -> StackError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StackError)
+    return error
+
+
+def _base_env() -> dict[str, str]:
+    """What a process needs to run at all; settings of the caller's shell must not reach the services."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+    return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False

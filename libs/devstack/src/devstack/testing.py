@@ -1,0 +1,169 @@
+"""Servers for tests, one of each kind per session: `pytest_plugins = ["devstack.testing"]`.
+
+TEST_DATABASE_URL (a superuser's) and TEST_RABBITMQ_URL name servers to use instead of private ones.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from devstack.ports import free_ports
+from devstack.postgres import PostgresServer
+from devstack.roles import Role, check_name, connected, create_schemas, on_database
+from devstack.secretfile import new_secret
+from devstack.servers import stack_folder, start_rabbitmq
+from devstack.supervisor import Supervisor
+
+T = TypeVar("T")
+POLL_SECONDS = 0.02
+
+
+def say(line: str) -> None:
+    """To the terminal, past pytest's capture."""
+    print(line, file=sys.__stderr__, flush=True)
+
+
+def until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+    """The condition's first true value; fails the test when there is none within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+class LazyServers:
+    """Starts each server when it is first asked for, and keeps it until the end.
+
+    The processes belong to a thread with a loop of its own, so that they outlive any test's loop.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="devstack", daemon=True)
+        self._thread.start()
+        self._context = AsyncExitStack()
+        self._stack: tuple[Supervisor, Path] | None = None
+
+    @property
+    def stack(self) -> str | None:
+        """The mark of the private servers' processes; None while there are none."""
+        return self._stack[0].stack if self._stack else None
+
+    @cached_property
+    def superuser_url(self) -> str:
+        """Of Postgres: TEST_DATABASE_URL, or a private server's that is quick and not durable."""
+        return os.environ.get("TEST_DATABASE_URL") or self.call(self._start_postgres())
+
+    @cached_property
+    def rabbitmq_url(self) -> str:
+        """TEST_RABBITMQ_URL, or a private broker's."""
+        return os.environ.get("TEST_RABBITMQ_URL") or self.call(self._start_rabbitmq())
+
+    def database(self, *schemas: str) -> dict[str, str]:
+        """A new database, dropped at the end, with a role for each schema; returns {schema: database url}."""
+        return self.call(self._context.enter_async_context(fresh_database(self.superuser_url, *schemas)))
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run the coroutine in the servers' own loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def close(self) -> None:
+        """End everything that was started."""
+        self.call(self._context.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _start_postgres(self) -> str:
+        supervisor, folder = await self._started()
+        server = PostgresServer(folder / "postgres", free_ports(1)[0], durable=False)
+        await server.start(supervisor)
+        return server.superuser_url()
+
+    async def _start_rabbitmq(self) -> str:
+        supervisor, folder = await self._started()
+        return (await start_rabbitmq(folder / "rabbitmq", supervisor, say)).url
+
+    async def _started(self) -> tuple[Supervisor, Path]:
+        if self._stack is None:
+            supervisor = await self._context.enter_async_context(Supervisor())
+            self._stack = supervisor, self._context.enter_context(stack_folder(None, supervisor))
+        return self._stack
+
+
+@contextmanager
+def running_servers() -> Iterator[LazyServers]:
+    """Servers for a block of tests; each starts when it is first used. They vanish even when we are killed."""
+    servers = LazyServers()
+    try:
+        yield servers
+    finally:
+        servers.close()
+
+
+@asynccontextmanager
+async def fresh_database(superuser_url: str, *schemas: str) -> AsyncIterator[dict[str, str]]:
+    """A new database with a role and a schema for each name: {schema: database url}; dropped at the end."""
+    unique = secrets.token_hex(4)
+    database = f"test_{unique}"
+    roles = [Role(f"{check_name(schema)}_{unique}", new_secret(), schema) for schema in schemas]
+    try:
+        await create_schemas(superuser_url, database, roles)
+        yield {role.schema: _url(superuser_url, role, database) for role in roles}
+    finally:
+        await _drop(superuser_url, database, roles)
+
+
+@pytest.fixture(scope="session")
+def test_servers() -> Iterator[LazyServers]:
+    """The session's servers, none of them started yet."""
+    with running_servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def postgres_server(test_servers: LazyServers) -> str:
+    """A superuser's url of the session's Postgres."""
+    return test_servers.superuser_url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(test_servers: LazyServers) -> str:
+    """The url of the session's RabbitMQ."""
+    return test_servers.rabbitmq_url
+
+
+@pytest.fixture(scope="session")
+def database_url_for(test_servers: LazyServers) -> Callable[[str], str]:
+    """database_url_for(schema): the schema in a database of its own, the same for the whole session."""
+    urls: dict[str, str] = {}
+
+    def url(schema: str) -> str:
+        if schema not in urls:
+            urls.update(test_servers.database(schema))
+        return urls[schema]
+
+    return url
+
+
+def _url(superuser_url: str, role: Role, database: str) -> str:
+    address = on_database(superuser_url, database).rpartition("@")[2]
+    return f"postgresql+asyncpg://{role.name}:{role.password}@{address}"
+
+
+async def _drop(superuser_url: str, database: str, roles: Iterable[Role]) -> None:
+    async with connected(superuser_url) as connection:
+        await connection.execute(f"drop database if exists {database} with (force)")
+        for role in roles:
+            await connection.execute(f"drop role if exists {role.name}")

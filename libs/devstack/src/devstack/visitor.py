@@ -1,0 +1,109 @@
+"""A person with a browser, as far as signing in goes: follows the pages, fills in the forms, keeps the cookies."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookies import SimpleCookie
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from devstack.errors import StackError
+
+REDIRECTS = (301, 302, 303, 307)
+SIGN_IN_S = 60.0
+
+
+@dataclass
+class Form:
+    """A form as it would be sent with nothing changed, but without its buttons."""
+
+    action: str = ""
+    method: str = "get"
+    fields: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Forms(HTMLParser):
+    """Reads the forms of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
+        elif tag == "input" and self.forms and values.get("name") and _is_sent(values):
+            self.forms[-1].fields.append((values["name"], values.get("value", "on")))
+
+
+def _is_sent(values: dict[str, str]) -> bool:
+    return values.get("type") not in ("checkbox", "radio", "submit") or "checked" in values
+
+
+def forms_in(html: str) -> list[Form]:
+    """The forms of a page."""
+    parser = _Forms()
+    parser.feed(html)
+    return parser.forms
+
+
+def browser() -> httpx.AsyncClient:
+    """A client that, like browsers do on this machine's own addresses, sends Secure cookies without TLS."""
+    cookies: SimpleCookie = SimpleCookie()
+
+    async def remember(response: httpx.Response) -> None:
+        for line in response.headers.get_list("set-cookie"):
+            cookies.load(line)
+
+    async def send(request: httpx.Request) -> None:
+        # Those that were told to expire have an empty value.
+        request.headers["Cookie"] = "; ".join(f"{name}={one.value}" for name, one in cookies.items() if one.value)
+
+    return httpx.AsyncClient(timeout=SIGN_IN_S, event_hooks={"request": [send], "response": [remember]})
+
+
+async def sign_in(web_url: str, athlete_id: int) -> str:
+    """Join as this simulated athlete, through the same pages that people use; returns the last page's address.
+
+    Raises StackError when a page is not what it should be.
+    """
+    async with browser() as client:
+        try:
+            join = await client.get(f"{web_url}/join")
+            form = _form(join, "/join")
+            consent = await _send(client, join, form, [*form.fields, ("consent", "yes")])
+            authorize = await _follow(client, consent)
+            form = _form(authorize, "/oauth/authorize")
+            chosen = [("athlete_id", str(athlete_id)), ("decision", "authorize")]
+            page = await _follow(client, await _send(client, authorize, form, [*form.fields, *chosen]))
+        except httpx.TransportError as error:
+            raise StackError(f"athlete {athlete_id} could not sign in: {type(error).__name__}") from error
+    if page.status_code != 200 or urlsplit(str(page.url)).path.startswith("/auth/"):
+        raise StackError(f"athlete {athlete_id} could not sign in: {page.url.path} answered {page.status_code}")
+    return str(page.url)
+
+
+def _form(page: httpx.Response, action: str) -> Form:
+    found = next((form for form in forms_in(page.text) if urlsplit(form.action).path == action), None)
+    if page.status_code != 200 or found is None:
+        raise StackError(f"{page.url.host}{page.url.path} has no form for {action} (status {page.status_code})")
+    return found
+
+
+async def _send(
+    client: httpx.AsyncClient, page: httpx.Response, form: Form, fields: list[tuple[str, str]]
+) -> httpx.Response:
+    data: dict[str, list[str]] = {}
+    for name, value in fields:
+        data.setdefault(name, []).append(value)
+    origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
+    return await client.post(
+        urljoin(str(page.url), form.action), data=data, headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    )
+
+
+async def _follow(client: httpx.AsyncClient, response: httpx.Response) -> httpx.Response:
+    while response.status_code in REDIRECTS:
+        response = await client.get(urljoin(str(response.url), response.headers["location"]))
+    return response
