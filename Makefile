@@ -26,7 +26,6 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
 test: setup  ## run every test, browser included
-	@$(BIN)/python scripts/system_packages.py
 	@$(BIN)/pytest
 
 lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code

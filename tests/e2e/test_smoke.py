@@ -1,0 +1,64 @@
+"""The main job, run as its user runs it: the command, its one line of JSON, its exit status."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+DEVSTACK = Path(sys.executable).with_name("devstack")
+HANDWRITTEN = Path(__file__).with_name("handwritten")
+
+
+async def smoke(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        DEVSTACK, "smoke", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def result(out: str) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(out)
+    assert list(line) == ["athletes", "activities", "boards", "rows", "mismatches", "seconds"]
+    return line
+
+
+async def test_two_runs_at_once_both_have_every_row_right() -> None:
+    generated, handwritten = await asyncio.gather(
+        smoke("--athletes", "12", "--days", "40", "--seed", "7"), smoke("--data", str(HANDWRITTEN))
+    )
+    for code, _, err in (generated, handwritten):
+        assert code == 0, err
+    club = result(generated[1])
+    assert (club["athletes"], club["boards"], club["mismatches"]) == (12, 2, 0)
+    assert club["activities"] > 100
+    assert club["rows"] > 12
+    # Of 16 by hand, one says nothing of its start, one gives its distance in words, one has less than none.
+    assert result(handwritten[1]) | {"seconds": 0} == {
+        "athletes": 4,
+        "activities": 13,
+        "boards": 2,
+        "rows": 3,
+        "mismatches": 0,
+        "seconds": 0,
+    }
+
+
+async def test_a_broken_data_folder_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "7.json").write_text('[{"id": 1}, {"name": "without an id"}]', encoding="utf-8")
+    code, out, err = await smoke("--data", str(tmp_path))
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    complaint = [line for line in err.splitlines() if line.startswith("devstack: ")]
+    assert len(complaint) == 1
+    assert "7.json" in complaint[0]
+
+
+async def test_a_data_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    code, _, err = await smoke("--data", str(tmp_path / "nowhere"))
+    assert code == 2
+    assert "Traceback" not in err
+    assert "nowhere" in next(line for line in err.splitlines() if line.startswith("devstack: "))

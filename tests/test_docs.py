@@ -1,0 +1,91 @@
+"""What the documents say is what the code does."""
+
+import json
+import re
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from auth.config import Settings as AuthSettings
+from ingest.config import Settings as IngestSettings
+from ingest.handlers import handlers as ingest_handlers
+from leaderboard.config import Settings as LeaderboardSettings
+from leaderboard.handlers import ACTIVITIES, PEOPLE
+from shared.consumer import Handlers
+from shared.events import EVENTS
+from shared.settings import ServiceSettings
+from shared.topology import QUEUES
+from sync.config import Settings as SyncSettings
+from sync.handlers import HANDLERS as SYNC
+from web.config import Settings as WebSettings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+
+CONSUMERS: dict[str, Handlers] = {
+    "sync.people": SYNC,
+    "ingest.activity": ingest_handlers(UTC),
+    "leaderboard.people": PEOPLE,
+    "leaderboard.activity": ACTIVITIES,
+}
+#: Heard by every replica of web for its cache, in a queue of its own.
+LISTENERS = {"standings.changed": ["web"]}
+
+
+def test_every_queue_hears_just_what_its_service_handles() -> None:
+    assert {queue: set(heard) for queue, heard in QUEUES.items()} == {
+        queue: set(handlers) for queue, handlers in CONSUMERS.items()
+    }
+
+
+def test_the_event_table_of_the_readme_is_what_the_code_does() -> None:
+    rows = re.findall(r"^\| `([a-z._]+)` \| (\w+) \| ([\w, ]+) \|", README, re.MULTILINE)
+    documented = {topic: (producer, heard.split(", ")) for topic, producer, heard in rows}
+    actual = {}
+    for event in EVENTS:
+        heard_by = [queue.partition(".")[0] for queue, heard in QUEUES.items() if event in heard]
+        heard_by += LISTENERS.get(event.topic, [])
+        actual[event.topic] = (event.producer, heard_by or ["the archive"])
+    assert documented == actual
+
+
+@pytest.mark.parametrize(
+    ("section", "settings"),
+    [
+        ("Every service", ServiceSettings),
+        ("auth", AuthSettings),
+        ("sync", SyncSettings),
+        ("ingest", IngestSettings),
+        ("leaderboard", LeaderboardSettings),
+        ("web", WebSettings),
+    ],
+)
+def test_every_setting_is_documented_and_nothing_else_is(section: str, settings: type[BaseSettings]) -> None:
+    text = SETTINGS.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", text, re.MULTILINE))
+    own = {
+        name.upper(): field
+        for name, field in settings.model_fields.items()
+        if settings is ServiceSettings or name not in ServiceSettings.model_fields
+    }
+    assert documented.keys() == own.keys()
+    for name, field in own.items():
+        assert field.is_required() == (documented[name].strip() == ""), name
+
+
+def test_every_make_target_is_explained_and_those_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert targets == set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    assert (
+        set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|```.*?```", README, re.DOTALL))))
+        <= targets
+    )
+
+
+def test_the_smoke_line_of_the_readme_has_the_fields_that_are_printed() -> None:
+    line = json.loads(next(re.finditer(r'^\{"athletes".*\}$', README, re.MULTILINE)).group())
+    assert list(line) == ["athletes", "activities", "boards", "rows", "mismatches", "seconds"]
