@@ -1,0 +1,125 @@
+"""The command line: `stravasim serve`."""
+
+import socket
+import sys
+from contextlib import ExitStack, suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvicorn
+from typer.core import TyperGroup
+
+from stravasim.app import create_app
+from stravasim.club import WARSAW, BrokenFolderError, Club, generate_club, load_folder
+from stravasim.limits import parse_limits
+from stravasim.oauth import DEMO_APPLICATION, Application, Rotation
+from stravasim.simulator import Settings
+
+
+class _OneLineErrors(TyperGroup):
+    """Says what is wrong with a command line in one line, so that scripts can show it."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        standalone_mode = extra.pop("standalone_mode", True)
+        try:
+            result = super().main(*args, **(extra | {"standalone_mode": False}))
+        except Exception as error:
+            message = getattr(error, "format_message", None)
+            if message is None or not standalone_mode:
+                raise
+            _stop(" ".join(str(message()).split()))
+        if standalone_mode:
+            sys.exit(result if isinstance(result, int) else 0)
+        return result
+
+
+app = typer.Typer(cls=_OneLineErrors, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def main() -> None:
+    """A simulator of Strava's sign-in, activity list and rate limits, with an invented club."""
+
+
+@app.command()
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8100,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    athletes: Annotated[int, typer.Option(min=1, max=100_000, help="Size of the club.")] = 40,
+    days: Annotated[int, typer.Option(min=1, max=10_000, help="Days of history, the last included.")] = 120,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same club.")] = 1,
+    until: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD; today in Warsaw if not given.")] = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Serve this folder of <athlete_id>.json instead of an invented club."),
+    ] = None,
+    limits: Annotated[
+        str, typer.Option(help="Calls allowed: overall15,overallday,read15,readday.")
+    ] = "200,2000,100,1000",
+    client_id: Annotated[int, typer.Option(min=1, help="The application's id.")] = DEMO_APPLICATION.client_id,
+    client_secret: Annotated[str, typer.Option(help="The application's secret.")] = DEMO_APPLICATION.client_secret,
+    redirect_domain: Annotated[
+        str, typer.Option(help="Callback domain; localhost and 127.0.0.1 always work.")
+    ] = DEMO_APPLICATION.callback_domain,
+    rotation: Annotated[
+        Rotation, typer.Option(help="When a refresh returns a new refresh token.")
+    ] = Rotation.RENEWAL,
+    short_pages: Annotated[bool, typer.Option("--short-pages", help="Pages hold fewer items than asked.")] = False,
+    lively: Annotated[float, typer.Option(min=0, help="Seconds between uploads by random athletes; 0 for none.")] = 0,
+) -> None:
+    """Serve a simulated Strava until Ctrl-C. Mistakes are told in one line on stderr, with exit code 2."""
+    try:
+        settings = Settings(
+            application=Application(client_id, client_secret, redirect_domain),
+            limits=parse_limits(limits),
+            rotation=rotation,
+            short_pages=short_pages,
+            lively=lively or None,
+            seed=seed,
+        )
+        club = load_folder(data) if data is not None else _generated(athletes, days, seed, until)
+        listener = _listen(host, port)
+    except (ValueError, BrokenFolderError) as error:
+        _stop(str(error))
+    _run(club, settings, listener)
+
+
+def _generated(athletes: int, days: int, seed: int, until: str) -> Club:
+    now = datetime.now(UTC)
+    try:
+        last = date.fromisoformat(until) if until else now.astimezone(WARSAW).date()
+    except ValueError as error:
+        raise ValueError(f"--until must be a day such as 2026-09-30, not {until!r}") from error
+    return generate_club(athletes=athletes, days=days, seed=seed, until=last, now=now)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # Bound here and not by uvicorn, which would report a taken port as a log line and exit code 1.
+    with ExitStack() as on_failure:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = on_failure.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except OSError as error:
+            raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        on_failure.pop_all()
+    return listener
+
+
+def _run(club: Club, settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]" if ":" in host else host
+    typer.echo(f"Simulating Strava for {len(club.members)} athletes on http://{address}:{port}", err=True)
+    config = uvicorn.Config(create_app(club, settings=settings), log_level="warning", access_log=False)
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _stop(message: str) -> NoReturn:
+    typer.echo(f"stravasim: {message}", err=True)
+    sys.exit(2)

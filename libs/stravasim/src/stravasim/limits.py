@@ -1,0 +1,92 @@
+"""Strava's rate limits: what a call costs, when the windows turn, what the headers say."""
+
+import re
+from dataclasses import dataclass
+
+from stravasim.faults import OVERALL_RATE_LIMITED, RATE_LIMITED, Fault
+
+QUARTER_HOUR = 900  # seconds
+DAY = 86_400  # seconds
+_FOUR_NUMBERS = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Calls allowed per quarter hour and per UTC day, over all calls and over reads.
+
+    The defaults are those of a new application in Strava's documentation.
+    """
+
+    overall_quarter: int = 200
+    overall_day: int = 2_000
+    read_quarter: int = 100
+    read_day: int = 1_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls counted so far in the current quarter hour and UTC day.
+
+    Every data call simulated is a read, and a read counts in both buckets, so one pair of numbers serves both.
+    """
+
+    window: int = -1
+    day: int = -1
+    in_quarter: int = 0
+    in_day: int = 0
+
+
+def parse_limits(text: str) -> Limits:
+    """Read `overall15,overallday,read15,readday`, four whole numbers without spaces.
+
+    Raises ValueError, with a sentence that can be shown, when the text has any other form.
+    """
+    match = _FOUR_NUMBERS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"limits must be four whole numbers, overall15,overallday,read15,readday, not {text!r}")
+    return Limits(*map(int, match.groups()))
+
+
+def as_of(usage: Usage, now: float) -> Usage:
+    """The usage as it stands at `now` (epoch seconds), before another call is counted.
+
+    Strava's documentation: the short window turns at :00, :15, :30 and :45, the day at 00:00 UTC.
+    """
+    window, day = int(now // QUARTER_HOUR), int(now // DAY)
+    if usage.window == window and usage.day == day:
+        return usage
+    return Usage(
+        window=window,
+        day=day,
+        in_quarter=usage.in_quarter if usage.window == window else 0,
+        in_day=usage.in_day if usage.day == day else 0,
+    )
+
+
+def count_call(usage: Usage, limits: Limits, now: float) -> tuple[Usage, Fault | None]:
+    """Count one read at `now` (epoch seconds): the new usage, and the 429 if the call is over a limit.
+
+    Recorded: the usage includes the current call, the call that reaches the limit is still answered, and
+    refused calls go on counting, so usage may exceed its limit.
+    """
+    before = as_of(usage, now)
+    after = Usage(before.window, before.day, before.in_quarter + 1, before.in_day + 1)
+    if after.in_quarter > limits.read_quarter or after.in_day > limits.read_day:
+        return after, RATE_LIMITED
+    if after.in_quarter > limits.overall_quarter or after.in_day > limits.overall_day:
+        return after, OVERALL_RATE_LIMITED
+    return after, None
+
+
+def headers(usage: Usage, limits: Limits) -> list[tuple[bytes, bytes]]:
+    """The four rate-limit headers, in the spelling recorded on the wire."""
+    used = b"%d,%d" % (usage.in_quarter, usage.in_day)
+    return [
+        (b"X-Ratelimit-Limit", b"%d,%d" % (limits.overall_quarter, limits.overall_day)),
+        (b"X-Ratelimit-Usage", used),
+        (b"X-Readratelimit-Limit", b"%d,%d" % (limits.read_quarter, limits.read_day)),
+        (b"X-Readratelimit-Usage", used),
+    ]

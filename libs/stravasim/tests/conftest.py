@@ -1,0 +1,138 @@
+"""A simulator in this process, a clock turned by hand, and a browser and client that talk to it."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from stravasim.app import create_app
+from stravasim.club import load_folder
+from stravasim.simulator import Settings
+
+NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
+BACK = "http://localhost:8000/callback"
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until it is turned."""
+
+    moment: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def turn(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class World:
+    """A client of the simulator; `ask` is a page's query, `submit` its form, `token` the token call."""
+
+    client: httpx.AsyncClient
+    clock: HandClock
+    app: Any
+    asked: dict[str, str] = field(
+        default_factory=lambda: {
+            "client_id": "12345",
+            "redirect_uri": BACK,
+            "response_type": "code",
+            "scope": "read,activity:read,activity:read_all",
+            "state": "s1",
+        }
+    )
+
+    async def page(self, **changed: str) -> httpx.Response:
+        return await self.client.get("/oauth/authorize", params=self.asked | changed)
+
+    async def submit(self, athlete: int = 7, granted: str | None = None, **changed: str) -> dict[str, list[str]]:
+        """Press Authorize (or `decision`) and return the query of the redirect."""
+        form: dict[str, Any] = self.asked | {"athlete_id": str(athlete), "decision": "authorize"} | changed
+        form["granted"] = (form["scope"] if granted is None else granted).split(",")
+        response = await self.client.post("/oauth/authorize", data=form)
+        assert response.status_code == 302, response.text
+        return parse_qs(urlsplit(response.headers["location"]).query, keep_blank_values=True)
+
+    async def token(self, **fields: str) -> httpx.Response:
+        whole = {"client_id": "12345", "client_secret": "simulated-secret"} | fields
+        return await self.client.post("/oauth/token", data=whole)
+
+    async def exchange(self, code: str) -> httpx.Response:
+        return await self.token(grant_type="authorization_code", code=code)
+
+    async def refresh(self, refresh_token: str) -> httpx.Response:
+        return await self.token(grant_type="refresh_token", refresh_token=refresh_token)
+
+    async def tokens(self, athlete: int = 7, granted: str | None = None) -> dict[str, Any]:
+        code = (await self.submit(athlete, granted))["code"][0]
+        answer: dict[str, Any] = (await self.exchange(code)).json()
+        return answer
+
+    async def reader(self, athlete: int = 7, granted: str | None = None) -> "Reader":
+        return Reader(self.client, (await self.tokens(athlete, granted))["access_token"])
+
+
+@dataclass
+class Reader:
+    """The data API with one athlete's token."""
+
+    client: httpx.AsyncClient
+    token: str
+
+    async def get(self, path: str = "/api/v3/athlete/activities", **parameters: Any) -> httpx.Response:
+        return await self.client.get(path, params=parameters, headers={"Authorization": f"Bearer {self.token}"})
+
+    async def ids(self, **parameters: Any) -> list[int]:
+        response = await self.get(**parameters)
+        assert response.status_code == 200, response.text
+        return [activity["id"] for activity in response.json()]
+
+
+def started(number: int, **more: Any) -> Mapping[str, Any]:
+    """A small activity: `number` is its id and its start in minutes after 2026-06-01 00:00 UTC."""
+    start = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(minutes=number)
+    return {"id": number, "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **more}
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Write files of activities into a folder; a text is written as it is, anything else as JSON."""
+
+    def write(files: Mapping[str, object]) -> Path:
+        for name, content in files.items():
+            text = content if isinstance(content, str) else json.dumps(content)
+            (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def open_world(make_folder: Callable[..., Path]) -> Callable[..., Any]:
+    """Start a simulator whose athlete 7 has the given activities (by default ids 1 to 5, one a minute)."""
+
+    @asynccontextmanager
+    async def start(activities: object = None, **settings: Any) -> AsyncIterator[World]:
+        given = [started(number) for number in (3, 1, 5, 2, 4)] if activities is None else activities
+        clock = HandClock()
+        app = create_app(load_folder(make_folder({"7.json": given, "8.json": []})), clock, Settings(**settings))
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://strava.test") as client:
+            yield World(client, clock, app)
+
+    return start
+
+
+@pytest.fixture
+async def world(open_world: Callable[..., Any]) -> AsyncIterator[World]:
+    """The default simulator."""
+    async with open_world() as opened:
+        yield opened

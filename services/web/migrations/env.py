@@ -1,0 +1,6 @@
+"""Alembic's entry point."""
+
+from shared.migrate import run
+from web.tables import Base
+
+run(Base.metadata)

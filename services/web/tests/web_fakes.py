@@ -1,0 +1,141 @@
+"""Hand-made stand-ins for leaderboard and auth: small apps with a state that tests change."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+NAMES = (
+    "Ania K.|Bartek W.|Celina Z.|Dominik Ś.|Ela N.|Filip J.|Grażyna B.|Hubert O.|Iza M.|Janek P.|Kasia T.|Łukasz D."
+    "|Magda R.|Norbert C.|Ola Ż.|Paweł G.|Renata S.|Szymon L.|Tomek A.|Ula Ć.|Wojtek H.|Zuzanna Konstancja F.|Żaneta E."
+).split("|")
+
+BOARDS = [
+    {"slug": "running", "name": "Running", "metric": "distance"},
+    {"slug": "cycling", "name": "Cycling", "metric": "distance"},
+    {"slug": "climbing", "name": "Climbing", "metric": "elevation"},
+]
+
+
+def user_id(number: int) -> UUID:
+    return UUID(int=0x01930000_0000_7000_8000_000000000000 + number)
+
+
+def row(number: int, distance_km: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "user_id": str(user_id(number)),
+        "display_name": NAMES[number % len(NAMES)],
+        "distance_m": distance_km * 1000,
+        "moving_time_s": int(distance_km * 335),
+        "elev_gain_m": distance_km * 9.3,
+        "activities": max(1, int(distance_km / 9)),
+        **changes,
+    }
+
+
+def club(size: int = len(NAMES)) -> list[dict[str, Any]]:
+    return [row(number, round(412.7 * 0.86**number, 1)) for number in range(size)]
+
+
+@dataclass
+class FakeLeaderboard:
+    """Places follow the order of distance, whatever the metric says; that is enough for pages."""
+
+    rows: list[dict[str, Any]] = field(default_factory=club)
+    boards: list[dict[str, str]] = field(default_factory=lambda: list(BOARDS))
+    exists: bool = True
+    visibility: str = "public"
+    first_day: date = field(default_factory=lambda: datetime.now(UTC).date() - timedelta(days=20))
+    last_day: date = field(default_factory=lambda: datetime.now(UTC).date() + timedelta(days=12))
+    revision: int = 7
+    away: bool = False
+    asked: int = 0
+
+    def challenge(self) -> dict[str, Any]:
+        return {
+            "slug": "autumn",
+            "name": "Autumn Kilometres",
+            "first_day": self.first_day.isoformat(),
+            "last_day": self.last_day.isoformat(),
+            "time_zone": "Europe/Warsaw",
+            "visibility": self.visibility,
+            "boards": self.boards,
+        }
+
+    def standings(self, board: str) -> dict[str, Any] | None:
+        found = [one for one in self.boards if one["slug"] == board]
+        if not (self.exists and found):
+            return None
+        ranked = sorted(self.rows, key=lambda one: -one["distance_m"])
+        distances = [one["distance_m"] for one in ranked]
+        return {
+            "challenge": self.challenge(),
+            "board": found[0],
+            "revision": self.revision,
+            "as_of": "2026-11-22T20:00:00+00:00",
+            "rows": [{"place": distances.index(one["distance_m"]) + 1, **one} for one in ranked],
+        }
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.middleware("http")
+        async def away(request: Request, call_next: Any) -> Any:
+            self.asked += 1
+            return JSONResponse({"code": "unavailable", "message": "away"}, 503) if self.away else await call_next(request)
+
+        @app.get("/challenges/{slug}")
+        async def challenge(slug: str) -> Any:
+            return self.challenge() if self.exists and slug in {"current", "autumn"} else _not_found()
+
+        @app.get("/challenges/{slug}/boards/{board}")
+        async def board(slug: str, board: str) -> Any:
+            return (self.standings(board) if slug == "autumn" else None) or _not_found()
+
+        return app
+
+
+@dataclass
+class FakeAuth:
+    """Sends people to `authorize`, and lets everybody in unless `refusal` says otherwise."""
+
+    authorize: str = "https://strava.example/oauth/authorize"
+    user: UUID = field(default_factory=lambda: user_id(4))
+    refusal: tuple[int, str] | None = None
+    sign_ins: list[dict[str, str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/authorize-url")
+        async def authorize_url(request: Request, state: str) -> dict[str, str]:
+            self.keys.append(request.headers["authorization"])
+            return {"url": f"{self.authorize}?state={state}"}
+
+        @app.post("/sign-ins")
+        async def sign_in(request: Request) -> Any:
+            self.sign_ins.append(await request.json())
+            if self.refusal:
+                return JSONResponse({"code": self.refusal[1], "message": "no"}, self.refusal[0])
+            return {
+                "user_id": str(self.user),
+                "athlete_id": 104,
+                "display_name": "Ela N.",
+                "is_admin": False,
+                "first_time": True,
+            }
+
+        return app
+
+
+def transport(app: FastAPI) -> httpx.ASGITransport:
+    return httpx.ASGITransport(app)
+
+
+def _not_found() -> JSONResponse:
+    return JSONResponse({"code": "not_found", "message": "There is nothing here."}, 404)

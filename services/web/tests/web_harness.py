@@ -1,0 +1,87 @@
+"""The site without a broker: the same pages and streams, whose news come from the test."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+
+from web_fakes import FakeAuth, FakeLeaderboard, row, transport
+from shared import loops
+from shared.db import Sessions, create_engine
+from shared.events import StandingsChanged
+from web.clients import Auth, Leaderboard, connect
+from web.main import furnish
+
+SECRET = b"a secret of tests that is long enough"
+
+
+def news(revision: int, *boards: str) -> StandingsChanged:
+    return StandingsChanged(
+        challenge="autumn",
+        boards=boards or ("running",),
+        revision=revision,
+        first_day=date(2026, 11, 1),
+        last_day=date(2026, 11, 30),
+    )
+
+
+def build(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> FastAPI:
+    stopping = asyncio.Event()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.create_task(loops.repeat(app.state.site.boards.refresh, 0.05, stopping))
+        yield
+        stopping.set()
+        await loop
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.leaderboard, app.state.auth = leaderboard, auth
+    furnish(
+        app,
+        sessions,
+        Leaderboard(connect("http://leaderboard", transport(leaderboard.app()))),
+        Auth(connect("http://auth", transport(auth.app())), "key"),
+        SECRET,
+    )
+    return app
+
+
+def add_controls(app: FastAPI, leaderboard: FakeLeaderboard, auth: FakeAuth) -> None:
+    """What a test in another process may change, and a Strava that asks no questions."""
+
+    @app.get("/test/move")
+    async def move(number: int, km: float) -> dict[str, int]:
+        leaderboard.rows[number] = row(number, km)
+        leaderboard.revision += 1
+        await app.state.site.boards.on_standings_changed(news(leaderboard.revision))
+        return {"revision": leaderboard.revision}
+
+    @app.get("/test/set")
+    async def change(exists: bool = True, away: bool = False, refusal: str = "") -> dict[str, str]:
+        leaderboard.exists, leaderboard.away = exists, away
+        auth.refusal = (403, refusal) if refusal else None
+        return {}
+
+    @app.get("/test/authorize")
+    async def authorize(request: Request, state: str) -> RedirectResponse:
+        back = f"http://127.0.0.1:{request.url.port}/auth/strava/callback"
+        return RedirectResponse(f"{back}?state={state}&code=good&scope=read,activity:read", 302)
+
+
+def serve(port: int, database_url: str) -> None:
+    leaderboard = FakeLeaderboard()
+    # Another site than 127.0.0.1 in the eyes of a browser, as Strava is.
+    auth = FakeAuth(authorize=f"http://localhost:{port}/test/authorize")
+    app = build(Sessions(create_engine(database_url, "web")), leaderboard, auth)
+    add_controls(app, leaderboard, auth)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=5)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), sys.argv[2])
