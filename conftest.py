@@ -1,3 +1,34 @@
 """Fixtures that every test may use."""
 
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from devstack.packages import ensure_program
+
 pytest_plugins = ["devstack.testing"]
+
+# The networking ones keep Chromium from calling home.
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium, installed or unpacked when the machine has none."""
+    chromium = ensure_program("chromium", "chromium", lambda line: print(line, file=sys.__stderr__, flush=True))
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(
+            executable_path=chromium.path, args=CHROMIUM_ARGS, env=dict(chromium.env) or None
+        )
+        yield running
+        await running.close()

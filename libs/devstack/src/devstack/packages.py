@@ -120,4 +120,5 @@ def _install(root_prefix: list[str], package: str, services: tuple[str, ...]) ->
     except (OSError, subprocess.SubprocessError) as error:
         raise StackError(f"could not install {package}: {error}") from None
     if result.returncode != 0:
-        raise StackError(f"could not install {package}: {unpacked.last_line(result.stderr)}")
+        reason = unpacked.last_line(result.stderr)
+        raise StackError(f"could not install {package}: {reason}; install it yourself and start again")

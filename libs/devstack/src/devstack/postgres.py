@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
+from devstack import guard
 from devstack.errors import StackError
 from devstack.secretfile import kept_secret
 from devstack.supervisor import Supervisor
@@ -68,7 +69,8 @@ class PostgresServer:
         if not self.data.exists():
             await self._initialise(supervisor)
         self._check_data()
-        process = await supervisor.start(
+        self._forget_dead_server()
+        await supervisor.start(
             "postgres",
             self.argv(),
             env=_environment(),
@@ -81,10 +83,7 @@ class PostgresServer:
             layer=0,
             quiet=True,
         )
-        try:
-            await supervisor.until_ready("postgres", self.ready, READY_SECONDS)
-        except StackError as error:
-            raise StackError(_explain(str(error), tuple(process.last_lines), self.folder)) from None
+        await supervisor.until_ready("postgres", self.ready, READY_SECONDS)
 
     async def ready(self) -> bool:
         """Whether the server accepts our password and answers."""
@@ -139,10 +138,9 @@ class PostgresServer:
                 quiet=True,
             )
             beside.rename(self.data)
-        except StackError as error:
-            raise StackError(_explain(str(error), (str(error),), self.folder)) from None
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+            os.chown(password_file, os.geteuid(), os.getegid())
 
     def _check_data(self) -> None:
         try:
@@ -164,6 +162,19 @@ class PostgresServer:
         elif self._user is None and owner != os.geteuid():
             raise StackError(f"{self.data} belongs to another user; use another folder or that user's account")
 
+    def _forget_dead_server(self) -> None:
+        """Remove the lock file of a server that was killed.
+
+        Postgres would take a zombie, or another program that got the same process id, for that server.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().partition("\n")[0])
+        except (OSError, ValueError):
+            return
+        if guard.live_parent(pid) is None or str(self.data).encode() not in _command_line(pid):
+            lock.unlink(missing_ok=True)
+
 
 def major_version() -> str:
     """Of the Postgres in the wheel, whose version follows it."""
@@ -184,17 +195,12 @@ def _give(folder: Path, user: tuple[int, int]) -> None:
         os.chown(path, *user, follow_symlinks=False)
 
 
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def _environment() -> dict[str, str]:
     return {"PATH": f"{BINARIES}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _explain(message: str, lines: tuple[str, ...], folder: Path) -> str:
-    """The usual troubles in one line a person can act on."""
-    said = "\n".join(lines)
-    if "No space left on device" in said:
-        return f"the disk with {folder} is full; make room there and start again"
-    if "Address already in use" in said:
-        return "another program took Postgres' port while it started; start again"
-    if "could not write" in said and "quota" in said.lower():
-        return f"your disk quota for {folder} is used up; make room there and start again"
-    return message

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack.errors import StackError
+from devstack.errors import Died, StackError
 
 LAST_LINES = 20
 LINE_BYTES = 16_384  # longer lines are cut
@@ -32,20 +32,6 @@ class Command:
     death_signal: signal.Signals = signal.SIGKILL
     layer: int = 1
     quiet: bool = False
-
-
-@dataclass(frozen=True)
-class Died:
-    """A process that ended without being told to."""
-
-    name: str
-    code: int
-    last_lines: tuple[str, ...]
-
-    def __str__(self) -> str:
-        how = f"was killed by {_signal_name(-self.code)}" if self.code < 0 else f"ended with code {self.code}"
-        last = next((line for line in reversed(self.last_lines) if line.strip()), "")
-        return f"{self.name} {how}" + (f": {last.strip()[:300]}" if last else "")
 
 
 @dataclass
@@ -143,10 +129,3 @@ async def _read_lines(reader: asyncio.StreamReader, on_line: Callable[[str], Non
             rest = b""
     if rest:
         on_line(rest.decode(errors="replace"))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -26,14 +26,14 @@ READY_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 STOP_SECONDS = 20.0
 DOCKER_SECONDS = 2.0
-FEWEST_DESCRIPTORS = 4096
+PULL_SECONDS = 600.0
 
 _CONFIG = """\
 listeners.tcp.1 = {listen}
 loopback_users = none
 default_user = {user}
 default_pass = {password}
-disk_free_limit.absolute = 200MB
+disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.3
 log.file = false
 log.console = true
@@ -67,10 +67,7 @@ class RabbitServer:
             await self._start_container(supervisor)
         else:
             await self._start_program(supervisor, self.program)
-        try:
-            await supervisor.until_ready("rabbitmq", self.ready, READY_SECONDS)
-        except StackError as error:
-            raise StackError(_explain(str(error), self.folder)) from None
+        await supervisor.until_ready("rabbitmq", self.ready, READY_SECONDS)
 
     async def ready(self) -> bool:
         """Whether the broker accepts our password and answers."""
@@ -136,15 +133,16 @@ class RabbitServer:
     async def _start_container(self, supervisor: Supervisor) -> None:
         name = f"gruppetto-{supervisor.stack}-{secrets.token_hex(4)}"
         supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
-        data = self.folder / "data"
+        data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
         argv = ["docker", "run", "--rm", "--name", name, "--hostname", "localhost"]
-        argv += ["--user", f"{os.getuid()}:{os.getgid()}", "--publish", f"127.0.0.1:{self.port}:5672"]
+        argv += ["--publish", f"127.0.0.1:{self.port}:5672", "--env", f"RABBITMQ_NODENAME={NODE}"]
+        # As the owner of the folder, and past the image's own start, which would change to another user.
+        argv += ["--user", f"{os.getuid()}:{os.getgid()}", "--entrypoint", "rabbitmq-server"]
         argv += ["--volume", f"{data}:/var/lib/rabbitmq"]
-        argv += ["--volume", f"{self.folder / 'rabbitmq.conf'}:/etc/rabbitmq/rabbitmq.conf:ro"]
-        argv += ["--volume", f"{self.folder / 'plugins'}:/etc/rabbitmq/enabled_plugins:ro"]
-        argv += ["--env", f"RABBITMQ_NODENAME={NODE}", IMAGE]
-        await supervisor.start("rabbitmq", argv, stop_seconds=STOP_SECONDS, layer=0, quiet=True)
+        for file, place in (("rabbitmq.conf", "rabbitmq.conf"), ("plugins", "enabled_plugins")):
+            argv += ["--volume", f"{self.folder / file}:/etc/rabbitmq/{place}:ro"]
+        await supervisor.start("rabbitmq", [*argv, IMAGE], stop_seconds=STOP_SECONDS, layer=0, quiet=True)
 
 
 def _slim_home(program: Program, folder: Path) -> dict[str, str]:
@@ -167,32 +165,22 @@ def _slim_home(program: Program, folder: Path) -> dict[str, str]:
 
 
 def find_rabbitmq(say: Callable[[str], None]) -> Program | None:
-    """The program to run, installed when missing; None when a Docker engine answers. Else StackError."""
-    if docker_answers():
-        return None
+    """The program to run, installed when missing; None when a Docker engine has the image. Else StackError."""
+    if _docker(DOCKER_SECONDS, "version", "--format", "{{.Server.Version}}"):
+        if _docker(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
+            return None
+        say(f"fetching the image {IMAGE}, once")
+        if _docker(PULL_SECONDS, "pull", "--quiet", IMAGE):
+            return None
     return ensure_program(PROGRAM, PACKAGE, say, services=SERVICES)
 
 
-def docker_answers() -> bool:
-    """Whether a Docker engine answers within two seconds."""
-    if shutil.which("docker") is None:
-        return False
+def _docker(seconds: float, *words: str) -> bool:
+    """Whether Docker does that and answers something within the time."""
     try:
         answer = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            check=False,
-            timeout=DOCKER_SECONDS,
-            stdin=subprocess.DEVNULL,
+            ["docker", *words], capture_output=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):
         return False
     return answer.returncode == 0 and bool(answer.stdout.strip())
-
-
-def _explain(message: str, folder: Path) -> str:
-    if "enospc" in message or "no space left" in message.lower():
-        return f"the disk with {folder} is full; make room there and start again"
-    if "eaddrinuse" in message:
-        return "another program took RabbitMQ's port while it started; start again"
-    return message

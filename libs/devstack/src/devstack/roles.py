@@ -34,6 +34,8 @@ async def create_roles(server: PostgresServer, names: Iterable[str]) -> dict[str
     passwords = _passwords(server.folder / "roles.json", list(names))
     roles = [Role(name, passwords[name], name) for name in names]
     await create_schemas(server.superuser_url(), DATABASE, roles)
+    async with connected(server.superuser_url()) as connection:
+        await connection.execute("revoke all on database postgres, template1 from public")
     return {role.schema: server.url(role.name, role.password, DATABASE) for role in roles}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -18,6 +19,10 @@ from devstack.postgres import PostgresServer
 from devstack.rabbitmq import RabbitServer, find_rabbitmq
 from devstack.roles import create_roles
 from devstack.supervisor import Supervisor
+from devstack.together import together
+
+# Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
+LEAST_ROOM_MB = 300
 
 
 def silent(_: str) -> None:
@@ -54,14 +59,10 @@ async def private_servers(
     """
     with stack_folder(folder, supervisor) as home:
         postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
+        starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
+        _, broker = await together(*starting)
         try:
-            async with asyncio.TaskGroup() as starting:
-                starting.create_task(postgres.start(supervisor))
-                broker = starting.create_task(start_rabbitmq(home / "rabbitmq", supervisor, say))
-        except* StackError as group:
-            raise _first(group) from None
-        try:
-            yield Servers(postgres, broker.result())
+            yield Servers(postgres, broker)
         finally:
             # Before the lock on the folder goes, nothing may use it any more.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
@@ -84,11 +85,13 @@ def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
         except OSError as error:
             raise StackError(f"cannot make a temporary folder: {error.strerror}; set TMPDIR=...") from error
         supervisor.remove_at_end(temporary)
+        _require_room(temporary)
         yield temporary
         return
     home = folder.expanduser().absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _require_ours(home / "lock")
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StackError(
@@ -96,9 +99,22 @@ def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
         ) from error
     try:
         _take(lock, home, supervisor.stack)
+        _require_room(home)
         yield home
     finally:
         os.close(lock)
+
+
+def _require_ours(lock: Path) -> None:
+    """Not even root may use another user's stack, who could not use it any more afterwards."""
+    if lock.exists() and lock.stat().st_uid != os.geteuid():
+        raise StackError(f"{lock.parent} belongs to another user's stack; choose another folder")
+
+
+def _require_room(home: Path) -> None:
+    free = shutil.disk_usage(home).free // 1_000_000
+    if free < LEAST_ROOM_MB:
+        raise StackError(f"only {free} MB are free on the disk with {home}; make room for {LEAST_ROOM_MB} MB")
 
 
 def _take(lock: int, home: Path, stack: str) -> None:
@@ -123,11 +139,3 @@ def _read(lock: int) -> dict[str, object]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _first(group: BaseExceptionGroup[StackError]) -> StackError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, StackError)
-    return error

@@ -3,19 +3,19 @@
 import asyncio
 import json
 import os
+import platform
 import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from devstack import guard
-from devstack.errors import StackError
+from devstack.errors import Died, ProgramFailed, StackError
 from devstack.log import Log
-from devstack.process import Command, Died, Process, launch
+from devstack.process import Command, Process, launch
 
 GUARD_SECONDS = 60.0  # longest wait for the guard's last sweep and last wishes
 POLL_SECONDS = 0.05
@@ -46,13 +46,13 @@ class Supervisor:
         return self._guard.pid
 
     async def __aenter__(self) -> Self:
+        if platform.system() != "Linux":
+            raise StackError("private servers need Linux; elsewhere use the containers in deploy/")
         await self._start_guard()
         self._guarding = asyncio.create_task(self._keep_guard(), name="devstack guard")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         # Shielded, so that a second Ctrl-C cannot leave half of it running.
         await asyncio.shield(asyncio.ensure_future(self._end()))
 
@@ -80,19 +80,10 @@ class Supervisor:
             raise StackError(f"{name} is not started, because the stack is stopping")
         if name in self.processes:
             raise StackError(f"{name} is running already")
+        words = [str(part) for part in argv]
         marked = self._marked(os.environ if env is None else env)
-        command = Command(
-            name,
-            [str(part) for part in argv],
-            marked,
-            cwd,
-            user,
-            stop_signal,
-            stop_seconds,
-            death_signal,
-            layer,
-            quiet,
-        )
+        ending = (stop_signal, stop_seconds, death_signal)
+        command = Command(name, words, marked, cwd, user, *ending, layer=layer, quiet=quiet)
         process = await launch(command, lambda line: self.log.line(name, line, quiet=quiet))
         self.processes[name] = process
         watcher = asyncio.create_task(self._watch(process))
@@ -122,7 +113,7 @@ class Supervisor:
         finally:
             await self.stop(name)
         if code != 0:
-            raise StackError(str(process.died()))
+            raise ProgramFailed(process.died())
 
     async def until_ready(
         self, name: str, check: Callable[[], Awaitable[bool]], seconds: float, *, every: float = POLL_SECONDS
@@ -137,7 +128,7 @@ class Supervisor:
             if loop.time() > deadline:
                 raise StackError(f"{name} was not ready within {seconds:.0f} s")
             await asyncio.sleep(every)
-        raise StackError(str(process.died()))
+        raise ProgramFailed(process.died())
 
     async def failed(self) -> Died:
         """Wait for the next process that ends without being told to."""
@@ -220,7 +211,10 @@ class Supervisor:
 
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set, so that the body can end in good order."""
+    """An event that Ctrl-C, SIGTERM and a closed terminal set, so that the body can end in good order.
+
+    Put it around the supervisor, so that an impatient second Ctrl-C finds it still there.
+    """
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -13,12 +13,20 @@ from devstack.errors import StackError
 
 APT_SECONDS = 900
 STATUS = Path("/var/lib/dpkg/status")
+HOMES = (
+    ("usr/lib/erlang/bin/*", "ROOTDIR=/usr/lib/erlang"),
+    ("usr/lib/erlang/erts-*/bin/*", "ROOTDIR=/usr/lib/erlang"),
+    ("usr/bin/chromium", "LIBDIR=/usr/lib/$APPNAME"),
+)
 
 
 def cache_folder() -> Path:
     """Where this user's unpacked packages live."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "gruppetto" / "packages"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    try:
+        return base.expanduser().absolute() / "gruppetto" / "packages"
+    except RuntimeError:
+        raise StackError("you have no home folder; set XDG_CACHE_HOME to a folder for downloads") from None
 
 
 def ensure_unpacked(package: str, relative: str, say: Callable[[str], None]) -> Path:
@@ -80,12 +88,13 @@ def _fetch(package: str, relative: str, cache: Path) -> Path:
 
 
 def _relocate(beside: Path, root: Path) -> None:
-    """Debian's Erlang scripts name their home by its installed path."""
-    for script in [*beside.glob("usr/lib/erlang/bin/*"), *beside.glob("usr/lib/erlang/erts-*/bin/*")]:
-        if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
-            text = script.read_text(encoding="utf-8")
-            home = f'"{root}/usr/lib/erlang"'
-            script.write_text(text.replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={home}"), encoding="utf-8")
+    """Some of Debian's scripts name their home by its installed path."""
+    for pattern, setting in HOMES:
+        for script in beside.glob(pattern):
+            if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
+                name, _, home = setting.partition("=")
+                text = script.read_text(encoding="utf-8")
+                script.write_text(text.replace(setting, f'{name}="{root}"{home}'), encoding="utf-8")
 
 
 def _apt(apt: Path, package: str, *words: str) -> None:

@@ -1,27 +1,23 @@
 """The bus: a service's one consuming connection, its subscriptions and their orderly end."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aio_pika
 import structlog
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractIncomingMessage,
-    AbstractQueue,
-    AbstractRobustChannel,
-    AbstractRobustConnection,
-)
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 
 from shared import consumer
 from shared.consumer import Batcher, Handlers, InvalidMessage, Processor
 from shared.db import Sessions
 from shared.events import Event
+from shared.publisher import BROKER_ERRORS, PUBLISH_TIMEOUT_S, Publisher, with_heartbeat
 from shared.topology import RETRY_STEPS, dead_letter_queue, exchange_name, retry_queue
 
 DRAIN_TIMEOUT_S = 20.0
-PUBLISH_TIMEOUT_S = 5.0
+HAND_OVER_PAUSE_S = 1.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -51,7 +47,7 @@ class Bus:
         self._subscriptions: list[Subscription] = []
         self._listeners: list[tuple[type[Event], Listener]] = []
         self._connection: AbstractRobustConnection | None = None
-        self._letters: AbstractRobustConnection | None = None
+        self._letters = Publisher(url, f"{name} dead letters")
 
     def subscribe(self, queue: str, handlers: Handlers, *, batch: int = 200, wait_ms: int = 10) -> None:
         """Handle a durable queue, in batches of at most `batch` messages gathered within `wait_ms`."""
@@ -68,21 +64,27 @@ class Bus:
         """Whether the broker is reachable at this moment."""
         return self._connection is not None and self._connection.connected.is_set()
 
+    @property
+    def consuming(self) -> bool:
+        """Whether every subscription's channel is open."""
+        return all(s.consuming is not None and not s.consuming.channel.is_closed for s in self._subscriptions)
+
     async def start(self) -> None:
         """Connect and consume. Raises OSError or an AMQP error when the broker is away or lacks a queue."""
-        self._connection = await self._connect("consumers")
-        for subscription in self._subscriptions:
-            await self._consume(self._connection, subscription)
-        for event, listener in self._listeners:
-            await self._listen(self._connection, event, listener)
-
-    async def _connect(self, purpose: str) -> AbstractRobustConnection:
-        return await aio_pika.connect_robust(
-            self._url,
-            timeout=10,
-            reconnect_interval=1,
-            client_properties={"connection_name": f"{self._name} {purpose}"},
-        )
+        try:
+            self._connection = await aio_pika.connect_robust(
+                with_heartbeat(self._url),
+                timeout=10,
+                reconnect_interval=1,
+                client_properties={"connection_name": f"{self._name} consumers"},
+            )
+            for subscription in self._subscriptions:
+                await self._consume(self._connection, subscription)
+            for event, listener in self._listeners:
+                await self._listen(self._connection, event, listener)
+        except BaseException:
+            await self._close()  # or the next attempt would consume besides this one
+            raise
 
     async def _consume(self, connection: AbstractRobustConnection, subscription: Subscription) -> None:
         channel = await connection.channel(publisher_confirms=False)
@@ -126,41 +128,31 @@ class Bus:
         """Put a copy elsewhere, confirmed; waits as long as the broker is away. Only then may we ack."""
         while True:
             try:
-                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                    channel = await self._letters_channel()
-                    await channel.default_exchange.publish(copy, queue, mandatory=True)
-                    await channel.close()
-                    return
-            except (OSError, TimeoutError, aio_pika.exceptions.AMQPError) as error:
+                return await self._letters.publish(copy, "", queue)
+            except BROKER_ERRORS as error:
                 log.warning("cannot set a message aside yet", queue=queue, error=type(error).__name__)
-                await asyncio.sleep(1)
-
-    async def _letters_channel(self) -> AbstractChannel:
-        # Not the consuming connection: one that publishes is not read during a memory alarm, acks included.
-        if self._letters is None or self._letters.is_closed:
-            self._letters = await self._connect("dead letters")
-        return await self._letters.channel(publisher_confirms=True, on_return_raises=True)
+                await asyncio.sleep(HAND_OVER_PAUSE_S)
 
     async def _ack(self, message: AbstractIncomingMessage) -> None:
         try:
             await message.ack()
-        except (aio_pika.exceptions.AMQPError, RuntimeError, OSError) as error:
+        except BROKER_ERRORS as error:
             # The connection went away after the commit: the broker delivers again, and the inbox knows it.
             log.info("acknowledgement lost", error=type(error).__name__)
 
     async def _listen(self, connection: AbstractRobustConnection, event: type[Event], listener: Listener) -> None:
-        channel: AbstractRobustChannel = await connection.channel(publisher_confirms=False)
+        channel = await connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=100)
         queue = await channel.declare_queue(exclusive=True, auto_delete=True)
         await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
 
         async def receive(message: AbstractIncomingMessage) -> None:
             try:
-                delivery = consumer.parse(message, {event: _unused})
+                await listener(consumer.parse(message, {event: _unused}).event)
             except InvalidMessage as invalid:
                 log.warning("event ignored", reason=str(invalid))
-            else:
-                await listener(delivery.event)
+            except Exception:  # unacknowledged messages would fill the prefetch window and end the hearing
+                log.exception("listener failed", event_type=event.event_type())
             await self._ack(message)
 
         await queue.consume(receive)
@@ -169,13 +161,27 @@ class Bus:
         """Take no more messages, finish those in hand within DRAIN_TIMEOUT_S, close the connections."""
         for subscription in self._subscriptions:
             if subscription.consuming is not None and self.connected:
-                await subscription.consuming.cancel(subscription.consumer_tag)
-        in_flight = {task for subscription in self._subscriptions for task in subscription.in_flight}
-        if in_flight:
-            await asyncio.wait(in_flight, timeout=DRAIN_TIMEOUT_S)
-        for connection in (self._connection, self._letters):
-            if connection is not None:
-                await connection.close()
+                with contextlib.suppress(*BROKER_ERRORS):
+                    async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                        await subscription.consuming.cancel(subscription.consumer_tag)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                while tasks := self._in_flight():
+                    await asyncio.wait(tasks)
+        for task in self._in_flight():
+            task.cancel()
+        await self._close()
+
+    def _in_flight(self) -> set[asyncio.Task[None]]:
+        return {task for subscription in self._subscriptions for task in subscription.in_flight}
+
+    async def _close(self) -> None:
+        for subscription in self._subscriptions:
+            await subscription.batcher.stop()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+        await self._letters.close()
 
 
 async def _unused(_event: Event, _session: object) -> None:

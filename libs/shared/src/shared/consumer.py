@@ -55,11 +55,11 @@ class Delivery:
 def parse(message: AbstractIncomingMessage, handlers: Handlers) -> Delivery:
     """Read a message; raises InvalidMessage when it is of no known type or breaks its contract."""
     known = {event.event_type(): event for event in handlers}
-    kind = message.headers.get("cloudEvents_type") or message.headers.get("cloudEvents:type") or message.type
+    kind = str(message.headers.get("cloudEvents_type") or message.headers.get("cloudEvents:type") or message.type)
     if kind not in known:
-        raise InvalidMessage(f"type {kind!s} is not handled here")
+        raise InvalidMessage(f"type {kind[:100]} is not handled here")
     try:
-        return Delivery(UUID(str(message.message_id)), known[str(kind)].model_validate_json(message.body))
+        return Delivery(UUID(str(message.message_id)), known[kind].model_validate_json(message.body))
     except ValidationError as error:
         fields = ", ".join(".".join(str(p) for p in e["loc"]) + f" ({e['type']})" for e in error.errors())
         raise InvalidMessage(f"{kind} breaks its contract: {fields}") from None
@@ -136,24 +136,39 @@ class Batcher:
 
     async def submit(self, delivery: Delivery) -> Exception | None:
         """Have it processed with its neighbours; returns the error that it caused, or None."""
-        outcome = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._pending.append((delivery, outcome))
         if len(self._pending) >= self._size:
             self._full.set()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
-        error: Exception | None = await outcome
-        return error
+        return await outcome
+
+    async def stop(self) -> None:
+        """Give up what is not done; whoever waits for it is cancelled."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+        for _, waiting in self._pending:
+            waiting.cancel()
+        self._pending.clear()
 
     async def _work(self) -> None:
         while self._pending:
             if len(self._pending) < self._size:
                 await self._wait_for_neighbours()
-            batch, self._pending = self._pending[: self._size], self._pending[self._size :]
-            outcomes = await self._process([delivery for delivery, _ in batch])
-            for (_, waiting), outcome in zip(batch, outcomes, strict=True):
-                if not waiting.done():
-                    waiting.set_result(outcome)
+            taken, self._pending = self._pending[: self._size], self._pending[self._size :]
+            # Nobody waits any more for what came over a connection that was lost: it is delivered again.
+            batch = [(delivery, waiting) for delivery, waiting in taken if not waiting.done()]
+            try:
+                outcomes = await self._process([delivery for delivery, _ in batch])
+                for (_, waiting), outcome in zip(batch, outcomes, strict=True):
+                    if not waiting.done():
+                        waiting.set_result(outcome)
+            finally:
+                # Without an outcome, by a cancellation or a bug, nobody may wait for ever.
+                for _, waiting in batch:
+                    waiting.cancel()
 
     async def _wait_for_neighbours(self) -> None:
         self._full.clear()
@@ -177,7 +192,7 @@ def retry(message: AbstractIncomingMessage, attempt: int, error: Exception) -> a
 def attempt_of(message: AbstractIncomingMessage) -> int:
     """How often the message was retried; counted in our own header, because 4.x ignores x-death on copies."""
     value = message.headers.get("x-attempt", 0)
-    return value if isinstance(value, int) else 0
+    return max(value, 0) if isinstance(value, int) else 0
 
 
 def _copy(message: AbstractIncomingMessage, headers: dict[str, str | int]) -> aio_pika.Message:

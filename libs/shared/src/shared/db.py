@@ -18,14 +18,16 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 #: Flag in `AsyncSession.info` that the transaction wrote to the outbox.
 EMITTED = "emitted"
 
-#: SQLSTATE classes and codes that say "not now": connection lost, resources gone, operator at work, lost a race.
-_TRANSIENT_STATES = ("08", "53", "57P", "58", "40001", "40P01", "55P03", "25006")
+#: SQLSTATE classes and codes that say "not now": connection lost, not let in, no such database (yet), resources gone,
+#: operator at work, lost a race.
+_TRANSIENT_STATES = ("08", "28", "3D", "53", "57P", "58", "40001", "40P01", "55P03", "25006")
 
 
 def service_metadata() -> MetaData:
@@ -67,6 +69,7 @@ def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
     return create_async_engine(
         str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes into the log
         pool_size=5,
         max_overflow=5,
         connect_args={
@@ -103,8 +106,8 @@ class Sessions:
 def is_infrastructure(error: BaseException) -> bool:
     """Whether the database or the network is away, so that the same work may succeed later unchanged."""
     if isinstance(error, DBAPIError):
-        if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
+        # Not every InterfaceError: a statement with too many arguments is one, too, and would be tried for ever.
+        if error.connection_invalidated or isinstance(error, OperationalError) or "is closed" in str(error.orig):
             return True
-        state = getattr(error.orig, "sqlstate", None) or ""
-        return state.startswith(_TRANSIENT_STATES)
-    return isinstance(error, OSError | TimeoutError)
+        return (getattr(error.orig, "sqlstate", None) or "").startswith(_TRANSIENT_STATES)
+    return isinstance(error, OSError | TimeoutError | PoolTimeout)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Event(BaseModel):
     """A fact for the bus; the class names its topic (`noun.verb-ed`), its producer and its schema version."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     topic: ClassVar[str]
     producer: ClassVar[str]

@@ -8,25 +8,37 @@ from typing import Any
 
 import structlog
 
-_SECRET_KEY = re.compile(r"token|secret|authorization|password|cookie|^code$|^state$|e_?mail", re.IGNORECASE)
-_SECRET_VALUE = re.compile(
-    r"""(?P<head>\bBearer\s+|\b(?:code|state|token|access_token|refresh_token|client_secret)=|://[^:/\s]+:)
-        [^\s&"'@]+""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_LONG_HEX = re.compile(r"\b[0-9a-f]{40,}\b", re.IGNORECASE)
+_NAME = r"token|secret|authorization|passw(?:or)?d|passphrase|cookie|credential|api_?key|private_?key|e_?mail"
+_SECRET_KEY = re.compile(rf"{_NAME}|^code$|^state$", re.IGNORECASE)
+_VALUE = r"""[^\s&"',;]+"""
+#: What a secret looks like inside a text; the first group stays.
+_SECRET_SHAPES = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(\b(?:Bearer|Basic)\s+){_VALUE}",
+        rf"""((?:{_NAME})[\w.-]*\\?["']?\s*(?:[=:]|%3D)\s*\\?["']?){_VALUE}""",  # in a query, a dict, JSON
+        rf"""(\b(?:code|state)(?:=|%3D|\\?["']\s*:\s*\\?["'])){_VALUE}""",  # OAuth's; elsewhere they are plain words
+        r"(://[^:/\s@]*:)[^\s@]+(?=@)",  # the password in an address
+        r"(\bDETAIL:\s+).*",  # Postgres shows the row that it refused
+        r"()[0-9a-f]{40,}",
+    )
+]
 _REDACTED = "[redacted]"
 
 
 def redact(value: Any) -> Any:
     """The value without secrets, told by key and by shape, to any depth."""
-    if isinstance(value, str):
-        return _LONG_HEX.sub(_REDACTED, _SECRET_VALUE.sub(rf"\g<head>{_REDACTED}", value))
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, Mapping):
-        return {k: _REDACTED if _SECRET_KEY.search(str(k)) else redact(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
+        return {redact(str(k)): _REDACTED if _SECRET_KEY.search(str(k)) else redact(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [redact(item) for item in value]
-    return value
+    # Whatever else it is, the renderer would turn it into text, secrets included.
+    text = repr(value) if isinstance(value, BaseException | bytes) else str(value)
+    for shape in _SECRET_SHAPES:
+        text = shape.sub(rf"\g<1>{_REDACTED}", text)
+    return text
 
 
 def _redactor(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -70,6 +82,8 @@ def configure(service: str, level: str, style: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # A line that cannot be rendered is lost: the fallback would print its arguments past the redactor.
+    logging.raiseExceptions = False
     for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(

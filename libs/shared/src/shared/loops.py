@@ -25,5 +25,5 @@ async def repeat(step: Callable[[], Awaitable[bool]], idle_s: float, stopping: a
             log.warning("loop step failed", step=step.__qualname__, error=type(error).__name__, exc_info=True)
         if not busy:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(idle_s * 2**failures, 30)):
+                async with asyncio.timeout(min(idle_s * 2 ** min(failures, 10), max(idle_s, 30))):
                     await stopping.wait()

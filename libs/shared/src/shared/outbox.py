@@ -2,27 +2,27 @@
 
 import asyncio
 import contextlib
-import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import aio_pika
 import structlog
 import uuid_utils.compat as uuid_utils
-from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 from opentelemetry import propagate
-from sqlalchemy import Row, bindparam, column, table, text
+from sqlalchemy import Row, column, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from shared.db import EMITTED, Sessions
 from shared.events import Event
+from shared.publisher import Publisher
 from shared.topology import exchange_name
 
 BATCH = 200  # rows published in one step; the step's transaction stays open meanwhile
-PUBLISH_TIMEOUT_S = 5.0
-_BACKOFF_S = (1, 2, 5, 10, 30)
+_BACKOFF_S = (1, 2, 5, 10, 30)  # of one row that the broker refused
+_LONGEST_WAIT_S = 10.0  # while the broker or the database is away
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -45,9 +45,10 @@ _due = text(
 )
 _delete = text("delete from outbox where seq = any(:seqs)")
 _postpone = text(
-    """update outbox set attempts = attempts + 1, next_at = now() + :wait, last_error = :error
+    """update outbox
+       set attempts = attempts + 1, next_at = now() + make_interval(secs => :wait_s), last_error = :error
        where seq = :seq"""
-).bindparams(bindparam("wait"))
+)
 
 
 async def emit(session: AsyncSession, *events: Event) -> None:
@@ -84,41 +85,44 @@ class Relay:
 
     def __init__(self, sessions: Sessions, amqp_url: str, name: str, poll_interval_s: float) -> None:
         self._sessions = sessions
-        self._amqp_url = amqp_url
-        self._name = name
+        self._publisher = Publisher(amqp_url, f"{name} relay")
         self._poll_interval_s = poll_interval_s
         self._stopping = asyncio.Event()
-        self._connection: AbstractRobustConnection | None = None
-        self._channel: AbstractChannel | None = None
         self.beat_at = datetime.now(UTC)
 
     async def run(self) -> None:
-        """Relay until `stop`; the step at work is finished first. Failures are logged and tried again."""
+        """Relay until `stop`, and once more then. Failures are logged and tried again."""
         failures = 0
-        while not self._stopping.is_set():
-            self.beat_at = datetime.now(UTC)
-            self._sessions.outbox_filled.clear()
-            try:
-                full = await self._step() == BATCH
-                failures = 0
-            except Exception as error:  # whatever it is, the events must still go out
-                log.warning("outbox waits", error=type(error).__name__)
-                full = False
-                failures += 1
-            if not full:
-                await self._wait(self._poll_interval_s * min(2**failures, 40))
-        if self._connection is not None:
-            await self._connection.close()
+        last = False
+        try:
+            while not last:
+                last = self._stopping.is_set()
+                self.beat_at = datetime.now(UTC)
+                self._sessions.outbox_filled.clear()
+                try:
+                    full = await self._step() == BATCH
+                    failures = 0
+                except Exception as error:  # whatever it is, the events must still go out
+                    log.warning("outbox waits", error=type(error).__name__)
+                    full = False
+                    failures += 1
+                if not full and not last:
+                    await self._wait(failures)
+        finally:
+            await self._publisher.close()
 
     def stop(self) -> None:
-        """Ask `run` to end after its present step."""
+        """Ask `run` to end, after a last step for what was committed until now."""
         self._stopping.set()
         self._sessions.outbox_filled.set()
 
-    async def _wait(self, timeout_s: float) -> None:
+    async def _wait(self, failures: int) -> None:
+        # After a failure new events are no reason to hurry: they meet the same trouble.
+        wake = self._stopping if failures else self._sessions.outbox_filled
+        wait_s = max(self._poll_interval_s, min(self._poll_interval_s * 2 ** min(failures, 10), _LONGEST_WAIT_S))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._sessions.outbox_filled.wait()
+            async with asyncio.timeout(wait_s):
+                await wake.wait()
 
     async def _step(self) -> int:
         """Publish one batch; returns how many rows it looked at, 0 when another replica leads."""
@@ -128,48 +132,40 @@ class Relay:
             rows = (await connection.execute(_due, {"batch": BATCH})).all()
             if not rows:
                 return 0
-            channel = await self._open_channel()
-            outcomes = await asyncio.gather(*(_publish(channel, row) for row in rows), return_exceptions=True)
+            await self._publisher.open()  # fails here, and for all of them, when the broker is away
+            outcomes = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
             await _settle(connection, rows, outcomes)
             return len(rows)
 
-    async def _open_channel(self) -> AbstractChannel:
-        # Its own connection: under a memory alarm the broker stops reading one that publishes, acks included.
-        async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-            if self._connection is None or self._connection.is_closed:
-                self._connection = await aio_pika.connect_robust(
-                    self._amqp_url, timeout=5, client_properties={"connection_name": f"{self._name} relay"}
-                )
-                self._channel = None
-            if self._channel is None or self._channel.is_closed:
-                self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            return self._channel
-
-
-async def _publish(channel: AbstractChannel, row: Row[Any]) -> None:
-    async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-        exchange = await channel.get_exchange(row.exchange, ensure=False)
-        await exchange.publish(
-            aio_pika.Message(
-                row.body.encode(),
-                headers=row.headers,
-                message_id=str(row.id),
-                type=row.headers["cloudEvents_type"],
-                timestamp=datetime.fromisoformat(row.headers["cloudEvents_time"]),
-                content_type="application/json",
-                delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            ),
-            routing_key=row.routing_key,
-            mandatory=True,
+    async def _publish(self, row: Row[Any]) -> None:
+        message = aio_pika.Message(
+            row.body.encode(),
+            headers=row.headers,
+            message_id=str(row.id),
+            type=row.headers["cloudEvents_type"],
+            timestamp=datetime.fromisoformat(row.headers["cloudEvents_time"]),
+            content_type="application/json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
+        await self._publisher.publish(message, row.exchange, row.routing_key)
 
 
-async def _settle(connection: AsyncConnection, rows: Any, outcomes: list[BaseException | None]) -> None:
-    confirmed = [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
-    await connection.execute(_delete, {"seqs": confirmed})
-    failed = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if outcome is not None]
-    for row, error in failed:
-        wait = timedelta(seconds=_BACKOFF_S[min(row.attempts, len(_BACKOFF_S) - 1)])
-        await connection.execute(_postpone, {"seq": row.seq, "wait": wait, "error": json.dumps(type(error).__name__)})
+async def _settle(
+    connection: AsyncConnection, rows: Sequence[Row[Any]], outcomes: Sequence[BaseException | None]
+) -> None:
+    results = list(zip(rows, outcomes, strict=True))
+    confirmed = [row.seq for row, error in results if error is None]
+    failed = [
+        {
+            "seq": row.seq,
+            "wait_s": _BACKOFF_S[min(row.attempts, len(_BACKOFF_S) - 1)],
+            "error": type(error).__name__,
+        }
+        for row, error in results
+        if error is not None
+    ]
+    if confirmed:
+        await connection.execute(_delete, {"seqs": confirmed})
     if failed:
-        log.warning("publishing failed", rows=len(failed), error=type(failed[0][1]).__name__)
+        await connection.execute(_postpone, failed)
+        log.warning("publishing failed", rows=len(failed), error=failed[0]["error"])

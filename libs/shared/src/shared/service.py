@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import aio_pika
 import structlog
 import uvicorn
 from fastapi import FastAPI
@@ -18,9 +17,10 @@ from shared.bus import Bus
 from shared.db import Sessions, create_engine, is_infrastructure
 from shared.logs import configure
 from shared.outbox import Relay
+from shared.publisher import BROKER_ERRORS
 from shared.settings import ServiceSettings, Settings, load, refuse_to_start
 
-RELAY_MAY_BE_SILENT_FOR = timedelta(seconds=60)
+MAY_BE_STUCK_FOR = timedelta(seconds=60)
 START_PATIENCE_S = 60.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -40,6 +40,7 @@ class Service:
         self._on_start: list[Callable[[], Awaitable[None]]] = []
         self._on_stop: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
+        self._hearing_at = datetime.now(UTC)
 
     def on_start(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once, when the database is there and before anything is consumed."""
@@ -67,9 +68,12 @@ class Service:
         for action in self._on_start:
             await action()
         relay = asyncio.create_task(self._relay.run())
-        await _patiently(self.bus.start)
-        running = [asyncio.create_task(loops.repeat(step, idle_s, self._stopping)) for step, idle_s in self._steps]
+        running: list[asyncio.Task[None]] = []
         try:
+            await _patiently(self.bus.start)
+            running += [
+                asyncio.create_task(loops.repeat(step, idle_s, self._stopping)) for step, idle_s in self._steps
+            ]
             yield
         finally:
             self._stopping.set()
@@ -86,7 +90,11 @@ class Service:
             await connection.execute(text("select 1 from outbox limit 1"))
 
     def _alive(self) -> bool:
-        return datetime.now(UTC) - self._relay.beat_at < RELAY_MAY_BE_SILENT_FOR
+        now = datetime.now(UTC)
+        # A broker that is away comes back; a consumer that is gone while the broker is there does not.
+        if self.bus.consuming or not self.bus.connected:
+            self._hearing_at = now
+        return now - min(self._relay.beat_at, self._hearing_at) < MAY_BE_STUCK_FOR
 
     async def _ready(self) -> bool:
         try:
@@ -94,7 +102,7 @@ class Service:
                 await self._check_database()
         except Exception:  # whatever the reason, it is not ready
             return False
-        return self.bus.connected
+        return self.bus.connected and self.bus.consuming
 
 
 async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
@@ -104,7 +112,7 @@ async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
         try:
             return await connect()
         except Exception as error:
-            away = is_infrastructure(error) or isinstance(error, aio_pika.exceptions.AMQPError)
+            away = is_infrastructure(error) or isinstance(error, BROKER_ERRORS)
             if not away or asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)

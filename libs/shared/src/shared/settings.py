@@ -4,7 +4,7 @@ import sys
 from typing import Literal, NoReturn, TypeVar
 
 from pydantic import AmqpDsn, Field, PostgresDsn, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class ServiceSettings(BaseSettings):
@@ -32,15 +32,20 @@ def load(settings: type[Settings]) -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        problems = "; ".join(_problem(str(e["loc"][0]).upper(), e["type"], e["msg"]) for e in error.errors())
-        refuse_to_start(problems)
+        refuse_to_start("; ".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors()))
+    except SettingsError as error:  # a list that is no JSON; the text names the field and not the value
+        refuse_to_start(str(error))
 
 
 def refuse_to_start(why: str) -> NoReturn:
     """End the process with status 2 and one line for the operator."""
-    sys.stderr.write(f"cannot start: {why}\n")
+    sys.stderr.write(f"cannot start: {' '.join(why.split())}\n")
     raise SystemExit(2)
 
 
-def _problem(name: str, kind: str, message: str) -> str:
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not place:  # a rule about several settings; its message says which
+        return message
+    name = str(place[0]).upper()
     return f"{name} is not set" if kind == "missing" else f"{name} is not valid: {message}"

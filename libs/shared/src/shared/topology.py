@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractQueue
@@ -38,33 +39,44 @@ def retry_queue(queue: str, step: str) -> str:
     return f"{queue}.retry.{step}"
 
 
-async def declare(url: str) -> None:
+async def declare(
+    url: str,
+    queues: Mapping[str, Sequence[type[Event]]] = QUEUES,
+    retry_steps: Mapping[str, int] = RETRY_STEPS,
+) -> None:
     """Declare everything; calling it again changes nothing. Works on RabbitMQ 3.10 and on 4.x."""
-    connection = await aio_pika.connect(url, timeout=10)
-    async with connection:
+    async with await aio_pika.connect(url, timeout=10) as connection:
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream", {"x-max-age": "7D"})
-        for producer in sorted({event.producer for event in events.EVENTS}):
+        producers = {event.producer for heard in [events.EVENTS, *queues.values()] for event in heard}
+        for producer in sorted(producers):
             exchange = await channel.declare_exchange(
                 exchange_name(producer), aio_pika.ExchangeType.TOPIC, durable=True
             )
             await archive.bind(exchange, routing_key="#")
-        for name, heard in QUEUES.items():
-            queue = await _durable(channel, name, "quorum")
+        for name, heard in queues.items():
+            queue = await _declare_with_letters(channel, name, retry_steps)
             for event in heard:
                 await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
-            await _durable(channel, dead_letter_queue(name), "quorum")
-            for step, ttl_ms in RETRY_STEPS.items():
-                await _durable(
-                    channel,
-                    retry_queue(name, step),
-                    "quorum",
-                    {
-                        "x-message-ttl": ttl_ms,
-                        "x-dead-letter-exchange": "",
-                        "x-dead-letter-routing-key": name,
-                    },
-                )
+
+
+async def _declare_with_letters(channel: AbstractChannel, name: str, retry_steps: Mapping[str, int]) -> AbstractQueue:
+    await _durable(channel, dead_letter_queue(name), "quorum")
+    for step, ttl_ms in retry_steps.items():
+        # At least once: by default a move that meets a node without a leader loses the message.
+        careful: dict[str, str | int] = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+        await _durable(
+            channel,
+            retry_queue(name, step),
+            "quorum",
+            {"x-message-ttl": ttl_ms, **careful, **_dead_letters_to(name)},
+        )
+    # 4.x gives up on a message after 20 deliveries that crashed its consumer: without an address it would be lost.
+    return await _durable(channel, name, "quorum", _dead_letters_to(dead_letter_queue(name)))
+
+
+def _dead_letters_to(queue: str) -> dict[str, str | int]:
+    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}
 
 
 async def _durable(

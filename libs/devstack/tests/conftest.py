@@ -1,0 +1,67 @@
+"""Runs whole stacks in processes of their own, so that tests can kill them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack import guard
+from devstack.testing import until
+
+RUNNER = Path(__file__).with_name("runner.py")
+READY_SECONDS = 60.0
+
+
+class Runner:
+    """A process of runner.py, leader of its own process group."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, RUNNER, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.facts: dict[str, Any] = {}
+
+    def until_says(self, word: str) -> None:
+        """Read what it says until it has said this."""
+        assert self.process.stdout is not None
+        while word not in self.facts:
+            line = self.process.stdout.readline()
+            if not line:
+                raise AssertionError(f"the runner ended: {self.complaint()}")
+            self.facts |= json.loads(line)
+
+    def complaint(self) -> str:
+        """All that it wrote to standard error; waits for its end."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read().strip()
+
+    @property
+    def processes(self) -> set[int]:
+        return guard.stack_processes(self.facts["stack"])
+
+    def until_nothing_is_left(self) -> None:
+        self.process.wait(READY_SECONDS)
+        until(lambda: not self.processes)
+
+
+@pytest.fixture
+def run_stack() -> Iterator[Callable[..., Runner]]:
+    """run_stack(what, folder): a runner that is killed with the test."""
+    with ExitStack() as cleanup:
+
+        def start(*arguments: str | Path) -> Runner:
+            runner = Runner(*arguments)
+            cleanup.enter_context(runner.process)
+            cleanup.callback(runner.process.kill)
+            return runner
+
+        yield start

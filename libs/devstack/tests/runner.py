@@ -1,0 +1,42 @@
+"""A stack of its own in a process of its own, for tests that kill it: runner.py WHAT [FOLDER].
+
+Tells what it does in JSON lines, and stops on a signal.
+"""
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from devstack.errors import StackError
+from devstack.servers import private_servers
+from devstack.supervisor import Supervisor, stop_on_signals
+
+# Ends up with no parent, in a session of its own, as daemons do.
+DAEMON = "(setsid sh -c 'trap \"\" TERM INT HUP; while :; do sleep 60; done' &) ; exec sleep 60"
+
+
+async def main(what: str, folder: Path | None) -> None:
+    async with stop_on_signals() as stop, Supervisor() as supervisor, AsyncExitStack() as context:
+        tell(stack=supervisor.stack, guard=supervisor.guard_pid)
+        if what == "servers":
+            servers = await context.enter_async_context(private_servers(folder, supervisor))
+            tell(roles=await servers.roles(["auth", "ingest"]), rabbitmq=servers.rabbitmq_url)
+        else:
+            await supervisor.start("daemon", ["sh", "-c", DAEMON])
+        tell(ready=True)
+        await stop.wait()
+    tell(ended=True)
+
+
+def tell(**facts: object) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    except StackError as error:
+        sys.exit(f"devstack: {error}")

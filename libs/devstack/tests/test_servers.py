@@ -1,0 +1,154 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import aio_pika
+import pytest
+
+from devstack import guard
+from devstack.errors import StackError
+from devstack.roles import connected
+from devstack.servers import private_servers
+from devstack.supervisor import Supervisor
+from devstack.testing import running_servers, until
+
+SERVERS = {"postgres", "beam.smp", "epmd"}
+
+
+def names(pids: set[int]) -> set[str]:
+    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
+
+
+async def busy_query(url: str) -> None:
+    """Ends with the server only: it computes, and never looks whether anybody still listens."""
+    async with connected(url) as connection:
+        await connection.execute("select count(*) from generate_series(1, 100000000000)")
+
+
+async def publish(url: str) -> None:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"}, timeout=10)
+        await channel.default_exchange.publish(
+            aio_pika.Message(b"hello", delivery_mode=aio_pika.DeliveryMode.PERSISTENT), queue.name
+        )
+
+
+async def receive(url: str) -> bytes:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue("kept")
+        message = await queue.get(timeout=10)
+        assert message is not None
+        return message.body
+
+
+async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data(run_stack, tmp_path: Path):
+    folder = tmp_path / "a stack"
+    first = run_stack("servers", folder)
+    first.until_says("ready")
+    assert names(first.processes) >= SERVERS
+    await publish(first.facts["rabbitmq"])
+    # RabbitMQ writes down twice a second which quorum queues there are; it never forgets an older one.
+    quorum = folder / "rabbitmq/data/gruppetto@localhost/quorum/gruppetto@localhost"
+    until(lambda: b"%2F_kept" in (quorum / "names.dets").read_bytes())
+    busy = asyncio.create_task(busy_query(first.facts["roles"]["auth"]))
+
+    second = run_stack("servers", folder)
+    complaint = await asyncio.to_thread(second.complaint)
+    assert complaint == f"devstack: already running in {folder} (pid {first.process.pid})"
+
+    first.process.kill()
+    first.until_nothing_is_left()
+    await asyncio.wait([busy])
+    assert busy.exception() is not None
+
+    third = run_stack("servers", folder)
+    third.until_says("ready")
+    assert third.facts["roles"]["auth"].split("@")[0] == first.facts["roles"]["auth"].split("@")[0]
+    assert await receive(third.facts["rabbitmq"]) == b"hello"
+
+    everything = third.processes
+    third.process.kill()
+    os.kill(third.facts["guard"], signal.SIGKILL)
+    until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+
+
+@pytest.mark.parametrize("moment", ["initdb", "postgres", "epmd", "beam.smp"])
+def test_a_stack_killed_while_it_starts_vanishes_with_its_folder(run_stack, tmp_path, monkeypatch, moment: str):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    runner = run_stack("servers")
+    runner.until_says("stack")
+    until(lambda: any(moment in named for named in guarded_names(runner.processes)))
+    runner.process.kill()
+    runner.until_nothing_is_left()
+    until(lambda: not list(tmp_path.iterdir()))
+
+
+def guarded_names(pids: set[int]) -> list[str]:
+    found = []
+    for pid in pids:
+        try:
+            found.append(Path(f"/proc/{pid}/comm").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import time\n"
+        "def test_it(postgres_server, test_servers):\n"
+        "    print(test_servers.stack, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    argv = [sys.executable, "-m", "pytest", "-p", "devstack.testing", "-s", "-q", "-c", os.devnull, test]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": ""}
+    environment.pop("TEST_DATABASE_URL", None)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as run:
+        assert run.stdout is not None
+        stack = run.stdout.readline().strip()
+        assert "postgres" in names(guard.stack_processes(stack))
+        run.kill()
+    until(lambda: not guard.stack_processes(stack))
+    until(lambda: not list(tmp_path.glob("gruppetto-*")))
+
+
+def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
+    monkeypatch.setenv("TEST_DATABASE_URL", "postgresql://me@db.example/postgres")
+    monkeypatch.setenv("TEST_RABBITMQ_URL", "amqp://me@mq.example/")
+    with running_servers() as servers:
+        assert servers.superuser_url == "postgresql://me@db.example/postgres"
+        assert servers.rabbitmq_url == "amqp://me@mq.example/"
+        assert servers.stack is None
+
+
+async def test_a_folder_that_cannot_be_used_is_named_in_one_line(tmp_path: Path):
+    place = tmp_path / "file"
+    place.write_text("")
+    async with Supervisor() as supervisor:
+        with pytest.raises(StackError, match=f"^cannot use the folder {place}"):
+            async with private_servers(place, supervisor):
+                pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+async def test_another_users_stack_is_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "lock").touch()
+    os.chown(tmp_path / "lock", 12345, 12345)
+    async with Supervisor() as supervisor:
+        with pytest.raises(StackError, match=r"belongs to another user's stack; choose another folder$"):
+            async with private_servers(tmp_path, supervisor):
+                pass
+
+
+async def test_too_little_room_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("devstack.servers.LEAST_ROOM_MB", 10**9)
+    async with Supervisor() as supervisor:
+        with pytest.raises(StackError, match=r"^only \d+ MB are free on the disk with .*; make room for \d+ MB$"):
+            async with private_servers(tmp_path, supervisor):
+                pass

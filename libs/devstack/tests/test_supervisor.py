@@ -1,0 +1,182 @@
+import asyncio
+import io
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from devstack import guard
+from devstack.errors import StackError
+from devstack.log import Log
+from devstack.supervisor import Supervisor
+from devstack.testing import until
+from devstack.together import together
+
+STUBBORN = "trap '' TERM; echo armed; while :; do sleep 0.1; done"
+
+
+async def until_said(supervisor: Supervisor, name: str, words: str) -> None:
+    process = supervisor.processes[name]
+
+    async def said() -> bool:
+        return any(words in line for line in process.last_lines)
+
+    await supervisor.until_ready(name, said, 5)
+
+
+async def test_each_line_stands_behind_the_name_of_its_process(tmp_path: Path):
+    screen = io.StringIO()
+    log = Log(Console(file=screen, width=40), tmp_path / "stack.log")
+    async with Supervisor(log) as supervisor:
+        script = "echo one; echo two >&2; printf '\\033[31mred\\033[0m\\n'; printf last; exit 3"
+        await supervisor.start("talker", ["sh", "-c", script])
+        died = await supervisor.failed()
+    assert screen.getvalue().splitlines() == [f"{'talker':<12} {line}" for line in ("one", "two", "red", "last")]
+    assert (tmp_path / "stack.log").read_text() == screen.getvalue()
+    assert str(died) == "talker ended with code 3: last"
+
+
+async def test_a_very_long_line_does_not_stop_the_log():
+    async with Supervisor() as supervisor:
+        await supervisor.start("talker", ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x; echo; echo end"])
+        died = await supervisor.failed()
+    assert died.last_lines[-1] == "end"
+
+
+async def test_a_missing_program_is_named_in_one_line():
+    async with Supervisor() as supervisor:
+        with pytest.raises(StackError, match=r"^lost ended with code 127: cannot run /no/such: No such file"):
+            await supervisor.run("lost", ["/no/such"])
+
+
+async def test_a_process_that_ends_early_is_never_ready():
+    async def never() -> bool:
+        return False
+
+    async with Supervisor() as supervisor:
+        await supervisor.start("short", ["sh", "-c", "echo broken; exit 1"])
+        with pytest.raises(StackError, match=r"^short ended with code 1: broken$"):
+            await supervisor.until_ready("short", never, 10)
+
+
+async def test_a_stopped_process_is_not_reported_as_failed():
+    async with Supervisor() as supervisor:
+        await supervisor.start("calm", ["sleep", "60"])
+        await supervisor.stop("calm")
+        await supervisor.start("loud", ["false"])
+        assert (await supervisor.failed()).name == "loud"
+
+
+async def test_a_process_that_ignores_sigterm_is_killed_after_its_bound():
+    async with Supervisor() as supervisor:
+        process = await supervisor.start("stubborn", ["sh", "-c", STUBBORN], stop_seconds=0.2)
+        await until_said(supervisor, "stubborn", "armed")
+    assert process.done.result() == -signal.SIGKILL
+
+
+async def test_servers_end_after_those_who_use_them(tmp_path: Path):
+    log = tmp_path / "log"
+    script = "trap 'sleep 0.2; echo {0} ended; exit 0' TERM; echo {0} up; while :; do sleep 0.05; done"
+    async with Supervisor(Log(file=log)) as supervisor:
+        for name, layer in (("service", 1), ("server", 0)):
+            await supervisor.start(name, ["sh", "-c", script.format(name)], layer=layer)
+            await until_said(supervisor, name, "up")
+    said = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
+    assert said[-2:] == ["service ended", "server ended"]
+
+
+async def test_children_see_only_the_environment_they_are_given():
+    async with Supervisor() as supervisor:
+        await supervisor.start("env", ["/usr/bin/env"], env={"ONLY": "this"})
+        died = await supervisor.failed()
+    names = {line.partition("=")[0] for line in died.last_lines}
+    assert names - {"PWD", "LC_CTYPE"} == {"ONLY", guard.MARKER}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_reaches_the_runner_alone_and_leaves_nothing(run_stack, times: int):
+    runner = run_stack("daemon")
+    runner.until_says("ready")
+    until(lambda: len(runner.processes) >= 3)
+    for _ in range(times):
+        os.killpg(runner.process.pid, signal.SIGINT)
+    runner.until_says("ended")
+    assert runner.process.wait(10) == 0
+    assert not runner.processes
+
+
+def test_nothing_outlives_a_killed_runner(run_stack):
+    runner = run_stack("daemon")
+    runner.until_says("ready")
+    runner.process.kill()
+    runner.until_nothing_is_left()
+
+
+def test_nothing_outlives_a_runner_that_is_killed_while_it_starts(run_stack):
+    runner = run_stack("daemon")
+    runner.until_says("stack")
+    until(lambda: runner.processes)
+    runner.process.kill()
+    runner.until_nothing_is_left()
+
+
+def test_a_killed_guard_is_replaced_and_nothing_outlives_the_runner(run_stack):
+    runner = run_stack("daemon")
+    runner.until_says("ready")
+    os.kill(runner.facts["guard"], signal.SIGKILL)
+    until(lambda: guards_of(runner.facts["stack"]) - {runner.facts["guard"]})
+    runner.process.kill()
+    runner.until_nothing_is_left()
+
+
+def test_children_vanish_when_runner_and_guard_are_killed_together(run_stack):
+    runner = run_stack("daemon")
+    runner.until_says("ready")
+    children = {pid for pid in runner.processes if guard.live_parent(pid) == runner.process.pid}
+    os.kill(runner.facts["guard"], signal.SIGSTOP)
+    runner.process.kill()
+    os.kill(runner.facts["guard"], signal.SIGKILL)
+    assert children
+    until(lambda: all(guard.live_parent(pid) is None for pid in children))
+    # A daemon of a daemon has no parent left that could die; the next start in the same folder sweeps it.
+    assert guard.sweep(runner.facts["stack"]) == set()
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing():
+    async with Supervisor() as supervisor:
+        starting = asyncio.create_task(supervisor.start("slow", ["sleep", "60"]))
+        await asyncio.sleep(0)
+        starting.cancel()
+        stack = supervisor.stack
+    assert not guard.stack_processes(stack)
+
+
+def guards_of(stack: str) -> set[int]:
+    found = set()
+    for pid in guard.all_pids():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if stack.encode() in words and guard.live_parent(pid) is not None:
+            found.add(pid)
+    return found
+
+
+async def test_the_first_trouble_of_several_is_raised_as_it_is_and_calls_off_the_rest():
+    called_off = asyncio.Event()
+
+    async def patient() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            called_off.set()
+
+    async def hasty() -> None:
+        raise StackError("no")
+
+    with pytest.raises(StackError, match=r"^no$"):
+        await together(patient(), hasty())
+    assert called_off.is_set()

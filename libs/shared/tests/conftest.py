@@ -1,0 +1,70 @@
+"""A database, a piece of the broker and wires for each test."""
+
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aio_pika
+import pytest
+from sqlalchemy import text
+
+from shared import topology
+from shared.db import Sessions, create_engine, service_metadata
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the test rig unfindable
+
+from rig import STEPS, TABLES, Broker, Noted, Wire
+
+
+@pytest.fixture(scope="session")
+async def database_url(database_url_for: Callable[[str], str]) -> str:
+    url = database_url_for("shared")
+    engine = create_engine(url, "tests")
+    async with engine.begin() as connection:
+        await connection.run_sync(service_metadata().create_all)
+        await connection.execute(
+            text("create table effects (number bigint, xid text default pg_current_xact_id()::text)")
+        )
+    await engine.dispose()
+    return url
+
+
+@pytest.fixture
+async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+    """The test's database, empty."""
+    sessions = Sessions(create_engine(database_url, "tests"))
+    async with sessions.transaction() as session:
+        await session.execute(text(f"truncate {', '.join(TABLES)}"))
+    yield sessions
+    await sessions.engine.dispose()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Callable[[str], Awaitable[Wire]]]:
+    """wire(url): a proxy to that server."""
+    wires: list[Wire] = []
+
+    async def make(url: str) -> Wire:
+        wires.append(Wire(url))
+        await wires[-1].start()
+        return wires[-1]
+
+    yield make
+    for one in wires:
+        await one.stop()
+
+
+@pytest.fixture
+async def broker(rabbitmq_url: str) -> AsyncIterator[Broker]:
+    mark = secrets.token_hex(4)
+    event = type("Noted", (Noted,), {"producer": f"p{mark}", "__module__": __name__})
+    queue = f"c{mark}.work"
+    await topology.declare(rabbitmq_url, {queue: (event,)}, {**topology.RETRY_STEPS, "10s": 600_000})
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        broker = Broker(rabbitmq_url, channel, event, queue)
+        yield broker
+        for name in [queue, broker.letters, *map(broker.waiting, STEPS), *broker.extra]:
+            await channel.queue_delete(name, if_unused=False, if_empty=False)
+        await channel.exchange_delete(broker.exchange)

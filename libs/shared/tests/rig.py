@@ -1,0 +1,157 @@
+"""The test rig: a piece of the broker, a wire that can be cut, and what to look at."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from sqlalchemy import text
+
+from shared import topology
+from shared.db import Sessions
+from shared.events import Event
+
+TABLES = ("outbox", "inbox", "effects")
+STEPS = list(topology.RETRY_STEPS)
+
+
+class Noted(Event):
+    """A fact of no meaning; each test gives it a producer of its own."""
+
+    topic = "thing.noted"
+    number: int
+
+    @property
+    def subject(self) -> str:
+        return str(self.number)
+
+
+async def until(condition: Callable[[], Any], deadline_s: float = 10.0) -> Any:
+    """The condition's first true value; fails when there is none in time."""
+    async with asyncio.timeout(deadline_s):
+        while True:
+            value = condition()
+            value = await value if inspect.isawaitable(value) else value
+            if value:
+                return value
+            await asyncio.sleep(0.02)
+
+
+class Wire:
+    """A TCP proxy: `cut` breaks every connection, `away` breaks the new ones too."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._url = url
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.away = False
+        self.refused = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        address = f"{self._target.hostname}:{self._target.port}"
+        return self._url.replace(address, f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}")
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.away:
+            self.refused += 1
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        self._writers |= {writer, far_writer}
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._pump(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await source.read(65536):
+                sink.write(chunk)
+                await sink.drain()
+        sink.transport.abort()
+        self._writers.discard(sink)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+@dataclass
+class Broker:
+    """A producer and a consumer's queue, of this test only."""
+
+    url: str
+    channel: AbstractChannel
+    event: type[Noted]
+    queue: str
+    extra: list[str] = field(default_factory=list)
+
+    @property
+    def exchange(self) -> str:
+        return topology.exchange_name(self.event.producer)
+
+    @property
+    def letters(self) -> str:
+        return topology.dead_letter_queue(self.queue)
+
+    def waiting(self, step: str) -> str:
+        return topology.retry_queue(self.queue, step)
+
+    async def put(self, *numbers: int, **properties: Any) -> None:
+        """Put an event for each number right into the queue."""
+        for number in numbers:
+            await self.put_raw(self.event(number=number).model_dump_json().encode(), **properties)
+
+    async def put_raw(self, body: bytes, *, message_id: UUID | str | None = "", **properties: Any) -> None:
+        message = aio_pika.Message(
+            body,
+            message_id=str(uuid4()) if message_id == "" else message_id and str(message_id),
+            **{"type": self.event.event_type(), **properties},
+        )
+        await self.channel.default_exchange.publish(message, self.queue)
+
+    async def count(self, queue: str) -> int:
+        """How many messages are ready, that is: with no consumer at the moment."""
+        return (await self._declared(queue)).declaration_result.message_count or 0
+
+    async def consumers(self) -> int:
+        return (await self._declared(self.queue)).declaration_result.consumer_count or 0
+
+    async def take(self, queue: str) -> AbstractIncomingMessage:
+        """The next message, removed."""
+        declared = await self._declared(queue)
+        message: AbstractIncomingMessage = await until(lambda: declared.get(no_ack=True, fail=False))
+        return message
+
+    async def _declared(self, queue: str) -> Any:
+        return await self.channel.declare_queue(queue, passive=True)
+
+
+async def effects(sessions: Sessions) -> list[int]:
+    """What the handlers did and committed."""
+    async with sessions.transaction() as session:
+        return list((await session.execute(text("select number from effects order by number"))).scalars())
+
+
+async def write(session: Any, events: Sequence[Any]) -> None:
+    await session.execute(text("insert into effects (number) values (:n)"), [{"n": e.number} for e in events])

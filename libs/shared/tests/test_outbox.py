@@ -1,0 +1,170 @@
+"""The outbox and its relay, on a real database and a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import aio_pika
+import pytest
+from opentelemetry import context, trace
+from rig import Broker, Wire, until
+from sqlalchemy import Row, text
+
+from shared.db import Sessions, create_engine
+from shared.outbox import Relay, emit
+
+
+@asynccontextmanager
+async def relaying(sessions: Sessions, url: str, poll_s: float = 0.02) -> AsyncIterator[Relay]:
+    relay = Relay(sessions, url, "tests", poll_s)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        await task
+
+
+async def record(sessions: Sessions, broker: Broker, *numbers: int) -> None:
+    async with sessions.transaction() as session:
+        await emit(session, *(broker.event(number=number) for number in numbers))
+
+
+async def record_and_fail(sessions: Sessions, broker: Broker) -> None:
+    async with sessions.transaction() as session:
+        await emit(session, broker.event(number=1))
+        raise ZeroDivisionError
+
+
+async def rows(sessions: Sessions) -> list[Row[tuple[object, ...]]]:
+    async with sessions.transaction() as session:
+        return list(await session.execute(text("select *, next_at > now() as later from outbox order by seq")))
+
+
+async def is_empty(sessions: Sessions) -> bool:
+    return not await rows(sessions)
+
+
+async def numbers_in(broker: Broker, count: int) -> list[int]:
+    taken = [await broker.take(broker.queue) for _ in range(count)]
+    return [broker.event.model_validate_json(message.body).number for message in taken]
+
+
+async def test_what_was_rolled_back_is_never_published(sessions: Sessions, broker: Broker) -> None:
+    async with relaying(sessions, broker.url):
+        with pytest.raises(ZeroDivisionError):
+            await record_and_fail(sessions, broker)
+        await record(sessions, broker, 2)
+        await until(lambda: is_empty(sessions))
+    assert await numbers_in(broker, 1) == [2]
+    assert await broker.count(broker.queue) == 0
+
+
+async def test_what_was_committed_is_published_once_as_a_persistent_cloud_event_of_its_trace(
+    sessions: Sessions, broker: Broker
+) -> None:
+    span = trace.SpanContext(trace_id=0xABC, span_id=0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
+    token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))
+    try:
+        await record(sessions, broker, 7)
+    finally:
+        context.detach(token)
+    async with relaying(sessions, broker.url):
+        message = await broker.take(broker.queue)
+        await until(lambda: is_empty(sessions))
+    assert await broker.count(broker.queue) == 0
+    assert message.delivery_mode is aio_pika.DeliveryMode.PERSISTENT
+    assert message.content_type == "application/json"
+    time = datetime.fromisoformat(str(message.headers.pop("cloudEvents_time")))
+    assert abs((datetime.now(UTC) - time).total_seconds()) < 60
+    assert {name: value for name, value in message.headers.items() if not name.startswith("x-")} == {
+        "cloudEvents_specversion": "1.0",
+        "cloudEvents_id": message.message_id,
+        "cloudEvents_source": f"/{broker.event.producer}",
+        "cloudEvents_type": "gruppetto.thing.noted.v1",
+        "cloudEvents_subject": "7",
+        "traceparent": f"00-{0xABC:032x}-{0xDEF:016x}-01",
+    }
+    assert UUID(message.message_id).version == 7
+    assert message.type == "gruppetto.thing.noted.v1"
+
+
+async def test_a_relay_that_starts_later_drains_what_a_crash_left(sessions: Sessions, broker: Broker) -> None:
+    numbers = list(range(450))  # more than two batches
+    await record(sessions, broker, *numbers)
+    async with relaying(sessions, broker.url, poll_s=60):
+        await until(lambda: is_empty(sessions))
+    assert sorted(await numbers_in(broker, 450)) == numbers
+
+
+async def test_two_relays_publish_nothing_twice(sessions: Sessions, broker: Broker, database_url: str) -> None:
+    other = Sessions(create_engine(database_url, "other"))
+    async with relaying(sessions, broker.url, 0.001), relaying(other, broker.url, 0.001):
+        for start in range(0, 300, 10):
+            await record(other if start % 20 else sessions, broker, *range(start, start + 10))
+        await until(lambda: is_empty(sessions))
+    await other.engine.dispose()
+    assert sorted(await numbers_in(broker, 300)) == list(range(300))
+    assert await broker.count(broker.queue) == 0
+
+
+async def test_an_event_that_cannot_be_routed_stays_with_its_error_while_others_flow(
+    sessions: Sessions, broker: Broker
+) -> None:
+    class Lost(broker.event):  # type: ignore[name-defined,misc]
+        topic = "thing.lost"
+
+    archive = await broker.channel.get_queue("ev.archive", ensure=False)
+    await archive.unbind(broker.exchange, "#")
+    async with sessions.transaction() as session:
+        await emit(session, Lost(number=1), broker.event(number=2))
+    async with relaying(sessions, broker.url):
+        assert await numbers_in(broker, 1) == [2]
+        await record(sessions, broker, 3)
+        assert await numbers_in(broker, 1) == [3]
+        await until(lambda: _only_one_row(sessions))
+    [row] = await rows(sessions)
+    assert row.routing_key == "thing.lost.v1"
+    assert row.last_error == "PublishError"
+    assert row.attempts >= 1
+
+
+async def _only_one_row(sessions: Sessions) -> bool:
+    left = await rows(sessions)
+    return len(left) == 1 and left[0].attempts > 0 and left[0].later
+
+
+async def test_a_commit_wakes_the_relay_before_its_poll(sessions: Sessions, broker: Broker) -> None:
+    async with relaying(sessions, broker.url, poll_s=60) as relay:
+        begun = relay.beat_at
+        await until(lambda: relay.beat_at != begun)  # it looked, found nothing, and waits for a minute
+        for number in (1, 2):
+            await record(sessions, broker, number)
+            assert await numbers_in(broker, 1) == [number]
+
+
+async def test_what_was_committed_before_the_stop_is_still_published(sessions: Sessions, broker: Broker) -> None:
+    async with relaying(sessions, broker.url, poll_s=60):
+        await record(sessions, broker, 1)
+    assert await is_empty(sessions)
+    assert await numbers_in(broker, 1) == [1]
+
+
+async def test_the_relay_survives_a_broker_that_is_away_at_first_and_lost_later(
+    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+) -> None:
+    cable = await wire(broker.url)
+    cable.away = True
+    await record(sessions, broker, 1)
+    async with relaying(sessions, cable.url):
+        await until(lambda: cable.refused >= 2)
+        [row] = await rows(sessions)
+        assert row.attempts == 0, "the event is not to blame"
+        cable.away = False
+        assert await numbers_in(broker, 1) == [1]
+        cable.cut()
+        await record(sessions, broker, 2)
+        assert await numbers_in(broker, 1) == [2]
+        await until(lambda: is_empty(sessions))

@@ -1,0 +1,123 @@
+"""The demo, used as a stranger would: one command, a browser, Ctrl-C."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Browser, expect
+
+from devstack.guard import stack_processes
+from devstack.ports import free_ports
+from devstack.testing import until
+
+DEVSTACK = Path(sys.executable).with_name("devstack")
+START_S = 90.0
+END_S = 30.0
+
+
+@dataclass
+class Demo:
+    """A running demo: its process, its address, the mark of all its processes."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    stack: str
+
+    async def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        async with asyncio.timeout(END_S):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
+    port = free_ports(1)[0]
+    process = await asyncio.create_subprocess_exec(
+        DEVSTACK,
+        *("demo", "--folder", str(folder), "--port", str(port), *arguments),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(START_S):
+            said = ""
+            while not (address := re.search(r"runs at (http://\S+)", said)):
+                line = (await process.stderr.readline()).decode()
+                assert line, f"the demo ended: {said}"
+                said += line
+        reading = asyncio.create_task(process.stderr.read())
+        stack = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
+        yield Demo(process, address.group(1), stack)
+        await reading
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path: Path, browser: Browser) -> None:
+    async with demo(tmp_path, "--athletes", "6", "--days", "25") as running:
+        page = await browser.new_page()
+        await page.goto(f"{running.url}/c/main/running")
+        await page.evaluate("window.sameDocument = true")
+        rows = page.locator("#standings tbody tr[id]")
+        await expect(rows).not_to_have_count(0, timeout=30_000)
+        first = await rows.count()
+        await expect(rows).not_to_have_count(first, timeout=30_000)
+        assert await page.evaluate("window.sameDocument"), "the page was loaded anew"
+
+        await page.get_by_role("link", name="Join").first.click()
+        await page.get_by_role("checkbox").check()
+        await page.get_by_role("button", name="Connect with Strava").click()
+        await page.get_by_label("You are").select_option(index=0)
+        name = await page.get_by_label("You are").locator("option:checked").inner_text()
+        await page.get_by_role("button", name="Authorize").click()
+        await page.wait_for_url(f"{running.url}/c/main/*")
+        mine = page.locator("tr.me, tr[aria-current]")
+        await expect(mine).to_have_count(1, timeout=30_000)
+        await expect(mine.locator("th")).to_contain_text(name.split()[0])
+        await page.close()
+
+        assert stack_processes(running.stack)
+        assert await running.end(signal.SIGINT) == 130
+        assert not stack_processes(running.stack)
+
+
+async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
+        assert len(stack_processes(running.stack)) > 8
+        assert await running.end(signal.SIGKILL) == -signal.SIGKILL
+        await asyncio.to_thread(until, lambda: not stack_processes(running.stack), END_S)
+    async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
+        assert again.stack != running.stack
+        assert await again.end(signal.SIGTERM) == 130
+        assert not stack_processes(again.stack)
+
+
+async def test_a_second_demo_in_the_same_folder_is_told_so_in_one_line(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--athletes", "1", "--days", "5") as running:
+        port = str(free_ports(1)[0])
+        second = await asyncio.create_subprocess_exec(
+            DEVSTACK, "demo", "--folder", str(tmp_path), "--port", port, stderr=asyncio.subprocess.PIPE
+        )
+        _, err = await second.communicate()
+        assert second.returncode == 2
+        assert f"already running in {tmp_path} (pid {running.process.pid})" in err.decode()
+        taken = await asyncio.create_subprocess_exec(
+            DEVSTACK,
+            *("demo", "--folder", str(tmp_path / "other"), "--port", running.url.rpartition(":")[2]),
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+        _, err = await taken.communicate()
+        assert taken.returncode == 2
+        assert "is in use; choose another with PORT=" in err.decode()
+        await running.end(signal.SIGTERM)
