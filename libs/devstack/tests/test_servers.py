@@ -77,6 +77,14 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     until(lambda: all(guard.live_parent(pid) is None for pid in everything))
 
 
+def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_stack, tmp_path: Path):
+    leftover = tmp_path / "rabbitmq/leftover"
+    leftover.parent.mkdir()
+    leftover.touch()
+    run_stack("servers", tmp_path).until_says("ready")
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize("moment", ["initdb", "postgres", "epmd", "beam.smp"])
 def test_a_stack_killed_while_it_starts_vanishes_with_its_folder(run_stack, tmp_path, monkeypatch, moment: str):
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -114,10 +114,7 @@ async def _run_until_stopped(plan: Plan, use: Callable[[Stack], Awaitable[None]]
 
 async def _work(plan: Plan, use: Callable[[Stack], Awaitable[None]], supervisor: Supervisor) -> None:
     async with running_stack(plan, supervisor, _say) as stack:
-        try:
-            await use(stack)
-        except* StackError as group:
-            raise StackError("; ".join(str(error) for error in group.exceptions[:1])) from None
+        await use(stack)
 
 
 def _say(line: str) -> None:

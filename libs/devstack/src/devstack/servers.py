@@ -35,6 +35,11 @@ class Servers:
 
     postgres: PostgresServer
     rabbitmq: RabbitServer
+    complete: Path
+
+    def mark_complete(self) -> None:
+        """The topology stands: the next start in this folder may keep the broker's data."""
+        self.complete.touch()
 
     @property
     def rabbitmq_url(self) -> str:
@@ -58,11 +63,14 @@ async def private_servers(
     They end with the supervisor. Raises StackError when they cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
+        if not (home / "complete").exists():
+            # A queue that was being declared when RabbitMQ was killed may never answer again.
+            shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
         _, broker = await together(*starting)
         try:
-            yield Servers(postgres, broker)
+            yield Servers(postgres, broker, home / "complete")
         finally:
             # Before the lock on the folder goes, nothing may use it any more.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))

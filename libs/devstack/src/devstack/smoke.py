@@ -13,6 +13,7 @@ import httpx
 from devstack import oracle
 from devstack.oracle import Row
 from devstack.stack import Athlete, Say, Stack
+from devstack.together import together
 from devstack.visitor import sign_in
 
 SETTLE_S = 180.0
@@ -48,9 +49,7 @@ async def sign_everybody_in(stack: Stack, athletes: Iterable[Athlete], at_a_time
         async with gate:
             await sign_in(stack.web_url, athlete.id)
 
-    async with asyncio.TaskGroup() as tasks:
-        for athlete in athletes:
-            tasks.create_task(one(athlete))
+    await together(*(one(athlete) for athlete in athletes))
 
 
 async def check(stack: Stack, say: Say) -> Result:

@@ -1,6 +1,5 @@
 """The whole system on one machine: which processes there are, with which settings, and who waits for whom."""
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -21,6 +20,7 @@ from devstack.ports import free_ports
 from devstack.secretfile import kept_secret, new_secret
 from devstack.servers import Servers, private_servers
 from devstack.supervisor import Supervisor
+from devstack.together import together
 
 SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
@@ -100,16 +100,14 @@ class Starter:
         """Everything, the simulator first: its data decide the challenge's days."""
         database_urls = await servers.roles(SERVICES)
         self._say("preparing schemas, topology and the simulated club")
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._prepare(database_urls, servers.rabbitmq_url))
-            simulated = tasks.create_task(self._start_strava())
-        athletes = simulated.result()
+        _, athletes = await together(self._prepare(database_urls, servers.rabbitmq_url), self._start_strava())
         days = oracle.days(oracle.outings(athlete.activities) for athlete in athletes)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
         first_day, last_day = days[0], days[1] + timedelta(days=self._plan.grace_days)
         self._say("starting the services")
         await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
+        servers.mark_complete()
         return Stack(
             self.url("web"), self.url("leaderboard"), self.url("strava"), database_urls, athletes, first_day, last_day
         )
@@ -150,9 +148,8 @@ class Starter:
                 "LOG_FORMAT": "console",
             }
             await self._supervisor.start(name, argv, env=_base_env() | common | settings, layer=2)
-        async with httpx.AsyncClient(timeout=5) as client, asyncio.TaskGroup() as waiting:
-            for name in specific:
-                waiting.create_task(self._until_healthy(client, name))
+        async with httpx.AsyncClient(timeout=5) as client:
+            await together(*(self._until_healthy(client, name) for name in specific))
 
     async def _until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
         address = f"{self.url('sync' if name == 'sync-api' else name)}/health/ready"
@@ -182,7 +179,7 @@ class Starter:
             },
             "ingest": {},
             "leaderboard": {
-                "CHALLENGE_NAME": "Gruppetto",
+                "CHALLENGE_NAME": "The long way home",
                 "CHALLENGE_FIRST_DAY": days[0].isoformat(),
                 "CHALLENGE_LAST_DAY": days[1].isoformat(),
             },
@@ -207,19 +204,7 @@ async def running_stack(plan: Plan, supervisor: Supervisor, say: Say) -> AsyncIt
     """The whole system, ready for people; ended with the block. Raises StackError."""
     say("starting Postgres and RabbitMQ")
     async with private_servers(plan.folder, supervisor, durable=plan.durable, say=say) as servers:
-        try:
-            stack = await Starter(plan, supervisor, say).start(servers)
-        except* StackError as group:
-            raise _first(group) from None
-        yield stack
-
-
-def _first(group: BaseExceptionGroup[StackError]) -> StackError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, StackError)
-    return error
+        yield await Starter(plan, supervisor, say).start(servers)
 
 
 def _base_env() -> dict[str, str]:
