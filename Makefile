@@ -20,7 +20,7 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) Makefile
 	@touch $@
 
 demo: setup  ## start everything with a simulated club; Ctrl-C stops it
-	@$(BIN)/devstack demo
+	@$(BIN)/devstack demo || [ $$? -eq 130 ]
 
 smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETES=n, DAYS=n, SEED=n
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
