@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aio_pika
 import pytest
+import structlog
 from sqlalchemy import text
 
 from shared import topology
@@ -15,6 +16,9 @@ from shared.db import Sessions, create_engine, service_metadata
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the test rig unfindable
 
 from rig import STEPS, TABLES, Broker, Noted, Wire
+
+# Its default draws each exception in colours, for seconds.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(scope="session")

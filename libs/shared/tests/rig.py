@@ -122,10 +122,10 @@ class Broker:
         for number in numbers:
             await self.put_raw(self.event(number=number).model_dump_json().encode(), **properties)
 
-    async def put_raw(self, body: bytes, *, message_id: UUID | str | None = "", **properties: Any) -> None:
+    async def put_raw(self, body: bytes, *, message_id: UUID | str | None = None, **properties: Any) -> None:
         message = aio_pika.Message(
             body,
-            message_id=str(uuid4()) if message_id == "" else message_id and str(message_id),
+            message_id=str(message_id or uuid4()),
             **{"type": self.event.event_type(), **properties},
         )
         await self.channel.default_exchange.publish(message, self.queue)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from rig import Noted
 
-from shared.consumer import Batcher, Delivery
+from shared.consumer import Batcher, Delivery, InvalidMessage, parse
 
 
 def delivery(number: int = 1) -> Delivery:
@@ -54,20 +56,34 @@ async def test_nobody_waits_for_ever_when_the_worker_is_cancelled() -> None:
 
 async def test_what_nobody_waits_for_any_more_is_left_out() -> None:
     seen: list[str] = []
-    gate = asyncio.Event()
+    begun, gate = asyncio.Event(), asyncio.Event()
 
     async def process(batch: Sequence[Delivery]) -> list[Exception | None]:
         seen.extend(one.event.subject for one in batch)
+        begun.set()
         await gate.wait()
         return [None] * len(batch)
 
     batcher = Batcher(process, size=1, wait_s=0)
     first, second, third = (asyncio.create_task(batcher.submit(delivery(number))) for number in (1, 2, 3))
-    while not seen:
-        await asyncio.sleep(0)
+    await begun.wait()
     second.cancel()
     gate.set()
     await asyncio.gather(first, third)
     assert seen == ["1", "3"]
     with pytest.raises(asyncio.CancelledError):
         await second
+
+
+@pytest.mark.parametrize("message_id", [None, "", "17"])
+def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_again(message_id: str | None) -> None:
+    message: Any = SimpleNamespace(
+        headers={}, type=Noted.event_type(), message_id=message_id, body=b'{"number": 1, "note": "canary"}'
+    )
+    with pytest.raises(InvalidMessage, match="no usable message id") as caught:
+        parse(message, {Noted: unheard})
+    assert "canary" not in str(caught.value)
+
+
+async def unheard(_event: Noted, _session: object) -> None:
+    """A handler."""

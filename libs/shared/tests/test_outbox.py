@@ -10,7 +10,7 @@ import aio_pika
 import pytest
 from opentelemetry import context, trace
 from rig import Broker, Wire, until
-from sqlalchemy import Row, text
+from sqlalchemy import AsyncAdaptedQueuePool, Row, text
 
 from shared.db import Sessions, create_engine
 from shared.outbox import Relay, emit
@@ -145,11 +145,21 @@ async def test_a_commit_wakes_the_relay_before_its_poll(sessions: Sessions, brok
             assert await numbers_in(broker, 1) == [number]
 
 
-async def test_what_was_committed_before_the_stop_is_still_published(sessions: Sessions, broker: Broker) -> None:
-    async with relaying(sessions, broker.url, poll_s=60):
-        await record(sessions, broker, 1)
+async def test_what_was_committed_just_before_the_stop_is_still_published(sessions: Sessions, broker: Broker) -> None:
+    async with relaying(sessions, broker.url, poll_s=60) as relay:
+        begun = relay.beat_at
+        await until(lambda: relay.beat_at != begun)
+        async with sessions.transaction() as session:
+            await emit(session, broker.event(number=1))
+            await until(lambda: _in_use(sessions) == 1)  # the relay waits
     assert await is_empty(sessions)
     assert await numbers_in(broker, 1) == [1]
+
+
+def _in_use(sessions: Sessions) -> int:
+    pool = sessions.engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    return pool.checkedout()
 
 
 async def test_the_relay_survives_a_broker_that_is_away_at_first_and_lost_later(

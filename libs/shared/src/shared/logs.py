@@ -11,15 +11,19 @@ import structlog
 _NAME = r"token|secret|authorization|passw(?:or)?d|passphrase|cookie|credential|api_?key|private_?key|e_?mail"
 _SECRET_KEY = re.compile(rf"{_NAME}|^code$|^state$", re.IGNORECASE)
 _VALUE = r"""[^\s&"',;]+"""
+_QUOTED = r"""\\*["'][^"']*"""
 #: What a secret looks like inside a text; the first group stays.
 _SECRET_SHAPES = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"(\b(?:Bearer|Basic)\s+){_VALUE}",
-        rf"""((?:{_NAME})[\w.-]*\\?["']?\s*(?:[=:]|%3D)\s*\\?["']?){_VALUE}""",  # in a query, a dict, JSON
-        rf"""(\b(?:code|state)(?:=|%3D|\\?["']\s*:\s*\\?["'])){_VALUE}""",  # OAuth's; elsewhere they are plain words
+        # In a query, a dict or JSON, however often that is quoted.
+        rf"""((?:{_NAME})[\w.-]*\\*["']?\s*(?:[=:]|%3D)\s*)(?:{_QUOTED}|{_VALUE})""",
+        # OAuth's; elsewhere they are plain words.
+        rf"""((?:\b|%3F|%26)(?:code|state)(?:=|%3D)){_VALUE}""",
+        rf"""(\b(?:code|state)\\*["']\s*:\s*){_QUOTED}""",
         r"(://[^:/\s@]*:)[^\s@]+(?=@)",  # the password in an address
-        r"(\bDETAIL:\s+).*",  # Postgres shows the row that it refused
+        r"(DETAIL:\s+).*",  # Postgres shows the row that it refused
         r"()[0-9a-f]{40,}",
     )
 ]
@@ -58,26 +62,13 @@ def configure(service: str, level: str, style: str) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Locals would print tokens held by the frames of a traceback.
-    exceptions = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        if style == "json"
-        else structlog.processors.format_exc_info.format_exception
-    )
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, sort_keys=False)
-    )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                exceptions,
-                _redactor,
-                renderer,
+                *_rendering(style),
             ],
         )
     )
@@ -92,3 +83,12 @@ def configure(service: str, level: str, style: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _rendering(style: str) -> list[structlog.typing.Processor]:
+    if style == "console":
+        console = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, sort_keys=False)
+        return [structlog.processors.format_exc_info, _redactor, console]
+    # Locals would print tokens held by the frames of a traceback.
+    exceptions = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(exceptions), _redactor, structlog.processors.JSONRenderer()]

@@ -1,0 +1,104 @@
+"""The frame of a service: health, and an end that loses nothing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import AmqpDsn, PostgresDsn
+from rig import Broker, Wire, until
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import service as service_module
+from shared.db import Sessions
+from shared.outbox import emit
+from shared.service import Service
+from shared.settings import ServiceSettings
+
+
+def new_service(database_url: str, rabbitmq_url: str) -> Service:
+    settings = ServiceSettings(
+        database_url=PostgresDsn(database_url),
+        rabbitmq_url=AmqpDsn(rabbitmq_url),
+        http_port=1,
+        outbox_poll_interval=0.02,
+    )
+    return Service("tests", settings)
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    app = service.app()
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://it") as client,
+    ):
+        yield client
+
+
+async def _is(client: httpx.AsyncClient, path: str, status: int) -> bool:
+    return (await client.get(f"/health/{path}")).status_code == status
+
+
+async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
+    sessions: Sessions, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
+) -> None:
+    cables = [await wire(database_url), await wire(broker.url)]
+    service = new_service(*(cable.url for cable in cables))
+    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
+    async with running(service) as client:
+        for cable in cables:
+            await until(lambda: _is(client, "ready", 200))
+            cable.away = True
+            cable.cut()
+            await until(lambda: _is(client, "ready", 503))
+            assert await _is(client, "live", 200)
+            cable.away = False
+        await until(lambda: _is(client, "ready", 200))
+
+
+async def test_a_consumer_that_is_gone_for_long_while_the_broker_is_there_asks_for_a_restart(
+    sessions: Sessions, broker: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "MAY_BE_STUCK_FOR", timedelta(seconds=0.5))
+    service = new_service(database_url, broker.url)
+    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
+    async with running(service) as client:
+        assert await _is(client, "live", 200)
+        monkeypatch.setattr(type(service.bus), "consuming", False)
+        await until(lambda: _is(client, "live", 503))
+        assert await _is(client, "ready", 503)
+
+
+async def test_what_was_in_hand_at_the_end_is_finished_and_its_events_are_published(
+    sessions: Sessions, broker: Broker, database_url: str
+) -> None:
+    service = new_service(database_url, broker.url)
+    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
+    archive = await broker.channel.declare_queue(f"{broker.queue}.heard", durable=True)
+    broker.extra.append(archive.name)
+    await archive.bind(broker.exchange, "thing.noted.v1")
+    async with sessions.engine.connect() as connection:
+        await connection.execute(text("lock table effects in exclusive mode"))  # the handler waits for it
+        async with running(service):
+            await broker.put(1)
+            await until(lambda: _is_waiting_for_the_lock(sessions))
+            await connection.rollback()
+    assert broker.event.model_validate_json((await broker.take(archive.name)).body).number == 2
+    async with sessions.transaction() as session:
+        assert (await session.execute(text("select count(*) from outbox"))).scalar_one() == 0
+
+
+async def _is_waiting_for_the_lock(sessions: Sessions) -> bool:
+    async with sessions.transaction() as session:
+        return bool((await session.execute(text("select count(*) from pg_locks where not granted"))).scalar_one())
+
+
+async def _pass_on(event: Any, session: AsyncSession) -> None:
+    if event.number == 1:
+        await session.execute(text("insert into effects (number) values (1)"))
+        await emit(session, type(event)(number=2))
