@@ -11,29 +11,20 @@ import httpx
 import pytest
 from alembic import command
 from alembic.config import Config
-from playwright.async_api import Browser, async_playwright
 from sqlalchemy import text
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # the helpers below; pytest's importlib mode does not look beside tests
 
-from devstack.testing import database_url_for, postgres_server, test_servers  # noqa: E402, F401
-from shared.db import Sessions, create_engine  # noqa: E402
 from web_fakes import FakeAuth, FakeLeaderboard  # noqa: E402
 from web_harness import build  # noqa: E402
 
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from devstack.testing import until  # noqa: E402
+from shared.db import Sessions, create_engine  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def database_url(database_url_for: Callable[[str], str]) -> str:  # noqa: F811
+def database_url(database_url_for: Callable[[str], str]) -> str:
     url = database_url_for("web")
     config = Config(HERE.parent / "alembic.ini")
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
@@ -92,21 +83,13 @@ async def start_server(database_url: str) -> Server:
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(HERE / "web_harness.py"), str(port), database_url
     )
-    url = f"http://127.0.0.1:{port}"
-    async with asyncio.timeout(20), httpx.AsyncClient() as probe:
-        while True:
-            try:
-                await probe.get(f"{url}/privacy")
-                return Server(url, process)
-            except httpx.TransportError:
-                await asyncio.to_thread(_wait_for_port, port)
+    await asyncio.to_thread(until, lambda: _listens(port), 30)
+    return Server(f"http://127.0.0.1:{port}", process)
 
 
-def _wait_for_port(port: int) -> None:
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")
@@ -115,11 +98,3 @@ async def server(database_url: str) -> AsyncIterator[Server]:
     yield server
     server.process.terminate()
     await server.process.wait()
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS)
-        yield browser
-        await browser.close()

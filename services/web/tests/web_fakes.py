@@ -9,10 +9,13 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-NAMES = (
-    "Ania K.|Bartek W.|Celina Z.|Dominik Ś.|Ela N.|Filip J.|Grażyna B.|Hubert O.|Iza M.|Janek P.|Kasia T.|Łukasz D."
-    "|Magda R.|Norbert C.|Ola Ż.|Paweł G.|Renata S.|Szymon L.|Tomek A.|Ula Ć.|Wojtek H.|Zuzanna Konstancja F.|Żaneta E."
-).split("|")
+# fmt: off
+NAMES = [
+    "Ania K.", "Bartek W.", "Celina Z.", "Dominik Ś.", "Ela N.", "Filip J.", "Grażyna B.", "Hubert O.",
+    "Iza M.", "Janek P.", "Kasia T.", "Łukasz D.", "Magda R.", "Norbert C.", "Ola Ż.", "Paweł G.",
+    "Renata S.", "Szymon L.", "Tomek A.", "Ula Ć.", "Wojtek H.", "Zuzanna Konstancja F.", "Żaneta E.",
+]
+# fmt: on
 
 BOARDS = [
     {"slug": "running", "name": "Running", "metric": "distance"},
@@ -86,7 +89,11 @@ class FakeLeaderboard:
         @app.middleware("http")
         async def away(request: Request, call_next: Any) -> Any:
             self.asked += 1
-            return JSONResponse({"code": "unavailable", "message": "away"}, 503) if self.away else await call_next(request)
+            return (
+                JSONResponse({"code": "unavailable", "message": "away"}, 503)
+                if self.away
+                else await call_next(request)
+            )
 
         @app.get("/challenges/{slug}")
         async def challenge(slug: str) -> Any:

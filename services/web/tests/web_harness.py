@@ -9,8 +9,8 @@ from datetime import date
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
-
 from web_fakes import FakeAuth, FakeLeaderboard, row, transport
+
 from shared import loops
 from shared.db import Sessions, create_engine
 from shared.events import StandingsChanged

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_datetime, format_interval
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -59,7 +59,7 @@ def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
         number=partial(_number, LOCALES[language]),
         duration=_duration,
         moment=partial(_moment, LOCALES[language]),
-        day=partial(_day, LOCALES[language]),
+        period=partial(_period, LOCALES[language]),
     )
     return environment
 
@@ -92,5 +92,5 @@ def _moment(locale: str, value: datetime, time_zone: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.astimezone(zone).isoformat(timespec="minutes"), words)
 
 
-def _day(locale: str, value: date) -> str:
-    return format_date(value, "d MMMM y", locale=locale)
+def _period(locale: str, first: date, last: date) -> str:
+    return format_interval(first, last, "yMMMd", locale=locale)

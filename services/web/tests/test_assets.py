@@ -1,0 +1,55 @@
+"""What is served to every browser."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import httpx
+from babel.messages.pofile import read_po
+
+import web
+
+STATIC = Path(web.__file__).with_name("static")
+CATALOGUE = Path(web.__file__).with_name("locale") / "pl/LC_MESSAGES/web.po"
+
+
+def test_the_vendored_files_are_those_of_the_lock() -> None:
+    lock = json.loads((STATIC / "vendor/vendor.lock.json").read_text(encoding="utf-8"))
+    vendored = {path.name for path in (STATIC / "vendor").iterdir()} - {"vendor.lock.json"}
+    assert vendored == set(lock["files"])
+    for name, file in lock["files"].items():
+        digest = hashlib.sha384((STATIC / "vendor" / name).read_bytes()).digest()
+        assert file["integrity"] == f"sha384-{base64.b64encode(digest).decode()}", name
+
+
+async def test_files_are_cached_for_ever_under_a_name_that_changes_with_them(client: httpx.AsyncClient) -> None:
+    page = await client.get("/c/autumn/running")
+    addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    assert len(addresses) >= 4
+    for address in addresses:
+        file = await client.get(address)
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"]
+        assert re.search(r"\.[0-9a-f]{12}\.", address)
+
+
+async def test_a_cold_board_page_weighs_less_than_50_kb_in_at_most_6_requests(client: httpx.AsyncClient) -> None:
+    page = await client.get("/c/autumn/running", headers={"Accept-Encoding": "gzip"})
+    sizes = [int(page.headers["content-length"])]
+    for address in set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)):
+        file = await client.get(address, headers={"Accept-Encoding": "gzip"})
+        sizes.append(int(file.headers["content-length"]))
+    assert len(sizes) <= 6
+    assert sum(sizes) <= 50_000
+
+
+def test_every_text_is_in_polish() -> None:
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="pl")
+    for message in catalogue:
+        assert message.id == "" or not message.fuzzy, message.id
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        assert all(texts), message.id
+        assert not message.pluralizable or len(texts) == 3, message.id
