@@ -35,7 +35,7 @@ class AuthorizeUrl(BaseModel):
 
 
 class SignIn(BaseModel):
-    code: str = Field(min_length=1, max_length=500)
+    code: str = Field(min_length=1, max_length=500, repr=False)
     scope: str = Field(max_length=500)
     consent_version: str = Field(min_length=1, max_length=50)
 
@@ -120,18 +120,28 @@ class Api:
         )
         return signed_in
 
-    async def access_token(self, user_id: UUID) -> AccessToken:
-        """A token with life left in it, refreshed when due; one refresh at a time for each athlete."""
+    async def access_token(self, user_id: UUID, fresh: bool = False) -> AccessToken:
+        """A token with life left in it, refreshed when due; one refresh at a time for each athlete.
+
+        `fresh` asks Strava anew in any case: for a caller whose last token was refused.
+        """
         now = datetime.now(UTC)
         async with self.sessions.transaction() as session:
             sealed = await queries.tokens_of(session, user_id)
             if sealed is None:
                 raise NotFound("This person has not connected Strava.")
-            due = domain.is_due(sealed.expires_at, now)
-            if due and not await queries.lease_for_refresh(session, user_id, now, now + REFRESH_LEASE):
-                raise Unavailable("This token is being refreshed. Please ask again in a moment.")
-        if due:
-            sealed = await self._refresh(user_id, sealed)
+            due = fresh or domain.is_due(sealed.expires_at, now)
+            leased = due and await queries.lease_for_refresh(session, user_id, sealed, now, now + REFRESH_LEASE)
+        # Strava honours the token that a refresh replaces until it expires.
+        old_will_do = domain.is_usable(sealed.expires_at, now) and not fresh
+        if leased:
+            try:
+                sealed = await self._refresh(user_id, sealed)
+            except Unavailable:
+                if not old_will_do:
+                    raise
+        elif due and not old_will_do:
+            raise Unavailable("This token is being refreshed. Please ask again in a moment.")
         token = self.keyring.decrypt(sealed.access_token, _row(user_id, "access"))
         return AccessToken(access_token=token, expires_at=sealed.expires_at)
 
@@ -140,7 +150,7 @@ class Api:
             grant = await self.strava.refresh(self.keyring.decrypt(old.refresh_token, _row(user_id, "refresh")))
         except Exception:
             async with self.sessions.transaction() as session:
-                await queries.release_lease(session, user_id)
+                await queries.release_lease(session, user_id, old.refresh_token)
             raise
         fresh = self._seal(user_id, grant)
         async with self.sessions.transaction() as session:

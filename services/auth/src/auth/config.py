@@ -1,8 +1,8 @@
 """Settings of auth."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from auth.vault import Keyring
@@ -31,3 +31,9 @@ class Settings(ServiceSettings):
     def _usable(cls, value: SecretStr) -> SecretStr:
         Keyring.parse(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _separate_callers(self) -> Self:
+        if self.auth_api_key == self.vault_access_key:
+            raise ValueError("AUTH_API_KEY and VAULT_ACCESS_KEY must differ, or web could ask for tokens")
+        return self

@@ -53,11 +53,20 @@ async def tokens_of(session: AsyncSession, user_id: UUID) -> SealedTokens | None
     return SealedTokens(row.access_token, row.refresh_token, row.expires_at)
 
 
-async def lease_for_refresh(session: AsyncSession, user_id: UUID, now: datetime, until: datetime) -> bool:
-    """Claim the one refresh that may run for this user; false while another one holds the lease."""
+async def lease_for_refresh(
+    session: AsyncSession, user_id: UUID, seen: SealedTokens, now: datetime, until: datetime
+) -> bool:
+    """Claim the one refresh that may run for this user.
+
+    False while another one holds the lease, or when `seen` was replaced meanwhile: its refresh token may be dead.
+    """
     leased = await session.execute(
         update(TokenRow)
-        .where(TokenRow.user_id == user_id, (TokenRow.lease_until.is_(None)) | (TokenRow.lease_until < now))
+        .where(
+            TokenRow.user_id == user_id,
+            TokenRow.refresh_token == seen.refresh_token,
+            (TokenRow.lease_until.is_(None)) | (TokenRow.lease_until < now),
+        )
         .values(lease_until=until)
         .returning(TokenRow.user_id)
     )
@@ -78,6 +87,8 @@ async def save_refreshed(session: AsyncSession, user_id: UUID, replaced: str, to
     )
 
 
-async def release_lease(session: AsyncSession, user_id: UUID) -> None:
+async def release_lease(session: AsyncSession, user_id: UUID, tried: str) -> None:
     """End the lease of a refresh that failed."""
-    await session.execute(update(TokenRow).where(TokenRow.user_id == user_id).values(lease_until=None))
+    await session.execute(
+        update(TokenRow).where(TokenRow.user_id == user_id, TokenRow.refresh_token == tried).values(lease_until=None)
+    )

@@ -1,16 +1,22 @@
 """Strava's OAuth endpoints, as auth uses them."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import stamina
-from pydantic import BaseModel, SecretStr, ValidationError
+import structlog
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from auth.domain import REQUESTED_SCOPES
 from shared.errors import AppError, Conflict, Forbidden, Unavailable
+
+#: For a whole token call, less than a refresh's lease: two that overlap would use one refresh token twice.
+TIMEOUT_S = 20.0
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class SignInExpired(Conflict):
@@ -39,7 +45,7 @@ class Misconfigured(AppError):
 
 
 class _Athlete(BaseModel):
-    id: int
+    id: int = Field(gt=0, lt=2**63)
     firstname: str | None = None
     lastname: str | None = None
 
@@ -47,7 +53,7 @@ class _Athlete(BaseModel):
 class _TokenAnswer(BaseModel):
     access_token: SecretStr
     refresh_token: SecretStr
-    expires_at: int
+    expires_at: int = Field(ge=0, le=253_402_300_799)  # the last second that datetime knows
     athlete: _Athlete | None = None
 
 
@@ -93,11 +99,14 @@ class StravaOAuth:
     async def _token(self, form: dict[str, str]) -> Grant:
         secret = {"client_id": str(self._client_id), "client_secret": self._client_secret}
         try:
-            response = await self._post({**secret, **form})
-        except httpx.TransportError as error:
+            async with asyncio.timeout(TIMEOUT_S):
+                response = await self._post({**secret, **form})
+        except (httpx.RequestError, TimeoutError) as error:
             raise Unavailable("Strava does not answer at the moment. Please try again soon.") from error
         if response.status_code != 200:
-            raise _refusal(response, form["grant_type"])
+            refusal = _refusal(response, form["grant_type"])
+            log.warning("strava refused", grant=form["grant_type"], status=response.status_code, meaning=refusal.code)
+            raise refusal
         try:
             answer = _TokenAnswer.model_validate_json(response.content)
         except ValidationError:
@@ -110,22 +119,32 @@ class StravaOAuth:
             answer.athlete,
         )
 
-    # A connection that was never made is safe to try again; an answer that was lost may have used up the code.
-    @stamina.retry(on=httpx.ConnectError, attempts=3, timeout=5)
     async def _post(self, form: dict[str, str]) -> httpx.Response:
-        return await self._client.post(f"{self._base_url}/token", data=form, timeout=10)
+        # A connection that was never made is safe to try again; an answer that was lost may have used up the code.
+        # Not the decorator: it logs the arguments of what it tries again.
+        async for attempt in stamina.retry_context(on=httpx.ConnectError, attempts=3, timeout=5):
+            with attempt:
+                return await self._client.post(f"{self._base_url}/token", data=form, timeout=10)
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _refusal(response: httpx.Response, grant_type: str) -> AppError:
-    if response.status_code >= 500 or response.status_code == 429:
-        return Unavailable("Strava has trouble at the moment. Please try again soon.")
     if "limit of connected athletes" in response.text.lower():
         return CapacityReached()
-    try:
-        answer: Any = response.json()
-        resources = {str(error.get("resource")) for error in answer["errors"]}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        resources = set()
+    resources = _resources(response)
     if "Application" in resources:
         return Misconfigured()
-    return GrantLost() if grant_type == "refresh_token" else SignInExpired()
+    # Only Strava's own words end a permission: a proxy's page says nothing about the athlete.
+    if response.status_code in (400, 401) and resources:
+        return GrantLost() if grant_type == "refresh_token" else SignInExpired()
+    return Unavailable("Strava has trouble at the moment. Please try again soon.")
+
+
+def _resources(response: httpx.Response) -> set[str]:
+    """What the refusal is about, as far as it is one of Strava's."""
+    if response.status_code >= 500 or response.status_code == 429:
+        return set()
+    try:
+        return {str(error["resource"]) for error in response.json()["errors"]}
+    except (ValueError, KeyError, TypeError):
+        return set()

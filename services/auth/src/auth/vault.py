@@ -1,7 +1,6 @@
 """Encryption of tokens: AES-256-GCM under a keyring, bound to the row that holds the ciphertext."""
 
 import base64
-import binascii
 import secrets
 from dataclasses import dataclass, field
 from typing import Self
@@ -32,7 +31,7 @@ class Keyring:
             key_id, _, encoded = entry.strip().partition(":")
             try:
                 key = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
+            except ValueError:  # whose text would show a part of what it cannot read
                 key = b""
             if not key_id or "." in key_id or len(key) != 32 or key_id in keys:
                 raise ValueError("expected id:key,... with distinct ids and keys of 32 bytes in base64")
@@ -50,7 +49,7 @@ class Keyring:
         try:
             version, key_id, nonce, sealed = ciphertext.split(".")
             if version != _VERSION:
-                raise VaultError
+                raise ValueError(version)
             return AESGCM(self.keys[key_id]).decrypt(_decode(nonce), _decode(sealed), row.encode()).decode()
         except (ValueError, KeyError, InvalidTag) as error:
             raise VaultError(VaultError.__doc__) from error

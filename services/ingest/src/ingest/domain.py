@@ -10,6 +10,7 @@ _CENT = Decimal("0.01")
 _MAX_DISTANCE_M = 50_000_000  # more than once around the world
 _MAX_TIME_S = 366 * 86_400
 _MAX_ELEVATION_M = 1_000_000
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +87,18 @@ def map_activity(raw: RawActivity, home: tzinfo) -> Activity | Rejected:
         )
     except ValueError as error:
         return Rejected(raw.id, str(error))
+    except OverflowError:
+        return Rejected(raw.id, "the start is beyond the calendar")
 
 
 def _start(raw: RawActivity, home: tzinfo) -> tuple[datetime, datetime]:
     """The moment and the wall clock of the start; either is derived from the other where Strava gives only one."""
-    moment = _time("start_date", raw.start_date)
+    if raw.utc_offset is not None and not -_DAY_S < raw.utc_offset < _DAY_S:
+        raise ValueError("utc_offset is out of range")
+    written = _time("start_date", raw.start_date)
+    moment = (written.replace(tzinfo=UTC) if written.tzinfo is None else written.astimezone(UTC)) if written else None
     wall = _time("start_date_local", raw.start_date_local)
-    # Strava writes the local time with a false Z.
+    # Strava writes the local time with a false Z: what the clock showed is right, the zone is not.
     local = wall.replace(tzinfo=None) if wall else None
     zone = _zone(raw.timezone) or home
     if moment and local:
@@ -117,13 +123,9 @@ def _to_moment(local: datetime, utc_offset_s: float | None, zone: tzinfo) -> dat
 
 
 def _time(name: str, text: str | None) -> datetime | None:
-    """A time in UTC."""
-    if not text:
-        return None
     try:
-        parsed = datetime.fromisoformat(text)
-        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
         raise ValueError(f"{name} is not a time") from None
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest import domain, queries
 from ingest.domain import Activity, RawActivity
-from ingest.queries import Fetched, Saved
+from ingest.queries import Fetched, Refused, Saved
 from shared.consumer import Batched, Handlers
 from shared.events import ActivityFetched, ActivityRecorded, ActivityRemoved, ActivityRevised, AthleteListed
 from shared.outbox import emit
@@ -20,18 +20,22 @@ def recorder(home: tzinfo) -> Callable[[Sequence[ActivityFetched], AsyncSession]
     """The reaction to fetched activities; `home` is the zone of those that do not name theirs."""
 
     async def record_activities(events: Sequence[ActivityFetched], session: AsyncSession) -> None:
+        """The newest fetch of an activity decides, whether it can be recorded or not."""
         newest = {event.id: event for event in sorted(events, key=lambda event: event.fetch_seq)}
-        mapped: dict[int, Fetched] = {}
+        good: dict[int, Fetched] = {}
+        bad: list[Refused] = []
         for event in newest.values():
             outcome = domain.map_activity(RawActivity(**event.model_dump(include=_RAW_FIELDS)), home)
             if isinstance(outcome, Activity):
-                mapped[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
+                good[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
             else:
-                await queries.save_rejected(session, event.user_id, event.fetch_seq, outcome)
-        if mapped:
-            saved = await queries.save_activities(session, list(mapped.values()))
-            await queries.forget_rejected(session, list(mapped))
-            await emit(session, *(_told(one, mapped[one.strava_id]) for one in saved))
+                bad.append(Refused(event.user_id, event.fetch_seq, outcome))
+        await queries.lock_recording(session)
+        if good:
+            saved = await queries.save_activities(session, list(good.values()))
+            await emit(session, *(_told(one, good[one.strava_id]) for one in saved))
+        if bad:
+            await emit(session, *map(_gone, await queries.save_rejected(session, bad)))
 
     return record_activities
 
@@ -46,18 +50,20 @@ def _told(saved: Saved, fetched: Fetched) -> ActivityRecorded | ActivityRevised:
     )
 
 
+def _gone(removed: queries.Removed) -> ActivityRemoved:
+    return ActivityRemoved(
+        user_id=removed.user_id, strava_id=removed.strava_id, version=removed.version, reason="not_listed"
+    )
+
+
 async def remove_unlisted(event: AthleteListed, session: AsyncSession) -> None:
     """What a complete listing does not name is gone from Strava."""
+    await queries.lock_recording(session)
+    await queries.save_listing(session, event.user_id, event.fetch_seq, event.after, event.before)
     removed = await queries.remove_unlisted(
         session, event.user_id, event.fetch_seq, (event.after, event.before), event.strava_ids
     )
-    await emit(
-        session,
-        *(
-            ActivityRemoved(user_id=event.user_id, strava_id=strava_id, version=version, reason="not_listed")
-            for strava_id, version in removed
-        ),
-    )
+    await emit(session, *map(_gone, removed))
 
 
 def handlers(home: tzinfo) -> Handlers:

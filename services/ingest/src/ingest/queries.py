@@ -38,8 +38,26 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """An activity that cannot be recorded, likewise."""
+
+    user_id: UUID
+    fetch_seq: int
+    rejected: Rejected
+
+
+@dataclass(frozen=True)
+class Removed:
+    """An activity that is not on record any more."""
+
+    user_id: UUID
+    strava_id: int
+    version: int
+
+
+@dataclass(frozen=True)
 class Saved:
-    """A saved activity that differs from what was on record; `old_version` None when it was not on record."""
+    """A saved activity that differs from what was on record."""
 
     strava_id: int
     version: int
@@ -47,8 +65,20 @@ class Saved:
     was_removed: bool
 
 
+async def lock_recording(session: AsyncSession) -> None:
+    """One writer at a time: what a fetch and a listing say of an activity is judged by what the other left.
+
+    A lock for each user would be held in the order of the messages, and deadlock. Strava allows some twenty
+    activities a second at most; one writer does thousands.
+    """
+    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('recording', 0))"))
+
+
 def _upsert_statement() -> TextClause:
-    """One statement a batch: the newest fetch wins, and rows whose content is unchanged keep their version."""
+    """One statement a batch: the newest fetch wins, and rows whose content is unchanged keep their version.
+
+    A fetch older than a listing has nothing to say about the listing's window: the listing's own fetch does.
+    """
     own = [name for name in _FIELDS if name != "strava_id"]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _FIELDS.items())
     assignments = ", ".join(f"{name} = excluded.{name}" for name in own)
@@ -59,6 +89,13 @@ def _upsert_statement() -> TextClause:
         select user_id, fetch_seq, 1, {", ".join(_FIELDS)}
         from unnest(cast(:user_id as uuid[]), cast(:fetch_seq as bigint[]), {arrays})
              as batch (user_id, fetch_seq, {", ".join(_FIELDS)})
+        where not exists (
+                select from listings where listings.user_id = batch.user_id
+                    and listings.fetch_seq > batch.fetch_seq and batch.start_at <= listings.until
+                    and (listings.since is null or batch.start_at >= listings.since))
+            and not exists (
+                select from rejected where rejected.strava_id = batch.strava_id
+                    and rejected.fetch_seq > batch.fetch_seq)
         on conflict (strava_id) do update set
             {assignments},
             user_id = excluded.user_id, fetch_seq = excluded.fetch_seq, removed_at = null,
@@ -76,34 +113,84 @@ _upsert = _upsert_statement()
 
 async def save_activities(session: AsyncSession, batch: Sequence[Fetched]) -> list[Saved]:
     """Save activities, each `strava_id` at most once in the batch; returns those that were not on record so."""
-    # Batches that touch the same rows in different orders would deadlock.
     ordered = sorted(batch, key=lambda one: one.activity.strava_id)
     columns: dict[str, list[Any]] = {
         name: list(column)
         for name, column in zip(_FIELDS, zip(*(astuple(one.activity) for one in ordered), strict=True), strict=True)
     }
     columns |= {"user_id": [one.user_id for one in ordered], "fetch_seq": [one.fetch_seq for one in ordered]}
-    rows = await session.execute(_upsert, columns)
+    rows = (await session.execute(_upsert, columns)).all()
+    await session.execute(
+        text(
+            """delete from rejected as t using unnest(cast(:ids as bigint[]), cast(:seqs as bigint[])) as b (id, seq)
+               where t.strava_id = b.id and t.fetch_seq < b.seq"""
+        ),
+        {"ids": columns["strava_id"], "seqs": columns["fetch_seq"]},
+    )
     return [Saved(r.strava_id, r.version, r.is_new, r.was_removed) for r in rows if r.changed]
 
 
-async def save_rejected(session: AsyncSession, user_id: UUID, fetch_seq: int, rejected: Rejected) -> None:
-    """Keep what could not be recorded, with its reason."""
+_save_rejected = text(
+    """
+    insert into rejected as t (strava_id, user_id, fetch_seq, reason, rejected_at)
+    select strava_id, user_id, fetch_seq, reason, now()
+    from unnest(cast(:strava_id as bigint[]), cast(:user_id as uuid[]), cast(:fetch_seq as bigint[]),
+                cast(:reason as text[])) as batch (strava_id, user_id, fetch_seq, reason)
+    where not exists (
+            select from listings where listings.user_id = batch.user_id and listings.since is null
+                and listings.fetch_seq > batch.fetch_seq)
+        and not exists (
+            select from activities where activities.strava_id = batch.strava_id
+                and activities.fetch_seq > batch.fetch_seq)
+    on conflict (strava_id) do update set user_id = excluded.user_id, fetch_seq = excluded.fetch_seq,
+        reason = excluded.reason, rejected_at = excluded.rejected_at
+    where t.fetch_seq < excluded.fetch_seq
+    """
+)
+_remove_rejected = text(
+    """
+    update activities as t set removed_at = now(), version = t.version + 1, fetch_seq = rejected.fetch_seq
+    from rejected
+    where rejected.strava_id = t.strava_id and t.strava_id = any(:strava_id) and t.removed_at is null
+        and t.fetch_seq < rejected.fetch_seq
+    returning t.user_id, t.strava_id, t.version
+    """
+)
+
+
+async def save_rejected(session: AsyncSession, batch: Sequence[Refused]) -> list[Removed]:
+    """Keep what could not be recorded, with its reason; returns what was on record and is not any more."""
+    columns = {
+        "strava_id": [one.rejected.strava_id for one in batch],
+        "user_id": [one.user_id for one in batch],
+        "fetch_seq": [one.fetch_seq for one in batch],
+        "reason": [one.rejected.reason for one in batch],
+    }
+    await session.execute(_save_rejected, columns)
+    removed = await session.execute(_remove_rejected, {"strava_id": columns["strava_id"]})
+    return [Removed(*row) for row in removed]
+
+
+async def save_listing(
+    session: AsyncSession, user_id: UUID, fetch_seq: int, since: datetime | None, until: datetime
+) -> None:
+    """Remember the listing, and forget older ones of no wider window."""
+    parameters = {"user_id": user_id, "fetch_seq": fetch_seq, "since": since, "until": until}
     await session.execute(
         text(
-            """insert into rejected as t (strava_id, user_id, fetch_seq, reason, rejected_at)
-               values (:strava_id, :user_id, :fetch_seq, :reason, now())
-               on conflict (strava_id) do update set fetch_seq = excluded.fetch_seq, reason = excluded.reason,
-                   rejected_at = excluded.rejected_at
-               where t.fetch_seq < excluded.fetch_seq"""
+            """insert into listings (user_id, fetch_seq, since, until)
+               values (:user_id, :fetch_seq, :since, :until) on conflict do nothing"""
         ),
-        {"strava_id": rejected.strava_id, "user_id": user_id, "fetch_seq": fetch_seq, "reason": rejected.reason},
+        parameters,
     )
-
-
-async def forget_rejected(session: AsyncSession, strava_ids: Sequence[int]) -> None:
-    """These can be recorded after all."""
-    await session.execute(text("delete from rejected where strava_id = any(:ids)"), {"ids": sorted(strava_ids)})
+    await session.execute(
+        text(
+            """delete from listings as t using listings as newer
+               where t.user_id = :user_id and newer.user_id = :user_id and t.fetch_seq < newer.fetch_seq
+                   and t.until <= newer.until and (newer.since is null or t.since >= newer.since)"""
+        ),
+        {"user_id": user_id},
+    )
 
 
 async def remove_unlisted(
@@ -112,25 +199,25 @@ async def remove_unlisted(
     fetch_seq: int,
     window: tuple[datetime | None, datetime],
     listed: Sequence[int],
-) -> list[tuple[int, int]]:
-    """Mark as removed what a complete listing of the window does not name; returns (strava_id, version) of each."""
-    rows = await session.execute(
+) -> list[Removed]:
+    """Mark as removed what a complete listing of the window does not name, and forget what of it was rejected."""
+    parameters = {"user_id": user_id, "fetch_seq": fetch_seq, "listed": list(listed)}
+    removed = await session.execute(
         text(
             """update activities set removed_at = now(), version = version + 1, fetch_seq = :fetch_seq
-               where strava_id in (
-                   select strava_id from activities
-                   where user_id = :user_id and fetch_seq < :fetch_seq and removed_at is null
-                     and start_at <= :before and (cast(:after as timestamptz) is null or start_at >= :after)
-                     and strava_id <> all(cast(:listed as bigint[]))
-                   order by strava_id for update)
-               returning strava_id, version"""
+               where user_id = :user_id and fetch_seq < :fetch_seq and removed_at is null
+                   and start_at <= :until and (cast(:since as timestamptz) is null or start_at >= :since)
+                   and strava_id <> all(cast(:listed as bigint[]))
+               returning user_id, strava_id, version"""
         ),
-        {
-            "user_id": user_id,
-            "fetch_seq": fetch_seq,
-            "after": window[0],
-            "before": window[1],
-            "listed": list(listed),
-        },
+        parameters | {"since": window[0], "until": window[1]},
     )
-    return [(row.strava_id, row.version) for row in rows]
+    if window[0] is None:  # the start of what was rejected is not known
+        await session.execute(
+            text(
+                """delete from rejected where user_id = :user_id and fetch_seq < :fetch_seq
+                   and strava_id <> all(cast(:listed as bigint[]))"""
+            ),
+            parameters,
+        )
+    return [Removed(*row) for row in removed]

@@ -47,9 +47,21 @@ class RejectedRow(Base):
     """An activity that could not be recorded, and why."""
 
     __tablename__ = "rejected"
+    __table_args__ = (Index("ix_rejected_user_id", "user_id"),)
 
     strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     user_id: Mapped[UUID]
     fetch_seq: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str]
     rejected_at: Mapped[datetime]
+
+
+class ListingRow(Base):
+    """A complete listing of an athlete's window; what was fetched before it and comes late is out of date."""
+
+    __tablename__ = "listings"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    fetch_seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    since: Mapped[datetime | None]  # None: from the beginning
+    until: Mapped[datetime]

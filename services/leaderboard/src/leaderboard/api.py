@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -14,8 +13,6 @@ from leaderboard.domain import Metric
 from leaderboard.tables import BoardRow, ChallengeRow
 from shared.errors import NotFound
 from shared.web import Transaction
-
-HOME_ZONE = ZoneInfo("Europe/Warsaw")
 
 router = APIRouter()
 
@@ -57,7 +54,7 @@ class Snapshot(BaseModel):
 @router.get("/challenges/current")
 async def current_challenge(session: Transaction) -> ChallengeInfo:
     """The challenge to show on the home page."""
-    challenge = await queries.current_challenge(session, datetime.now(HOME_ZONE).date())
+    challenge = await queries.current_challenge(session, datetime.now(UTC))
     if challenge is None:
         raise NotFound("There is no challenge yet.")
     return _info(challenge, await queries.boards_of(session, challenge.id))

@@ -18,6 +18,7 @@ from shared.events import (
 
 async def welcome(event: UserAuthorized, session: AsyncSession) -> None:
     """A new participant, or a new name of one: their activities may be here already."""
+    await queries.lock_scoring(session)
     if await queries.save_participant(session, event):
         for challenge in await queries.scored_challenges(session):
             if await queries.standings_of(session, list(challenge.boards), [event.user_id]):
@@ -26,18 +27,16 @@ async def welcome(event: UserAuthorized, session: AsyncSession) -> None:
 
 async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
     """Recorded and revised activities."""
-    users = {event.user_id for event in events}
-    await queries.lock_users(session, users)
+    await queries.lock_scoring(session)
     await queries.save_facts(session, events)
-    await score_users(session, users)
+    await score_users(session, {event.user_id for event in events})
 
 
 async def unscore_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
     """Removed activities."""
-    users = {event.user_id for event in events}
-    await queries.lock_users(session, users)
+    await queries.lock_scoring(session)
     await queries.mark_removed(session, events)
-    await score_users(session, users)
+    await score_users(session, {event.user_id for event in events})
 
 
 PEOPLE: Handlers = {UserAuthorized: welcome}

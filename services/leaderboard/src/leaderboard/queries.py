@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
@@ -55,32 +56,30 @@ class ScoredChallenge:
 
 
 async def save_participant(session: AsyncSession, event: UserAuthorized) -> bool:
-    """Add a participant; returns whether a board may look different now. A later event about one changes the name."""
-    statement = insert(ParticipantRow).values(
-        user_id=event.user_id,
-        athlete_id=event.athlete_id,
-        display_name=event.display_name,
-        joined_at=event.authorized_at,
-    )
+    """Add a participant; returns whether a board may look different now. The latest event about one has the name."""
     saved = await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["user_id"],
-            set_={"display_name": event.display_name},
-            where=ParticipantRow.display_name != event.display_name,
-        ).returning(ParticipantRow.user_id)
-    )
-    return saved.scalar_one_or_none() is not None
-
-
-async def lock_users(session: AsyncSession, user_ids: Iterable[UUID]) -> None:
-    """Make other transactions that score these users wait, in one order for all."""
-    await session.execute(
         text(
-            """select pg_advisory_xact_lock(hashtextextended('score:' || id, 0))
-               from (select unnest(cast(:ids as text[])) as id order by 1) as ordered"""
+            """insert into participants as t (user_id, athlete_id, display_name, joined_at, named_at)
+               values (:user_id, :athlete_id, :display_name, :authorized_at, :authorized_at)
+               on conflict (user_id) do update set
+                   joined_at = least(t.joined_at, excluded.joined_at),
+                   named_at = greatest(t.named_at, excluded.named_at),
+                   display_name = case when t.named_at < excluded.named_at
+                       then excluded.display_name else t.display_name end
+               returning old.display_name is distinct from new.display_name"""
         ),
-        {"ids": sorted(str(user_id) for user_id in user_ids)},
+        event.model_dump(include={"user_id", "athlete_id", "display_name", "authorized_at"}),
     )
+    return bool(saved.scalar_one())
+
+
+async def lock_scoring(session: AsyncSession) -> None:
+    """One scorer at a time, until its commit.
+
+    All of them meet at the challenge's revision anyway. A lock for each user would be held in the order of the
+    messages, and deadlock; and for everybody at once there are not enough locks.
+    """
+    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
 
 
 async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> None:
@@ -94,15 +93,26 @@ async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> 
 
 
 async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> None:
-    """Mark activities as removed; a later version of one brings it back."""
-    newest = {event.strava_id: event.version for event in sorted(removals, key=lambda event: event.version)}
+    """Mark activities as removed; a later version of one brings it back.
+
+    One that is not known yet leaves a mark without facts: an earlier version of it may still come.
+    """
+    newest = {event.strava_id: event for event in sorted(removals, key=lambda event: event.version)}
     await session.execute(
         text(
-            """update activities as t set removed = true, version = batch.version
-               from unnest(cast(:ids as bigint[]), cast(:versions as integer[])) as batch (strava_id, version)
-               where t.strava_id = batch.strava_id and t.version < batch.version"""
+            """insert into activities as t (strava_id, user_id, version, removed, sport_type, start_at, local_start,
+                   distance_m, moving_time_s, elapsed_time_s, elev_gain_m, trainer, commute, manual)
+               select strava_id, user_id, version, true, 'Unknown', 'epoch', 'epoch', 0, 0, 0, 0, false, false, false
+               from unnest(cast(:ids as bigint[]), cast(:users as uuid[]), cast(:versions as integer[]))
+                   as batch (strava_id, user_id, version)
+               on conflict (strava_id) do update set removed = true, version = excluded.version
+               where t.version < excluded.version"""
         ),
-        {"ids": list(newest), "versions": list(newest.values())},
+        {
+            "ids": list(newest),
+            "users": [event.user_id for event in newest.values()],
+            "versions": [event.version for event in newest.values()],
+        },
     )
 
 
@@ -143,7 +153,7 @@ async def activities_of(
 
 async def all_user_ids(session: AsyncSession) -> list[UUID]:
     """Everyone who has activities."""
-    return list((await session.execute(select(ActivityRow.user_id).distinct())).scalars())
+    return list((await session.execute(select(ActivityRow.user_id).distinct().order_by("user_id"))).scalars())
 
 
 async def standings_of(
@@ -195,11 +205,12 @@ async def next_revision(session: AsyncSession, challenge_id: int, now: datetime)
     return revision.scalar_one()
 
 
-async def current_challenge(session: AsyncSession, today: date) -> ChallengeRow | None:
-    """The challenge running today; else the one that ended last; else the one that begins next."""
+async def current_challenge(session: AsyncSession, now: datetime) -> ChallengeRow | None:
+    """The challenge running today, where it takes place; else the one that ended last; else the next to begin."""
     rows = (await session.execute(select(ChallengeRow))).scalars().all()
-    running = [row for row in rows if row.first_day <= today <= row.last_day]
-    ended = [row for row in rows if row.last_day < today]
+    today = {row.id: now.astimezone(ZoneInfo(row.time_zone)).date() for row in rows}
+    running = [row for row in rows if row.first_day <= today[row.id] <= row.last_day]
+    ended = [row for row in rows if row.last_day < today[row.id]]
     if running:
         return min(running, key=lambda row: (row.last_day, row.id))
     if ended:
@@ -231,17 +242,13 @@ async def board_rows(session: AsyncSession, board_id: int) -> list[tuple[Partici
         select(ParticipantRow, StandingRow)
         .join(StandingRow, StandingRow.user_id == ParticipantRow.user_id)
         .where(StandingRow.board_id == board_id)
+        .order_by(ParticipantRow.user_id)  # so that namesakes do not change places from call to call
     )
-    return [(participant, _totals(standing)) for participant, standing in rows.tuples()]
+    return [(participant, _totals(standing)) for participant, standing in rows]
 
 
 def _totals(row: StandingRow) -> Totals:
     return Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities)
-
-
-async def lock_challenges(session: AsyncSession) -> None:
-    """Make replicas that start together wait for each other."""
-    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('challenges', 0))"))
 
 
 async def save_challenge(

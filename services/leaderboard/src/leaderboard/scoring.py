@@ -12,9 +12,18 @@ from leaderboard.queries import BoardUser, ScoredChallenge
 from shared.events import StandingsChanged
 from shared.outbox import emit
 
+AT_A_TIME = 500  # users, whose activities are in memory together
+
+
+async def score_everyone(session: AsyncSession) -> None:
+    """Make all standings anew from the facts; the caller holds the scoring lock."""
+    users = await queries.all_user_ids(session)
+    for first in range(0, len(users), AT_A_TIME):
+        await score_users(session, users[first : first + AT_A_TIME])
+
 
 async def score_users(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Make the standings of these users what their facts say; the caller holds their locks."""
+    """Make the standings of these users what their facts say; the caller holds the scoring lock."""
     for challenge in await queries.scored_challenges(session):
         wanted = await _score(session, challenge, user_ids)
         present = await queries.standings_of(session, list(challenge.boards), user_ids)

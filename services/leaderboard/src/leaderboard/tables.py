@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -28,6 +28,7 @@ class ParticipantRow(Base):
     athlete_id: Mapped[int] = mapped_column(BigInteger)
     display_name: Mapped[str]
     joined_at: Mapped[datetime]
+    named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
 
 
 class ChallengeRow(Base):

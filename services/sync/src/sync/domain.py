@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 _MAX_ID = 2**63 - 1
+_MAX_NUMBER = 1e15  # beyond it neither a float nor our columns are exact, and JSON's NaN is not below it
+_MAX_TEXT = 200
 _NUMBER = (int, float)
 
 #: Strava's field -> the JSON types that its documentation allows.
@@ -53,8 +55,16 @@ def pick(summary: object) -> Picked | None:
 
 
 def _is_a(value: Any, types: tuple[type, ...]) -> bool:
-    # In Python a bool is an int; in JSON it is not.
-    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+    match value:
+        case bool():  # in Python a bool is an int; in JSON it is not
+            return bool in types
+        case str():
+            # A lone surrogate or a NUL in one activity would stop the fetch of all of them.
+            return str in types and value.isprintable() and len(value) <= _MAX_TEXT
+        case int() | float():
+            return float in types and -_MAX_NUMBER < value < _MAX_NUMBER
+        case _:
+            return False
 
 
 def next_window(now: datetime) -> datetime:

@@ -10,9 +10,14 @@ from sync import queries
 
 
 async def start_join_backfill(event: UserAuthorized, session: AsyncSession) -> None:
-    """Fetch everything of an athlete who connected, the first time or again."""
+    """Fetch everything of an athlete who connected, the first time or again.
+
+    A fetch that is under way may be using a permission that is gone, or see less than the new one: it starts anew.
+    """
+    now = datetime.now(UTC)
+    await queries.restart_job(session, event.user_id, "join", now)  # before the athlete, as workers lock them
     await queries.authorize_athlete(session, event.user_id, event.athlete_id)
-    await queries.open_job(session, event.user_id, "join", datetime.now(UTC))
+    await queries.open_job(session, event.user_id, "join", now)
 
 
 HANDLERS: Handlers = {UserAuthorized: start_join_backfill}

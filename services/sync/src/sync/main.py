@@ -7,6 +7,7 @@ import httpx
 from fastapi import FastAPI
 
 from shared.service import Service, run
+from shared.settings import refuse_to_start
 from sync.config import Settings
 from sync.handlers import HANDLERS
 from sync.strava import StravaApi, Vault
@@ -41,7 +42,7 @@ def main() -> None:
     """`python -m sync.main api` or `python -m sync.main worker`."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in PROCESSES:
-        raise SystemExit(f"usage: python -m sync.main {'|'.join(PROCESSES)}")
+        refuse_to_start(f"usage: python -m sync.main {'|'.join(PROCESSES)}")
     run(f"sync-{name}", Settings, PROCESSES[name])
 
 

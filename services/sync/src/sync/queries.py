@@ -46,6 +46,15 @@ async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, now: dateti
     await session.execute(statement.on_conflict_do_nothing())
 
 
+async def restart_job(session: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> None:
+    """Make an open job due as if it were new; a worker that is doing it loses its lease."""
+    await session.execute(
+        update(JobRow)
+        .where(JobRow.user_id == user_id, JobRow.kind == kind, JobRow.closed_at.is_(None))
+        .values(lease=None, lease_until=None, not_before=now, attempts=0)
+    )
+
+
 async def claim_job(session: AsyncSession, lease: UUID, now: datetime, until: datetime) -> Job | None:
     """Lease the most urgent due job to this worker, together with a new `fetch_seq`.
 
@@ -85,6 +94,18 @@ async def postpone_job(session: AsyncSession, job: Job, until: datetime, *, cost
     """Give the job back, due again at `until`; a job that only waits for its turn loses no attempt."""
     attempts = job.attempts if costs_attempt else job.attempts - 1
     return await _update_leased(session, job, lease=None, lease_until=None, not_before=until, attempts=attempts)
+
+
+async def postpone_waiting(session: AsyncSession, until: datetime) -> None:
+    """Let all jobs that nobody is doing wait until then."""
+    await session.execute(
+        text(
+            """update jobs set not_before = :until where id in (
+                   select id from jobs where closed_at is null and lease is null and not_before < :until
+                   order by id for update skip locked)"""
+        ),
+        {"until": until},
+    )
 
 
 async def close_job(session: AsyncSession, job: Job, outcome: str, now: datetime) -> bool:

@@ -1,14 +1,21 @@
 """Strava's data API and the vault that opens it: what only the sync worker talks to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import httpx
+import stamina
+from pydantic import BaseModel, Field, ValidationError
 
 from shared.errors import AppError, Unavailable
 
 PER_PAGE = 200  # the most that Strava gives
+MAX_PAGES = 1000  # nobody has so many activities: a listing this long does not end
+
+#: A connection that broke, as a kept-alive one does when the server closed it: worth another try at once. Not a
+#: timeout, which has cost its time already.
+BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 
 class AccessLost(AppError):
@@ -29,6 +36,10 @@ class RateLimited(AppError):
         self.day_is_spent = day_is_spent
 
 
+class _Token(BaseModel):
+    access_token: str = Field(repr=False)
+
+
 class Vault:
     """auth's internal API, of which sync may use the access tokens."""
 
@@ -37,21 +48,21 @@ class Vault:
         self._auth_url = auth_url.rstrip("/")
         self._key = key
 
-    async def access_token(self, user_id: UUID) -> str:
-        """A token that is valid now. Raises AccessLost or Unavailable."""
+    async def access_token(self, user_id: UUID, *, fresh: bool = False) -> str:
+        """A token that is valid now, `fresh` when Strava refused the last one. Raises AccessLost or Unavailable."""
+        address = f"{self._auth_url}/users/{user_id}/access-token"
         try:
-            response = await self._client.get(
-                f"{self._auth_url}/users/{user_id}/access-token",
-                headers={"Authorization": f"Bearer {self._key}"},
-                timeout=15,
-            )
-        except httpx.TransportError as error:
+            response = await _get(self._client, address, self._key, {"fresh": fresh}, timeout_s=30)
+        except httpx.RequestError as error:
             raise Unavailable("auth does not answer") from error
-        if response.status_code in (404, 409):
+        if response.status_code in (404, 409) and _code(response) in ("not_found", "reauthorization_needed"):
             raise AccessLost
         if response.status_code != 200:
             raise Unavailable(f"auth answered {response.status_code}")
-        return str(response.json()["access_token"])
+        try:
+            return _Token.model_validate_json(response.content).access_token
+        except ValidationError:
+            raise Unavailable("auth's answer cannot be read") from None
 
 
 class StravaApi:
@@ -67,23 +78,18 @@ class StravaApi:
         A short page is not the last one: Strava drops what it hides after cutting the pages.
         Raises AccessLost, RateLimited or Unavailable.
         """
-        page = 1
-        while True:
+        for page in range(1, MAX_PAGES + 1):
             activities = await self._list(token, {"page": page, "per_page": PER_PAGE})
             yield activities
             if not activities:
                 return
-            page += 1
+        raise Unavailable("Strava's listing does not end")
 
-    async def _list(self, token: str, params: dict[str, int]) -> list[Any]:
+    async def _list(self, token: str, params: Mapping[str, int]) -> list[Any]:
+        address = f"{self._base_url}/athlete/activities"
         try:
-            response = await self._client.get(
-                f"{self._base_url}/athlete/activities",
-                params=params,
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=30,
-            )
-        except httpx.TransportError as error:
+            response = await _get(self._client, address, token, params, timeout_s=30)
+        except httpx.RequestError as error:
             raise Unavailable("Strava does not answer") from error
         if response.status_code == 200:
             return _activities(response)
@@ -92,6 +98,26 @@ class StravaApi:
         if response.status_code == 401:
             raise AccessLost
         raise Unavailable(f"Strava answered {response.status_code}")
+
+
+async def _get(
+    client: httpx.AsyncClient, address: str, bearer: str, params: Mapping[str, int], *, timeout_s: float
+) -> httpx.Response:
+    # Not the decorator: it logs the arguments of what it tries again.
+    async for attempt in stamina.retry_context(on=BROKEN, attempts=3, timeout=5, wait_initial=0.05, wait_jitter=0.1):
+        with attempt:
+            return await client.get(
+                address, params=params, headers={"Authorization": f"Bearer {bearer}"}, timeout=timeout_s
+            )
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _code(response: httpx.Response) -> str:
+    """Why auth refuses; empty when it was not auth who answered."""
+    try:
+        return str(response.json()["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _activities(response: httpx.Response) -> list[Any]:

@@ -9,7 +9,7 @@ import structlog
 import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.db import Sessions
+from shared.db import Sessions, is_infrastructure
 from shared.errors import AppError, Unavailable
 from shared.events import ActivityFetched, AthleteListed, SyncFinished
 from shared.outbox import emit
@@ -95,10 +95,16 @@ class Fetch:
                 await queries.note_failed(session, self._job.user_id, error.code, needs_reconnect=lost)
                 await self._emit_finished(session, now, error.code)
 
-    async def postpone(self, until: datetime, *, costs_attempt: bool) -> None:
+    async def retry(self, until: datetime) -> None:
         """Give the job back until then."""
         async with self._sessions.transaction() as session:
-            await queries.postpone_job(session, self._job, until, costs_attempt=costs_attempt)
+            await queries.postpone_job(session, self._job, until, costs_attempt=True)
+
+    async def wait_for_calls(self, until: datetime) -> None:
+        """Give the job back until Strava allows calls again, and let the others wait: refused calls count, too."""
+        async with self._sessions.transaction() as session:
+            await queries.postpone_job(session, self._job, until, costs_attempt=False)
+            await queries.postpone_waiting(session, until)
 
     async def _emit_finished(self, session: AsyncSession, now: datetime, error_class: str | None) -> None:
         await emit(
@@ -138,27 +144,40 @@ class Worker:
             now = datetime.now(UTC)
             until = domain.next_day(now) if limited.day_is_spent else domain.next_window(now)
             log.warning("rate limited", until=until.isoformat())
-            await fetch.postpone(until, costs_attempt=False)
+            await fetch.wait_for_calls(until)
         except AccessLost as lost:
             await fetch.fail(lost)
         except LeaseLost:
             log.warning("lease lost", job=job.id)
         except Unavailable as away:
             await self._try_later(job, fetch, away)
+        except Exception as error:
+            if not is_infrastructure(error):  # else nothing can be noted: the job is taken up when the lease ends
+                await self._try_later(job, fetch, AppError(f"unforeseen: {type(error).__name__}"))
+            raise
         return True
 
     async def _fetch(self, job: Job, fetch: Fetch) -> None:
+        if job.attempts > domain.MAX_ATTEMPTS:
+            raise Unavailable("the workers that tried it died")
         token = await self._vault.access_token(job.user_id)
+        try:
+            await self._list(fetch, token)
+        except AccessLost:
+            # auth may believe in a token that Strava has forgotten; if the permission is gone, auth learns it now.
+            await self._list(fetch, await self._vault.access_token(job.user_id, fresh=True))
+        await fetch.finish()
+
+    async def _list(self, fetch: Fetch, token: str) -> None:
         async for page in self._strava.pages(token):
             fetch.requests += 1
             await fetch.publish(page)
-        await fetch.finish()
 
-    async def _try_later(self, job: Job, fetch: Fetch, error: Unavailable) -> None:
+    async def _try_later(self, job: Job, fetch: Fetch, error: AppError) -> None:
         # Jitter against a herd, not a secret.
         until = domain.retry_at(datetime.now(UTC), job.attempts, random.random())  # noqa: S311
         log.warning("fetch failed", reason=error.message, attempts=job.attempts, given_up=until is None)
         if until is None:
             await fetch.fail(error)
         else:
-            await fetch.postpone(until, costs_attempt=True)
+            await fetch.retry(until)

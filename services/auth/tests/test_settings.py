@@ -1,0 +1,84 @@
+"""A service that lacks a setting does not start, and says which one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from auth.config import Settings
+from shared.settings import load
+
+WORKING = {
+    "DATABASE_URL": "postgresql+asyncpg://auth:pw@127.0.0.1:1/nowhere",
+    "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
+    "HTTP_PORT": "1",
+    "STRAVA_CLIENT_ID": "1",
+    "STRAVA_CLIENT_SECRET": "secret",
+    "STRAVA_REDIRECT_URI": "http://localhost/callback",
+    "VAULT_KEYS": "a:" + "QUFB" * 10 + "QUE=",
+    "AUTH_API_KEY": "the-key-of-web-0123",
+    "VAULT_ACCESS_KEY": "the-key-of-sync-0123",
+}
+
+
+def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "auth.main"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_every_missing_setting_is_named_in_one_line() -> None:
+    ended = started({})
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    for name in WORKING:
+        assert f"{name} is not set" in line
+    assert not ended.stdout
+
+
+@pytest.mark.parametrize("missing", list(WORKING))
+def test_a_missing_setting_stops_the_service(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in WORKING:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in WORKING.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load(Settings)
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"cannot start: {missing} is not set"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("VAULT_KEYS", "hunter2", "VAULT_KEYS is not valid: expected id:key,..."),
+        ("VAULT_KEYS", "a:ząb", "VAULT_KEYS is not valid: expected id:key,..."),
+        ("VAULT_ACCESS_KEY", WORKING["AUTH_API_KEY"], "AUTH_API_KEY and VAULT_ACCESS_KEY must differ"),
+        ("ADMIN_ATHLETE_IDS", "7, x", "ADMIN_ATHLETE_IDS is not valid"),
+        ("AUTH_API_KEY", "hunter2", "AUTH_API_KEY is not valid"),
+    ],
+)
+def test_a_malformed_setting_is_named_but_not_shown(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, usual in {**WORKING, name: value}.items():
+        monkeypatch.setenv(key, usual)
+    with pytest.raises(SystemExit) as ended:
+        load(Settings)
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert value not in line
+
+
+def test_the_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, usual in WORKING.items():
+        monkeypatch.setenv(key, usual)
+    shown = repr(load(Settings))
+    for name in ("VAULT_KEYS", "AUTH_API_KEY", "VAULT_ACCESS_KEY"):
+        assert WORKING[name] not in shown
+    assert "'secret'" not in shown

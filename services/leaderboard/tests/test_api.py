@@ -1,0 +1,151 @@
+"""The read API, as web expects it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from board_rig import ANNA, JAN, app, authorized, challenge, handle, recorded
+from sqlalchemy import text
+
+from leaderboard import queries
+from shared.db import Sessions
+
+EVA = UUID(int=3)
+INFO = {
+    "slug": "main",
+    "name": "May",
+    "first_day": "2026-05-01",
+    "last_day": "2026-05-31",
+    "time_zone": "Europe/Warsaw",
+    "visibility": "public",
+    "boards": [
+        {"slug": "running", "name": "Running", "metric": "distance"},
+        {"slug": "cycling", "name": "Cycling", "metric": "distance"},
+    ],
+}
+
+
+@pytest.fixture
+async def client(sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app(sessions), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://board.test") as client:
+        yield client
+
+
+async def board(client: httpx.AsyncClient, slug: str = "running") -> dict[str, Any]:
+    response = await client.get(f"/challenges/main/boards/{slug}")
+    assert response.status_code == 200
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, authorized(), recorded(1, km=12.3456, elev_gain_m=10.1))
+    answer = await board(client)
+    as_of = datetime.fromisoformat(answer.pop("as_of"))
+    assert abs((datetime.now(UTC) - as_of).total_seconds()) < 60
+    assert answer == {
+        "challenge": INFO,
+        "board": INFO["boards"][0],
+        "revision": 2,
+        "rows": [
+            {
+                "place": 1,
+                "user_id": str(ANNA),
+                "display_name": "Anna K.",
+                "distance_m": 12345.6,
+                "moving_time_s": 3000,
+                "elev_gain_m": 10.1,
+                "activities": 1,
+            }
+        ],
+    }
+
+
+async def test_ties_share_a_place_in_the_order_of_names(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, authorized(ANNA, "ania"), authorized(JAN, "Jan"), authorized(EVA, "Ewa"))
+    await handle(sessions, *(recorded(n, user=user) for n, user in enumerate((JAN, ANNA, EVA), start=1)))
+    await handle(sessions, recorded(9, user=EVA, day=2))
+    rows = (await board(client))["rows"]
+    assert [(row["place"], row["display_name"]) for row in rows] == [(1, "Ewa"), (2, "ania"), (2, "Jan")]
+
+
+async def test_namesakes_keep_their_order(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    for user in (JAN, EVA, ANNA):
+        await handle(sessions, authorized(user, "Jan K."), recorded(user.int, user=user))
+    assert [row["user_id"] for row in (await board(client))["rows"]] == [str(u) for u in (ANNA, JAN, EVA)]
+
+
+async def test_an_empty_board_is_a_board(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    assert (await board(client, "cycling"))["rows"] == []
+
+
+async def test_whoever_has_not_joined_is_not_shown(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1))
+    assert (await board(client))["rows"] == []
+
+
+async def test_a_challenge_is_shown_with_its_boards(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await challenge(sessions)
+    assert (await client.get("/challenges/main")).json() == INFO
+    assert (await client.get("/challenges/current")).json() == INFO
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/challenges/other", "There is no such challenge."),
+        ("/challenges/other/boards/running", "There is no such challenge."),
+        ("/challenges/main/boards/swimming", "There is no such board."),
+    ],
+)
+async def test_what_is_not_there_is_a_404_with_a_sentence(
+    client: httpx.AsyncClient, sessions: Sessions, path: str, message: str
+) -> None:
+    await challenge(sessions)
+    response = await client.get(path)
+    assert response.status_code == 404
+    assert response.json() == {"code": "not_found", "message": message}
+
+
+async def test_without_a_challenge_there_is_none_at_present(client: httpx.AsyncClient) -> None:
+    response = await client.get("/challenges/current")
+    assert response.status_code == 404
+    assert response.json() == {"code": "not_found", "message": "There is no challenge yet."}
+
+
+@pytest.mark.parametrize(
+    ("now", "slug"),
+    [
+        ("2026-03-01T12:00Z", "april"),  # the next to begin
+        ("2026-03-31T21:59Z", "april"),
+        ("2026-04-15T12:00Z", "april"),
+        ("2026-05-15T12:00Z", "april"),  # the last that ended
+        ("2026-05-31T21:59Z", "april"),
+        ("2026-05-31T22:00Z", "june"),  # midnight in Warsaw
+        ("2026-07-15T12:00Z", "june"),
+    ],
+)
+async def test_the_current_challenge_is_that_of_the_local_day(sessions: Sessions, now: str, slug: str) -> None:
+    async with sessions.transaction() as session:
+        for name, month, last in (("april", 4, 30), ("june", 6, 30)):
+            await session.execute(
+                text(
+                    """insert into challenges (slug, name, first_day, last_day, time_zone, visibility, counts_manual,
+                           counts_trainer, counts_commute, changed_at)
+                       values (:name, :name, :first, :last, 'Europe/Warsaw', 'public', true, false, true, now())"""
+                ),
+                {"name": name, "first": date(2026, month, 1), "last": date(2026, month, last)},
+            )
+    async with sessions.transaction() as session:
+        found = await queries.current_challenge(session, datetime.fromisoformat(now))
+    assert found is not None
+    assert found.slug == slug

@@ -1,0 +1,222 @@
+"""Standings, on a real database."""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from itertools import permutations
+from uuid import UUID
+
+import pytest
+from board_rig import (
+    ANNA,
+    JAN,
+    MAY,
+    authorized,
+    challenge,
+    forget_told,
+    handle,
+    recorded,
+    removed,
+    revised,
+    rows,
+    standings,
+    told,
+)
+from sqlalchemy import text
+
+from leaderboard import queries
+from leaderboard.scoring import score_everyone
+from shared.db import Sessions
+from shared.events import Event
+
+
+async def metres(sessions: Sessions) -> dict[tuple[str, int], Decimal]:
+    return {key: figures[0] for key, figures in (await standings(sessions)).items()}
+
+
+async def rebuild(sessions: Sessions) -> None:
+    async with sessions.transaction() as session:
+        await session.execute(text("truncate standings"))
+        await queries.lock_scoring(session)
+        await score_everyone(session)
+
+
+async def clear(sessions: Sessions) -> None:
+    async with sessions.transaction() as session:
+        for table in ("activities", "standings", "participants", "outbox", "inbox"):
+            await session.execute(text(f"delete from {table}"))  # of a few rows: quicker than truncate
+
+
+async def test_activities_add_up_exactly_and_are_told(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await forget_told(sessions)
+    await handle(sessions, recorded(1, km=0.1), recorded(2, km=0.2, day=2), recorded(3, sport_type="Ride", day=3))
+    assert await standings(sessions) == {
+        ("running", 1): (Decimal("300.00"), 6000, Decimal("20.20"), 2),
+        ("cycling", 1): (Decimal("10000.00"), 3000, Decimal("10.10"), 1),
+    }
+    assert await told(sessions) == [(("cycling", "running"), 2)]
+
+
+async def test_what_changes_nothing_tells_nothing(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1))
+    await forget_told(sessions)
+    await handle(sessions, recorded(1), recorded(2, sport_type="Swim"), recorded(3, day=60), removed(99))
+    await handle(sessions, revised(1, version=2, km=10.0, visibility="only_me"))
+    assert await told(sessions) == []
+
+
+async def test_only_the_boards_that_changed_are_told(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await forget_told(sessions)
+    await handle(sessions, recorded(1, sport_type="Ride"))
+    assert await told(sessions) == [(("cycling",), 2)]
+
+
+async def test_a_removed_activity_leaves_nothing_behind(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1))
+    await handle(sessions, removed(1))
+    assert await standings(sessions) == {}
+    await handle(sessions, recorded(1, version=3, reason="restored"))
+    assert await metres(sessions) == {("running", 1): Decimal(10000)}
+
+
+async def test_an_activity_that_changes_sport_changes_board(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1), revised(1, sport_type="Ride"))
+    assert await metres(sessions) == {("cycling", 1): Decimal(20000)}
+
+
+async def test_removing_the_longer_twin_lets_the_other_count(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1, km=10.0), recorded(2, km=9.0))
+    assert await metres(sessions) == {("running", 1): Decimal(10000)}
+    await handle(sessions, removed(1))
+    assert await metres(sessions) == {("running", 1): Decimal(9000)}
+
+
+async def test_ids_and_totals_may_be_large(sessions: Sessions) -> None:
+    await challenge(sessions)
+    big = [recorded(2**63 - n, day=n, km=50_000.0, moving_time_s=31_000_000) for n in range(1, 31)]
+    big = [event.model_copy(update={"elapsed_time_s": 60}) for event in big]
+    await handle(sessions, *big)
+    [(metres_, seconds, _, count)] = (await standings(sessions)).values()
+    assert (metres_, seconds, count) == (Decimal(1_500_000_000), 930_000_000, 30)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (recorded(1), revised(1, 2, km=20.0), removed(1, 3), recorded(1, 4, km=40.0), authorized()),
+        (recorded(1), removed(1), recorded(2, km=9.0), authorized(), recorded(3, user=JAN)),
+        (recorded(1, km=10.0), recorded(2, km=9.0), recorded(3, km=8.0, day=2), removed(1), revised(2, 2, day=40)),
+        (authorized(name="Old", minute=1), authorized(name="New", minute=2), authorized(minute=0), recorded(1)),
+        (removed(1, 2), recorded(1, 1), removed(1, 4), recorded(1, 3)),
+    ],
+)
+async def test_in_whatever_order_events_come_the_standings_are_the_same_and_a_rebuild_changes_nothing(
+    sessions: Sessions, events: tuple[Event, ...]
+) -> None:
+    await challenge(sessions)
+    outcomes = []
+    for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
+        await clear(sessions)
+        await handle(sessions, *order, *order[:2], one_by_one=True)
+        people = await rows(sessions, "select user_id, display_name, joined_at from participants")
+        outcomes.append((await standings(sessions), people))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+    await rebuild(sessions)
+    assert await standings(sessions) == outcomes[0][0]
+    await clear(sessions)
+    await handle(sessions, *reversed(events))
+    assert await standings(sessions) == outcomes[0][0]
+
+
+async def test_batches_at_once_agree_and_do_not_deadlock(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await forget_told(sessions)
+    users = [UUID(int=n) for n in range(1, 6)]
+    batches = [
+        [recorded(10 * u.int + n, user=u, day=n) for u in users for n in range(1, 6)],
+        [revised(10 * u.int + n, user=u, day=n, km=20.0) for u in reversed(users) for n in range(1, 4)],
+        [removed(10 * u.int + 5, user=u) for u in users],
+        [
+            one
+            for u in reversed(users)
+            for one in (removed(10 * u.int + 4, user=u), recorded(10 * u.int + 6, user=u, day=6))
+        ],
+    ]
+    await asyncio.gather(*(handle(sessions, *batch) for batch in batches))
+    assert await metres(sessions) == {("running", u.int): Decimal(70000) for u in users}
+    revisions = [revision for _, revision in await told(sessions)]
+    assert revisions == sorted(set(revisions))
+
+
+async def test_somebody_who_joins_while_they_are_scored_is_told_of(sessions: Sessions) -> None:
+    await challenge(sessions)
+    for number in range(10):
+        await clear(sessions)
+        user = UUID(int=100 + number)
+        await asyncio.gather(handle(sessions, authorized(user)), handle(sessions, recorded(1, user=user)))
+        last = (await told(sessions))[-1][1]
+        [row] = await rows(sessions, "select revision from challenges")
+        assert last == row.revision
+        # Whoever came second saw the other and told, so that what web fetches then is complete.
+        assert len(await rows(sessions, "select 1 from participants join standings using (user_id)")) == 1
+
+
+async def test_a_newcomer_with_activities_and_a_new_name_are_told(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1))
+    await forget_told(sessions)
+    await handle(sessions, authorized())
+    await handle(sessions, authorized(name="Ania", minute=5))
+    await handle(sessions, authorized(name="Ania", minute=6), authorized(JAN, "Jan"))
+    assert [boards for boards, _ in await told(sessions)] == [("cycling", "running")] * 2
+    names = await rows(sessions, "select display_name from participants order by user_id")
+    assert [row.display_name for row in names] == ["Ania", "Jan"]
+
+
+async def test_a_challenge_moved_to_other_days_is_scored_anew_and_told(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await handle(sessions, recorded(1, day=1), recorded(2, day=20), recorded(3, day=1, user=JAN))
+    await forget_told(sessions)
+    await challenge(sessions, (date(2026, 5, 15), date(2026, 5, 31)))
+    assert await metres(sessions) == {("running", ANNA.int): Decimal(10000)}
+    assert await told(sessions)
+    await challenge(sessions, MAY)
+    assert len(await metres(sessions)) == 2
+
+
+async def test_a_new_name_of_the_challenge_is_told(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await forget_told(sessions)
+    await challenge(sessions)
+    assert await told(sessions) == []
+    await challenge(sessions, name="Maj")
+    assert await told(sessions) == [(("cycling", "running"), 2)]
+
+
+async def test_replicas_that_start_together_make_one_challenge(sessions: Sessions) -> None:
+    await asyncio.gather(*(challenge(sessions) for _ in range(4)))
+    assert len(await rows(sessions, "select 1 from challenges")) == 1
+    assert len(await rows(sessions, "select 1 from boards")) == 2
+
+
+async def test_without_days_a_challenge_takes_the_month_once(sessions: Sessions) -> None:
+    await challenge(sessions)
+    await challenge(sessions, None, name="Other")
+    [row] = await rows(sessions, "select name, first_day from challenges")
+    assert (row.name, row.first_day) == ("May", MAY[0])
+
+
+async def test_a_rebuild_of_many_people_goes_in_parts(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaderboard.scoring.AT_A_TIME", 2)
+    await challenge(sessions)
+    await handle(sessions, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
+    before = await standings(sessions)
+    await rebuild(sessions)
+    assert await standings(sessions) == before
+    assert len(before) == 5

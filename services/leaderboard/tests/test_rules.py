@@ -1,0 +1,271 @@
+"""The rules of the challenge: what counts, what is a duplicate, who is where."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devstack import oracle
+from leaderboard.domain import (
+    DEFAULT_BOARDS,
+    Activity,
+    Board,
+    Challenge,
+    Counted,
+    Metric,
+    NotCounted,
+    Totals,
+    judge,
+    month_of,
+    rank,
+    total,
+)
+
+MAY = Challenge(date(2026, 5, 1), date(2026, 5, 31))
+RUNNING, CYCLING = DEFAULT_BOARDS
+
+
+def activity(strava_id: int = 1, start: str = "2026-05-10T08:00:00", **fields: Any) -> Activity:
+    local = datetime.fromisoformat(start)
+    usual: dict[str, Any] = {
+        "sport_type": "Run",
+        "start_at": (local - timedelta(hours=2)).replace(tzinfo=UTC),
+        "local_start": local,
+        "distance_m": Decimal("10000.00"),
+        "moving_time_s": 3000,
+        "elapsed_time_s": 3600,
+        "elev_gain_m": Decimal("50.00"),
+        "trainer": False,
+        "commute": False,
+        "manual": False,
+    }
+    return Activity(strava_id=strava_id, **{**usual, **fields})
+
+
+def reason(one: Activity, challenge: Challenge = MAY, board: Board = RUNNING) -> str | None:
+    judgement = judge(challenge, board, [one])[one.strava_id]
+    return judgement.reason if isinstance(judgement, NotCounted) else None
+
+
+def counted(activities: Sequence[Activity], board: Board = RUNNING, challenge: Challenge = MAY) -> set[int]:
+    return {key for key, one in judge(challenge, board, activities).items() if isinstance(one, Counted)}
+
+
+@pytest.mark.parametrize(
+    ("start", "counts"),
+    [
+        ("2026-04-30T23:59:59", False),
+        ("2026-05-01T00:00:00", True),
+        ("2026-05-31T23:59:59", True),
+        ("2026-06-01T00:00:00", False),
+    ],
+)
+def test_the_local_day_of_the_start_decides(start: str, counts: bool) -> None:
+    assert reason(activity(start=start)) == (None if counts else "outside the dates")
+
+
+@pytest.mark.parametrize(
+    ("fields", "challenge", "why"),
+    [
+        ({"sport_type": "Run"}, MAY, None),
+        ({"sport_type": "TrailRun"}, MAY, None),
+        ({"sport_type": "Ride"}, MAY, "sport not on this board"),
+        ({"sport_type": "VirtualRun"}, MAY, "sport not on this board"),
+        ({"sport_type": "run"}, MAY, "sport not on this board"),
+        ({"trainer": True}, MAY, "indoor"),
+        ({"trainer": True}, Challenge(MAY.first_day, MAY.last_day, counts_trainer=True), None),
+        ({"manual": True}, MAY, None),
+        ({"manual": True}, Challenge(MAY.first_day, MAY.last_day, counts_manual=False), "entered by hand"),
+        ({"commute": True}, MAY, None),
+        ({"commute": True}, Challenge(MAY.first_day, MAY.last_day, counts_commute=False), "commute"),
+        ({"distance_m": Decimal(0)}, MAY, None),
+    ],
+)
+def test_what_counts_has_no_reason_against_it(fields: dict[str, Any], challenge: Challenge, why: str | None) -> None:
+    assert reason(activity(**fields), challenge) == why
+
+
+@pytest.mark.parametrize(
+    ("second_start", "fields", "twins"),
+    [
+        ("2026-05-10T08:30:00", {}, True),
+        ("2026-05-10T08:56:59", {}, True),
+        ("2026-05-10T08:57:00", {}, False),  # three minutes are tolerated
+        ("2026-05-10T09:00:00", {}, False),
+        ("2026-05-10T08:10:00", {"elapsed_time_s": 180}, False),
+        ("2026-05-10T08:10:00", {"elapsed_time_s": 181}, True),
+        ("2026-05-10T08:10:00", {"elapsed_time_s": 0}, False),
+        ("2026-05-10T08:10:00", {"local_start": datetime(2026, 5, 10, 0, 0, 1)}, False),  # noqa: DTZ001
+        ("2026-05-10T08:10:00", {"sport_type": "Ride"}, False),
+        ("2026-05-10T08:10:00", {"trainer": True}, False),
+    ],
+)
+def test_recordings_that_overlap_by_more_than_three_minutes_are_one_outing(
+    second_start: str, fields: dict[str, Any], twins: bool
+) -> None:
+    judged = judge(MAY, RUNNING, [activity(1), activity(2, second_start, distance_m=Decimal(9000), **fields)])
+    assert judged[1] == Counted(Decimal(10000))
+    assert (judged[2] == NotCounted("looks like a duplicate", 1)) is twins
+
+
+def test_of_twins_the_longest_counts_then_the_one_that_moved_longest_then_the_first() -> None:
+    longer = activity(3, distance_m=Decimal(10001))
+    moved = activity(2, moving_time_s=3001)
+    assert counted([activity(1), moved, longer]) == {3}
+    assert counted([activity(1), moved]) == {2}
+    assert counted([activity(5), activity(1)]) == {1}
+
+
+def test_two_that_only_meet_in_a_duplicate_both_count() -> None:
+    first, last = activity(1), activity(3, "2026-05-10T09:30:00", distance_m=Decimal(9000))
+    between = activity(2, "2026-05-10T08:45:00", distance_m=Decimal(8000))
+    assert counted([first, between, last]) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        (Metric.DISTANCE, Decimal(10000)),
+        (Metric.MOVING_TIME, Decimal(3000)),
+        (Metric.ELEVATION, Decimal(50)),
+        (Metric.ACTIVITIES, Decimal(1)),
+    ],
+)
+def test_a_board_counts_its_metric(metric: Metric, value: Decimal) -> None:
+    board = Board("b", "B", metric, frozenset({"Run"}))
+    judged = judge(MAY, board, [activity(1)])
+    assert judged[1] == Counted(value)
+    assert total([activity(1)], judged).value(metric) == value
+
+
+@pytest.mark.parametrize(
+    ("day", "month"),
+    [
+        (date(2026, 2, 3), (date(2026, 2, 1), date(2026, 2, 28))),
+        (date(2028, 2, 29), (date(2028, 2, 1), date(2028, 2, 29))),
+        (date(2026, 12, 31), (date(2026, 12, 1), date(2026, 12, 31))),
+    ],
+)
+def test_a_month_is_from_its_first_to_its_last_day(day: date, month: tuple[date, date]) -> None:
+    assert month_of(day) == month
+
+
+metres = st.integers(0, 5_000_000).map(lambda centimetres: Decimal(centimetres) / 100)
+starts = st.integers(0, 3 * 24 * 60).map(lambda minutes: datetime(2026, 4, 30) + timedelta(minutes=minutes))  # noqa: DTZ001
+hidden = st.integers(1, 3).map(lambda day: datetime(2026, 5, day, 0, 0, 1))  # noqa: DTZ001
+
+
+@st.composite
+def activities(draw: st.DrawFn, sports: tuple[str, ...] = ("Run", "TrailRun", "Ride")) -> list[Activity]:
+    ids = draw(st.lists(st.integers(1, 2**63 - 1), unique=True, max_size=12))
+    return [
+        activity(
+            strava_id,
+            draw(starts | hidden).isoformat(),
+            sport_type=draw(st.sampled_from(sports)),
+            distance_m=draw(metres | st.sampled_from([Decimal(0), Decimal(1000)])),
+            moving_time_s=draw(st.integers(0, 20_000)),
+            elapsed_time_s=draw(st.integers(0, 30_000)),
+            elev_gain_m=draw(metres),
+            trainer=draw(st.booleans()),
+        )
+        for strava_id in ids
+    ]
+
+
+@given(activities(), st.randoms(use_true_random=False), st.sampled_from(list(Metric)))
+def test_the_order_of_activities_never_matters(own: list[Activity], chance: Any, metric: Metric) -> None:
+    board = Board("b", "B", metric, frozenset({"Run", "TrailRun"}))
+    shuffled = chance.sample(own, len(own))
+    assert judge(MAY, board, own) == judge(MAY, board, shuffled)
+    assert total(own, judge(MAY, board, own)) == total(shuffled, judge(MAY, board, shuffled))
+
+
+@given(activities(), st.sampled_from(list(Metric)))
+def test_totals_are_the_sum_of_what_counts(own: list[Activity], metric: Metric) -> None:
+    board = Board("b", "B", metric, frozenset({"Run"}))
+    judged = judge(MAY, board, own)
+    values = [one.value for one in judged.values() if isinstance(one, Counted)]
+    assert judged.keys() == {one.strava_id for one in own}
+    assert total(own, judged).value(metric) == sum(values, Decimal(0))
+    assert total(own, judged).activities == len(values)
+
+
+@given(activities(), st.sampled_from(list(Metric)))
+def test_a_duplicate_is_of_one_that_counts_and_is_not_better(own: list[Activity], metric: Metric) -> None:
+    board = Board("b", "B", metric, frozenset({"Run", "Ride"}))
+    judged = judge(MAY, board, own)
+    values = {one.strava_id: total([one], {one.strava_id: Counted(Decimal(0))}).value(metric) for one in own}
+    for strava_id, judgement in judged.items():
+        if isinstance(judgement, NotCounted) and judgement.duplicate_of is not None:
+            kept = judged[judgement.duplicate_of]
+            assert isinstance(kept, Counted)
+            assert kept.value >= values[strava_id]
+
+
+@given(activities(("Run",)))
+def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list[Activity]) -> None:
+    for one in own:
+        for other in own:
+            pair = [one, other] if one.strava_id != other.strava_id else [one]
+            alone = max(total([each], judge(MAY, RUNNING, [each])).distance_m for each in pair)
+            assert total(pair, judge(MAY, RUNNING, pair)).distance_m >= alone
+
+
+@given(activities(("Run", "TrailRun", "Ride", "GravelRide", "MountainBikeRide", "VirtualRide", "Unknown")))
+def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity]) -> None:
+    everything = Challenge(date(2026, 1, 1), date(2026, 12, 31))
+    outings = [
+        oracle.Outing(
+            one.strava_id,
+            one.sport_type,
+            one.start_at,
+            one.local_start,
+            one.distance_m,
+            one.moving_time_s,
+            one.elapsed_time_s,
+            one.elev_gain_m,
+            one.trainer,
+        )
+        for one in own
+    ]
+    for board in DEFAULT_BOARDS:
+        row = oracle.board(board.slug, {"me": ("Me", outings)}).get("me")
+        theirs = Totals(row.metres, row.moving_s, row.climb, row.activities) if row else Totals()
+        assert total(own, judge(everything, board, own)) == theirs
+
+
+competitors = st.dictionaries(
+    st.integers(),
+    st.tuples(st.integers(0, 3).map(Decimal), st.sampled_from(["Ala", "ala", "Żak", "Jan"])),
+    max_size=10,
+)
+
+
+@given(competitors, st.randoms(use_true_random=False))
+def test_places_do_not_depend_on_the_order_and_ties_share_them(field: dict[int, Any], chance: Any) -> None:
+    entries = [(value, name, key) for key, (value, name) in field.items()]
+    ranked = rank(entries)
+    places = {standing.competitor: standing.place for standing in ranked}
+    shuffled = rank(chance.sample(entries, len(entries)))
+    assert {standing.competitor: standing.place for standing in shuffled} == places
+    assert [field[s.competitor] for s in shuffled] == [field[s.competitor] for s in ranked]
+    for key, (value, _) in field.items():
+        assert places[key] == 1 + sum(other > value for other, _ in field.values())
+
+
+def test_ties_share_a_place_and_the_next_one_is_skipped() -> None:
+    entries = [(Decimal(value), name, name) for value, name in ((5, "b"), (7, "c"), (5, "a"), (1, "d"))]
+    assert [(s.place, s.competitor) for s in rank(entries)] == [(1, "c"), (2, "a"), (2, "b"), (4, "d")]
+
+
+def test_values_of_another_scale_tie() -> None:
+    assert [s.place for s in rank([(Decimal("1.50"), "a", 1), (Decimal("1.5"), "b", 2)])] == [1, 1]
+
+
+def test_nobody_has_no_places() -> None:
+    assert rank([]) == []

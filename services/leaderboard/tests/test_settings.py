@@ -1,0 +1,72 @@
+"""A service that lacks a setting does not start, and says which one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from leaderboard.config import Settings
+from shared.settings import load
+
+WORKING = {
+    "DATABASE_URL": "postgresql+asyncpg://leaderboard:pw@127.0.0.1:1/nowhere",
+    "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
+    "HTTP_PORT": "1",
+}
+
+
+def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "leaderboard.main"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_missing_setting_is_named_in_one_line() -> None:
+    ended = started({})
+    assert ended.returncode == 2
+    [line] = ended.stderr.splitlines()
+    for name in WORKING:
+        assert f"{name} is not set" in line
+    assert not ended.stdout
+
+
+@pytest.mark.parametrize("missing", list(WORKING))
+def test_a_missing_setting_stops_the_service(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in WORKING:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in WORKING.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load(Settings)
+    assert ended.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"cannot start: {missing} is not set"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"CHALLENGE_TIME_ZONE": "Mars/Base"}, "CHALLENGE_TIME_ZONE is not a known time zone"),
+        ({"CHALLENGE_FIRST_DAY": "2026-05-01"}, "CHALLENGE_FIRST_DAY and CHALLENGE_LAST_DAY must be given both"),
+        (
+            {"CHALLENGE_FIRST_DAY": "2026-05-02", "CHALLENGE_LAST_DAY": "2026-05-01"},
+            "CHALLENGE_FIRST_DAY and CHALLENGE_LAST_DAY must be given both or neither, in this order",
+        ),
+    ],
+)
+def test_a_challenge_that_makes_no_sense_is_refused(
+    changed: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, value in {**WORKING, **changed}.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(SystemExit):
+        load(Settings)
+    assert told in capsys.readouterr().err
