@@ -60,13 +60,25 @@ def auth() -> FakeAuth:
 async def client(
     sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth
 ) -> AsyncIterator[httpx.AsyncClient]:
+    async with _replica(sessions, leaderboard, auth) as client:
+        yield client
+
+
+@pytest.fixture
+async def other_replica(
+    sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with _replica(sessions, leaderboard, auth) as client:
+        yield client
+
+
+def _replica(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> httpx.AsyncClient:
     app = build(sessions, leaderboard, auth)
     # A browser's own header, so that the forms of these tests count as ours.
     headers = {"Sec-Fetch-Site": "same-origin"}
-    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(base_url="https://club.example", transport=transport, headers=headers) as client:
-        client.app = app  # type: ignore[attr-defined]
-        yield client
+    client = httpx.AsyncClient(base_url="https://club.example", transport=httpx.ASGITransport(app), headers=headers)
+    client.app = app  # type: ignore[attr-defined]
+    return client
 
 
 @dataclass

@@ -7,12 +7,10 @@ import re
 from pathlib import Path
 
 import httpx
-from babel.messages.pofile import read_po
 
 import web
 
 STATIC = Path(web.__file__).with_name("static")
-CATALOGUE = Path(web.__file__).with_name("locale") / "pl/LC_MESSAGES/web.po"
 
 
 def test_the_vendored_files_are_those_of_the_lock() -> None:
@@ -45,11 +43,5 @@ async def test_a_cold_board_page_weighs_less_than_50_kb_in_at_most_6_requests(cl
     assert sum(sizes) <= 50_000
 
 
-def test_every_text_is_in_polish() -> None:
-    with CATALOGUE.open("rb") as file:
-        catalogue = read_po(file, locale="pl")
-    for message in catalogue:
-        assert message.id == "" or not message.fuzzy, message.id
-        texts = message.string if isinstance(message.string, tuple) else (message.string,)
-        assert all(texts), message.id
-        assert not message.pluralizable or len(texts) == 3, message.id
+def test_our_own_style_stays_small() -> None:
+    assert (STATIC / "site.css").stat().st_size <= 8 * 1024

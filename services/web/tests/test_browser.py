@@ -84,3 +84,19 @@ async def test_an_open_stream_does_not_hold_up_the_end(database_url: str) -> Non
         server.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(5):
             await server.process.wait()
+
+
+async def test_my_row_stays_mine_and_tells_me_when_i_move(page: Page, server: Server) -> None:
+    await page.goto("/join")
+    await page.get_by_role("checkbox").check()
+    await page.get_by_role("button", name="Connect with Strava").click()
+    await page.wait_for_url("**/c/autumn/running")
+    await expect(page.locator("#live")).to_be_visible()
+    await page.get_by_role("link", name="Pause").focus()
+    async with httpx.AsyncClient(base_url=server.url) as other:
+        await other.get("/test/move", params={"number": 4, "km": 999})
+    mine = page.locator("tr.me[aria-current]")
+    await expect(mine.locator(".ranked")).to_have_text("999.0")
+    await expect(mine).to_have_id(f"p-{user_id(4)}")
+    await expect(page.get_by_role("status")).to_have_text("You moved up to place 1.")
+    await expect(page.get_by_role("link", name="Pause")).to_be_focused()

@@ -1,5 +1,8 @@
-"""Joining, over fakes of the other services."""
+"""Signing in and out, and everything that can go wrong on the way."""
 
+import re
+from datetime import timedelta
+from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -8,110 +11,203 @@ from sqlalchemy import text
 from web_fakes import FakeAuth, FakeLeaderboard, user_id
 
 from shared.db import Sessions
+from web import queries
+from web.joining import CONSENT_VERSION
+
+CALLBACK = "/auth/strava/callback"
+SCOPE = "read,activity:read"
 
 
-async def to_strava(client: httpx.AsyncClient) -> str:
-    """Consent; returns the state that Strava is given."""
+async def start(client: httpx.AsyncClient) -> str:
+    """As far as Strava's page; returns the state."""
     answer = await client.post("/join", data={"consent": "yes"})
     assert answer.status_code == 303
     return parse_qs(urlsplit(answer.headers["location"]).query)["state"][0]
 
 
-async def come_back(client: httpx.AsyncClient, **query: str) -> httpx.Response:
-    return await client.get("/auth/strava/callback", params={"scope": "read,activity:read", "code": "good", **query})
+async def come_back(client: httpx.AsyncClient, state: str, **more: str) -> httpx.Response:
+    return await client.get(CALLBACK, params={"state": state, "code": "abc", "scope": SCOPE, **more})
 
 
-async def test_nobody_goes_to_strava_without_consent(client: httpx.AsyncClient, auth: FakeAuth) -> None:
+async def travel(client: httpx.AsyncClient, ahead: timedelta) -> None:
+    site = client.app.state.site  # type: ignore[attr-defined]
+    clock = site.clock
+    client.app.state.site = type(site)(**{**vars(site), "clock": lambda: clock() + ahead})  # type: ignore[attr-defined]
+
+
+async def test_a_consent_and_a_yes_on_strava_sign_in(client: httpx.AsyncClient, auth: FakeAuth) -> None:
+    back = await come_back(client, await start(client))
+    assert (back.status_code, back.headers["location"]) == (303, "/c/autumn/running")
+    assert auth.sign_ins == [{"code": "abc", "scope": SCOPE, "consent_version": CONSENT_VERSION}]
+    assert set(auth.keys) == {"Bearer key"}
+    page = await client.get("/c/autumn/running")
+    assert "Ela N.</span>" in page.text
+    assert f'<tr id="p-{user_id(4)}" class="me" aria-current="true">' in page.text
+    assert f'<a href="#p-{user_id(4)}">Go to my row</a>' in page.text
+
+
+async def test_my_row_is_marked_for_me_alone(client: httpx.AsyncClient) -> None:
+    await come_back(client, await start(client))
+    assert 'class="me"' in (await client.get("/")).text
+    client.cookies.clear()
+    assert 'class="me"' not in (await client.get("/")).text
+
+
+async def test_cookies_cannot_be_read_nor_sent_by_other_sites(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    back = await come_back(client, await start(client))
+    cookie = SimpleCookie(next(c for c in back.headers.get_list("set-cookie") if c.startswith("__Host-session")))
+    morsel = cookie["__Host-session"]
+    assert morsel["secure"]
+    assert morsel["httponly"]
+    assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("lax", "/", "")
+    async with sessions.transaction() as session:
+        stored = (await session.execute(text("select id_hash from sessions"))).scalar_one()
+    assert morsel.value.encode() not in stored
+    assert len(stored) == 32
+
+
+async def test_without_the_consent_nobody_goes_to_strava(client: httpx.AsyncClient) -> None:
     answer = await client.post("/join", data={})
     assert answer.status_code == 422
-    assert "Connect with Strava" in answer.text
-    assert auth.sign_ins == []
+    assert "Please tick the box first" in answer.text
 
 
-async def test_who_comes_back_is_signed_in_and_finds_their_row(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    answer = await come_back(client, state=await to_strava(client))
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/c/autumn/running"
-    cookie = next(line for line in answer.headers.get_list("set-cookie") if line.startswith("__Host-session"))
-    assert all(part in cookie.lower() for part in ("httponly", "secure", "samesite=lax", "path=/"))
-    assert auth.sign_ins[0]["scope"] == "read,activity:read"
-    assert auth.sign_ins[0]["consent_version"]
-    page = await client.get("/c/autumn/running")
-    assert f'<tr id="p-{user_id(4)}" class="me" aria-current="true"' in page.text
-
-
-async def test_the_database_knows_a_session_only_by_its_hash(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await come_back(client, state=await to_strava(client))
-    secret = client.cookies["__Host-session"]
-    async with sessions.transaction() as session:
-        stored = (await session.execute(text("select sessions::text from sessions"))).scalars().all()
-    assert len(stored) == 1
-    assert secret not in stored[0]
-
-
-async def test_signing_out_ends_the_session_in_the_database_too(
-    client: httpx.AsyncClient, sessions: Sessions
-) -> None:
-    await come_back(client, state=await to_strava(client))
-    secret = client.cookies["__Host-session"]
-    await client.post("/sign-out")
-    client.cookies.set("__Host-session", secret)
-    page = await client.get("/c/autumn/running")
-    assert 'aria-current="true"' not in page.text
-    async with sessions.transaction() as session:
-        assert (await session.execute(text("select count(*) from sessions"))).scalar_one() == 0
+async def test_the_join_page_lets_its_form_lead_to_strava(client: httpx.AsyncClient) -> None:
+    page = await client.get("/join")
+    assert "form-action 'self' https://strava.example;" in page.headers["content-security-policy"]
+    assert ">Connect with Strava</button>" in page.text
 
 
 async def test_a_state_works_once(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    state = await to_strava(client)
-    await come_back(client, state=state)
-    assert (await come_back(client, state=state)).status_code == 409
+    state = await start(client)
+    browser = client.cookies["__Host-sign-in"]
+    await come_back(client, state)
+    client.cookies.set("__Host-sign-in", browser, domain="club.example")
+    again = await come_back(client, state)
+    assert again.status_code == 409
+    assert "This sign-in is no longer valid" in again.text
     assert len(auth.sign_ins) == 1
 
 
-async def test_a_state_works_only_in_the_browser_that_got_it(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    state = await to_strava(client)
+async def test_a_state_works_only_in_the_browser_that_began(client: httpx.AsyncClient, auth: FakeAuth) -> None:
+    state = await start(client)
     client.cookies.clear()
-    assert (await come_back(client, state=state)).status_code == 409
+    assert (await come_back(client, state)).status_code == 409
+    client.cookies.set("__Host-sign-in", "somebody else's", domain="club.example")
+    assert (await come_back(client, state)).status_code == 409
     assert auth.sign_ins == []
 
 
-async def test_who_says_no_reads_what_to_do(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    answer = await client.get(
-        "/auth/strava/callback", params={"state": await to_strava(client), "error": "access_denied"}
-    )
-    assert answer.status_code == 403
-    assert 'href="/join"' in answer.text
+async def test_a_state_grows_old(client: httpx.AsyncClient, auth: FakeAuth) -> None:
+    state = await start(client)
+    await travel(client, timedelta(minutes=16))
+    assert (await come_back(client, state)).status_code == 409
     assert auth.sign_ins == []
+
+
+async def test_two_tabs_can_sign_in_side_by_side(client: httpx.AsyncClient) -> None:
+    first, second = await start(client), await start(client)
+    assert (await come_back(client, first, error="access_denied", code="")).status_code == 403
+    assert (await come_back(client, second)).status_code == 303
 
 
 @pytest.mark.parametrize(
-    ("refusal", "status"),
+    ("refusal", "status", "words"),
     [
-        ((409, "sign_in_expired"), 409),
-        ((403, "scope_missing"), 403),
-        ((403, "capacity"), 403),
-        ((503, "unavailable"), 503),
-        ((502, "strava_misconfigured"), 503),
+        ((403, "scope_missing"), 403, "One permission is missing"),
+        ((403, "capacity"), 403, "Full for the moment"),
+        ((409, "sign_in_expired"), 409, "This sign-in is no longer valid"),
+        ((503, "unavailable"), 503, "Strava does not answer"),
+        ((502, "strange"), 503, "Signing in did not work"),
+        ((500, "internal"), 503, "Signing in did not work"),
     ],
 )
-async def test_every_refusal_is_a_page_with_a_way_back(
-    client: httpx.AsyncClient, auth: FakeAuth, refusal: tuple[int, str], status: int
+async def test_a_refused_sign_in_says_what_happened_and_what_to_do(
+    client: httpx.AsyncClient, auth: FakeAuth, refusal: tuple[int, str], status: int, words: str
 ) -> None:
-    state = await to_strava(client)
     auth.refusal = refusal
-    answer = await come_back(client, state=state)
-    assert answer.status_code == status
-    assert "<h1" in answer.text
-    assert 'href="/' in answer.text
+    page = await come_back(client, await start(client))
+    assert page.status_code == status
+    assert words in page.text
+    assert '<a class="button" href="/join">Start again</a>' in page.text
     assert "__Host-session" not in client.cookies
+
+
+async def test_a_no_on_strava_is_taken_for_an_answer(client: httpx.AsyncClient) -> None:
+    page = await client.get(CALLBACK, params={"state": await start(client), "error": "access_denied"})
+    assert page.status_code == 403
+    assert "Strava was not connected" in page.text
+
+
+async def test_signing_in_again_ends_the_session_before(client: httpx.AsyncClient) -> None:
+    await come_back(client, await start(client))
+    first = client.cookies["__Host-session"]
+    await come_back(client, await start(client))
+    assert client.cookies["__Host-session"] != first
+    client.cookies.clear()
+    answer = await client.get("/privacy", headers={"Cookie": f"__Host-session={first}"})
+    assert "Sign out" not in answer.text
+
+
+async def test_signing_out_ends_the_session_also_for_who_kept_the_cookie(client: httpx.AsyncClient) -> None:
+    await come_back(client, await start(client))
+    kept = client.cookies["__Host-session"]
+    assert (await client.post("/sign-out")).status_code == 303
+    assert "__Host-session" not in client.cookies
+    answer = await client.get("/privacy", headers={"Cookie": f"__Host-session={kept}"})
+    assert "Sign out" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("visits_days", "still_in"),
+    [((13,), True), ((15,), False), ((13, 26, 39), True), (tuple(range(13, 92, 13)), False)],
+)
+async def test_sessions_end_by_idleness_and_by_age(
+    client: httpx.AsyncClient, visits_days: tuple[int, ...], still_in: bool
+) -> None:
+    await come_back(client, await start(client))
+    cookie = {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
+    client.cookies.clear()
+    page, before = None, 0
+    for day in visits_days:
+        await travel(client, timedelta(days=day - before))
+        page, before = await client.get("/privacy", headers=cookie), day
+    assert page is not None
+    assert ("Sign out" in page.text) is still_in
+
+
+async def test_what_expired_is_forgotten(client: httpx.AsyncClient, sessions: Sessions) -> None:
+    await come_back(client, await start(client))
+    await start(client)
+    now = client.app.state.site.clock()  # type: ignore[attr-defined]
+    for ahead, left in (
+        (timedelta(minutes=1), (1, 1)),
+        (timedelta(minutes=16), (1, 0)),
+        (timedelta(days=15), (0, 0)),
+    ):
+        async with sessions.transaction() as session:
+            await queries.forget_expired(session, now + ahead)
+            counts = await session.execute(
+                text("select (select count(*) from sessions), (select count(*) from sign_ins)")
+            )
+            assert tuple(counts.one()) == left
+
+
+async def test_no_page_of_a_failed_sign_in_repeats_what_strava_sent(client: httpx.AsyncClient) -> None:
+    page = await client.get(CALLBACK, params={"state": "s3cr3t-state", "code": "s3cr3t-code"})
+    assert not re.search("s3cr3t", page.text)
 
 
 async def test_joining_works_while_the_leaderboard_is_away(
     client: httpx.AsyncClient, leaderboard: FakeLeaderboard
 ) -> None:
-    state = await to_strava(client)
     leaderboard.away = True
-    answer = await come_back(client, state=state)
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/"
+    back = await come_back(client, await start(client))
+    assert (back.status_code, back.headers["location"]) == (303, "/")
+    assert "__Host-session" in client.cookies
+
+
+async def test_a_wrong_turn_does_not_look_like_being_signed_out(client: httpx.AsyncClient) -> None:
+    await come_back(client, await start(client))
+    for path in ("/nowhere", "/c/autumn/rowing", "/c/%21/x"):
+        assert "Sign out" in (await client.get(path)).text

@@ -1,10 +1,10 @@
 """Static files: read once, served under a name that holds their hash, so browsers may keep them for ever."""
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -17,6 +17,11 @@ class Asset:
     url: str
     media_type: str
     content: bytes
+
+    @property
+    def inline(self) -> str:
+        """The whole file as an address: for what is too small to be worth a request."""
+        return f"data:{self.media_type},{quote(self.content)}"
 
 
 def load_assets(folder: Path = STATIC) -> Mapping[str, Asset]:
@@ -32,8 +37,3 @@ def _asset(name: Path, content: bytes) -> Asset:
     stamp = hashlib.sha256(content).hexdigest()[:12]
     url = f"/static/{name.with_suffix('').as_posix()}.{stamp}{name.suffix}"
     return Asset(url, _TYPES[name.suffix], content)
-
-
-def integrity(content: bytes) -> str:
-    """The sha384 of a vendored file, as `vendor.lock.json` and browsers write it."""
-    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()

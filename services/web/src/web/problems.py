@@ -9,7 +9,7 @@ from starlette.responses import Response
 from shared.db import is_infrastructure
 from shared.errors import AppError
 from web.guard import add_security_headers
-from web.site import answer, reader
+from web.site import Visitor, answer, find_visitor, reader
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -22,26 +22,28 @@ def add_error_pages(app: FastAPI) -> None:
     @app.exception_handler(AppError)
     async def expected(request: Request, error: AppError) -> Response:
         kind = "members_only" if error.code == "members_only" else _KINDS.get(error.status, "internal")
-        return _page(request, kind, error.status)
+        return _page(request, await find_visitor(request), kind, error.status)
 
     @app.exception_handler(HTTPException)
     async def by_status(request: Request, error: HTTPException) -> Response:
-        return _page(request, _KINDS.get(error.status_code, "internal"), error.status_code)
+        kind = _KINDS.get(error.status_code, "internal")
+        return _page(request, await find_visitor(request), kind, error.status_code)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, _error: RequestValidationError) -> Response:
         # Only a hand-made address or form gets here.
-        return _page(request, "not_found", 404)
+        return _page(request, await find_visitor(request), "not_found", 404)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
         log.error("request failed", error=type(error).__name__, path=request.url.path)
         away = is_infrastructure(error)
-        return _page(request, "unavailable" if away else "internal", 503 if away else 500)
+        visitor = reader(request)  # whatever failed may fail again: ask nobody
+        return _page(request, visitor, "unavailable" if away else "internal", 503 if away else 500)
 
 
-def _page(request: Request, kind: str, status: int) -> Response:
-    response = answer(request, reader(request), "problem.html", {"kind": kind}, status)
+def _page(request: Request, visitor: Visitor, kind: str, status: int) -> Response:
+    response = answer(request, visitor, "problem.html", {"kind": kind}, status)
     # The handler of `Exception` runs outside all middleware.
     add_security_headers(response.headers)
     return response

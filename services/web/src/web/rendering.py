@@ -56,6 +56,7 @@ def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
         language=language,
         languages=LANGUAGES,
         asset=lambda name: assets[name].url,
+        inline=lambda name: assets[name].inline,
         number=partial(_number, LOCALES[language]),
         duration=_duration,
         moment=partial(_moment, LOCALES[language]),

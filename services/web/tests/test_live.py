@@ -1,0 +1,188 @@
+"""Boards in memory: fresh, in order, and cheap for the leaderboard service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from web_fakes import FakeLeaderboard, transport
+from web_harness import news
+
+from shared.db import Sessions
+from shared.errors import NotFound, Unavailable
+from web import queries
+from web.clients import Leaderboard, connect
+from web.contracts import Standings
+from web.live import AWAY_FOR_S, PUSH_EVERY_S, TRUSTED_FOR_S, Boards
+
+BOARD = ("autumn", "running")
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def boards(sessions: Sessions, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[Boards]:
+    async with connect("http://leaderboard", transport(leaderboard.app())) as http:
+        yield Boards(Leaderboard(http), sessions, _plain, ("en", "pl"), clock)
+
+
+def _plain(standings: Standings, language: str) -> str:
+    return f"{language} revision {standings.revision}\nfirst {standings.rows[0].display_name}"
+
+
+async def revision(boards: Boards) -> int:
+    shown, _current = await boards.show(*BOARD)
+    return shown.standings.revision
+
+
+async def test_many_readers_of_a_cold_board_cost_one_question(boards: Boards, leaderboard: FakeLeaderboard) -> None:
+    await asyncio.gather(*(boards.show(*BOARD) for _ in range(50)))
+    assert leaderboard.asked == 1
+
+
+async def test_a_burst_of_news_costs_one_question_a_second(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.show(*BOARD)
+    for number in range(8, 40):
+        leaderboard.revision = number
+        await boards.on_standings_changed(news(number))
+        await boards.refresh()
+    assert leaderboard.asked == 1
+    clock.now += PUSH_EVERY_S
+    await boards.refresh()
+    await boards.refresh()
+    assert leaderboard.asked == 2
+    assert await revision(boards) == 39
+
+
+async def test_news_that_are_known_cost_nothing(boards: Boards, leaderboard: FakeLeaderboard, clock: Clock) -> None:
+    await boards.show(*BOARD)
+    clock.now += PUSH_EVERY_S
+    await boards.on_standings_changed(news(leaderboard.revision))
+    await boards.refresh()
+    assert leaderboard.asked == 1
+
+
+async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
+    boards: Boards, leaderboard: FakeLeaderboard, sessions: Sessions
+) -> None:
+    await boards.on_standings_changed(news(7, "cycling"))
+    await boards.refresh()
+    async with sessions.transaction() as session:
+        kept = await queries.find_snapshot(session, "autumn", "cycling")
+    assert kept is not None
+    assert kept.revision == 7
+
+
+async def test_an_older_revision_never_replaces_a_newer_one(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock, sessions: Sessions
+) -> None:
+    await boards.show(*BOARD)
+    leaderboard.revision = 6
+    clock.now += TRUSTED_FOR_S
+    assert await revision(boards) == 7
+    async with sessions.transaction() as session:
+        newest = await queries.find_snapshot(session, *BOARD)
+        assert newest is not None
+        await queries.save_snapshot(session, newest.model_copy(update={"revision": 3}))
+        assert (await session.execute(text("select revision from board_snapshots"))).scalar_one() == 7
+
+
+async def test_a_missed_event_is_made_good_by_a_later_view(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.show(*BOARD)
+    leaderboard.revision = 8
+    assert await revision(boards) == 7
+    clock.now += TRUSTED_FOR_S
+    assert await revision(boards) == 8
+
+
+async def test_a_missed_event_is_made_good_on_an_open_page(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.show(*BOARD)
+    stream = boards.stream(*BOARD, "en")
+    assert b"revision 7" in _bytes(await anext(stream))
+    leaderboard.revision = 8
+    clock.now += TRUSTED_FOR_S
+    await boards.refresh()
+    assert b"revision 8" in _bytes(await anext(stream))
+
+
+async def test_a_stream_begins_with_the_whole_board_and_names_its_revision(boards: Boards) -> None:
+    await boards.show(*BOARD)
+    first = _bytes(await anext(boards.stream(*BOARD, "pl")))
+    assert first == b"id: 7\r\ndata: pl revision 7\r\ndata: first Ania K.\r\n\r\n"
+
+
+async def test_all_streams_share_the_same_bytes(boards: Boards) -> None:
+    await boards.show(*BOARD)
+    first, second = [await anext(boards.stream(*BOARD, "en")) for _ in range(2)]
+    assert first is second
+
+
+async def test_while_the_leaderboard_is_away_it_is_not_asked_by_every_reader(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.show(*BOARD)
+    leaderboard.away = True
+    clock.now += TRUSTED_FOR_S
+    for _ in range(20):
+        shown, current = await boards.show(*BOARD)
+        assert (shown.standings.revision, current) == (7, False)
+    assert leaderboard.asked == 2
+    leaderboard.away, leaderboard.revision = False, 9
+    clock.now += AWAY_FOR_S
+    shown, current = await boards.show(*BOARD)
+    assert (shown.standings.revision, current) == (9, True)
+
+
+async def test_news_that_came_while_the_leaderboard_was_away_are_not_lost(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.show(*BOARD)
+    leaderboard.away, leaderboard.revision = True, 8
+    clock.now += PUSH_EVERY_S
+    await boards.on_standings_changed(news(8))
+    await boards.refresh()
+    leaderboard.away = False
+    clock.now += AWAY_FOR_S
+    await boards.refresh()
+    assert await revision(boards) == 8
+
+
+async def test_addresses_made_up_by_strangers_are_not_remembered(boards: Boards) -> None:
+    for number in range(5):
+        with pytest.raises(NotFound):
+            await boards.show("autumn", f"nothing-{number}")
+    assert boards._slots == {}
+
+
+async def test_a_cold_replica_without_anything_says_that_a_part_is_away(
+    boards: Boards, leaderboard: FakeLeaderboard
+) -> None:
+    leaderboard.away = True
+    with pytest.raises(Unavailable):
+        await boards.show(*BOARD)
+    with pytest.raises(Unavailable):
+        await boards.current_challenge()
+
+
+def _bytes(message: object) -> bytes:
+    assert isinstance(message, bytes)
+    return message
