@@ -89,6 +89,10 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
         assert stack_processes(running.stack)
         assert await running.end(signal.SIGINT) == 130
         assert not stack_processes(running.stack)
+    log = (tmp_path / "stack.log").read_text(encoding="utf-8")
+    assert "sync-worker" in log
+    assert not re.search(r"\b[0-9a-f]{40}\b|code=|state=", log), "a token, a code or a state was logged"
+    assert name.split()[0] not in log, "a person was named"
 
 
 async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:

@@ -106,6 +106,16 @@ def test_manual_activities_lack_what_a_file_would_bring():
         assert not activity["has_heartrate"]
 
 
+def test_virtual_rides_have_a_track_and_indoor_rides_have_none():
+    virtual = [a for a in activities() if a["sport_type"] == "VirtualRide"]
+    indoor = [a for a in activities() if a["sport_type"] == "Ride" and a["trainer"]]
+
+    assert virtual
+    assert all(a["trainer"] and a["device_name"] == "Zwift" and a["start_latlng"] for a in virtual)
+    assert indoor
+    assert all(a["start_latlng"] == [] and a["map"]["summary_polyline"] == "" for a in indoor)
+
+
 def test_numbers_have_the_types_strava_sends():
     for activity in activities():
         assert isinstance(activity["distance"], float)

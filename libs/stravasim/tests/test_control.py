@@ -1,11 +1,13 @@
 """The control side under /_sim, the plain page, and the lively club."""
 
+import asyncio
+from contextlib import suppress
 from itertools import islice
 
 import pytest
 
 from stravasim.additions import upload_something
-from stravasim.lively import turns
+from stravasim.lively import keep_lively, turns
 
 
 async def add(world, body, athlete=7):
@@ -92,6 +94,17 @@ async def test_a_lively_upload_has_just_ended(world):
 
     assert str(activity["start_date"]) < "2026-07-01T12:00:00Z"
     assert simulator.club.is_free(activity["id"])
+
+
+async def test_a_lively_club_grows_by_itself(world):
+    club = world.app.state.simulator.club
+    task = asyncio.create_task(keep_lively(world.app.state.simulator, every=0))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert len(club.log(7).entries) + len(club.log(8).entries) > 5 + 5
 
 
 def test_the_same_seed_keeps_the_club_lively_in_the_same_way():

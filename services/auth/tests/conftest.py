@@ -49,15 +49,20 @@ async def auth_url(database_url_for: Callable[[str], str]) -> str:
     return url
 
 
-@pytest.fixture
-async def sessions(auth_url: str) -> AsyncIterator[Sessions]:
-    """The database, empty."""
+@pytest.fixture(scope="session")
+async def auth_sessions(auth_url: str) -> AsyncIterator[Sessions]:
     sessions = Sessions(create_engine(auth_url, "tests"))
-    async with sessions.transaction() as session:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await session.execute(text(f"truncate {tables} restart identity"))
     yield sessions
     await sessions.engine.dispose()
+
+
+@pytest.fixture
+async def sessions(auth_sessions: Sessions) -> Sessions:
+    """The database, empty."""
+    async with auth_sessions.transaction() as session:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await session.execute(text(f"truncate {tables} restart identity"))
+    return auth_sessions
 
 
 @pytest.fixture

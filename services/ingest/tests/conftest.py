@@ -42,12 +42,17 @@ async def ingest_url(database_url_for: Callable[[str], str]) -> str:
     return url
 
 
-@pytest.fixture
-async def sessions(ingest_url: str) -> AsyncIterator[Sessions]:
-    """The database, empty."""
+@pytest.fixture(scope="session")
+async def ingest_sessions(ingest_url: str) -> AsyncIterator[Sessions]:
     sessions = Sessions(create_engine(ingest_url, "tests"))
-    async with sessions.transaction() as session:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await session.execute(text(f"truncate {tables} restart identity"))
     yield sessions
     await sessions.engine.dispose()
+
+
+@pytest.fixture
+async def sessions(ingest_sessions: Sessions) -> Sessions:
+    """The database, empty."""
+    async with ingest_sessions.transaction() as session:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await session.execute(text(f"truncate {tables} restart identity"))
+    return ingest_sessions

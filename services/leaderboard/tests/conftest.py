@@ -42,12 +42,17 @@ async def leaderboard_url(database_url_for: Callable[[str], str]) -> str:
     return url
 
 
-@pytest.fixture
-async def sessions(leaderboard_url: str) -> AsyncIterator[Sessions]:
-    """The database, empty."""
+@pytest.fixture(scope="session")
+async def leaderboard_sessions(leaderboard_url: str) -> AsyncIterator[Sessions]:
     sessions = Sessions(create_engine(leaderboard_url, "tests"))
-    async with sessions.transaction() as session:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await session.execute(text(f"truncate {tables} restart identity"))
     yield sessions
     await sessions.engine.dispose()
+
+
+@pytest.fixture
+async def sessions(leaderboard_sessions: Sessions) -> Sessions:
+    """The database, empty."""
+    async with leaderboard_sessions.transaction() as session:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await session.execute(text(f"truncate {tables} restart identity"))
+    return leaderboard_sessions

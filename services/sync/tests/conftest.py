@@ -52,15 +52,20 @@ async def sync_url(database_url_for: Callable[[str], str]) -> str:
     return url
 
 
-@pytest.fixture
-async def sessions(sync_url: str) -> AsyncIterator[Sessions]:
-    """The database, empty."""
+@pytest.fixture(scope="session")
+async def sync_sessions(sync_url: str) -> AsyncIterator[Sessions]:
     sessions = Sessions(create_engine(sync_url, "tests"))
-    async with sessions.transaction() as session:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await session.execute(text(f"truncate {tables} restart identity"))
     yield sessions
     await sessions.engine.dispose()
+
+
+@pytest.fixture
+async def sessions(sync_sessions: Sessions) -> Sessions:
+    """The database, empty."""
+    async with sync_sessions.transaction() as session:
+        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+        await session.execute(text(f"truncate {tables} restart identity"))
+    return sync_sessions
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """The worker, with the simulator as Strava and a real database."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import UTC, datetime
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,13 +12,9 @@ import structlog
 from sync_rig import USER, World
 
 from stravasim.limits import Limits
-from sync import domain, queries
+from sync import domain
 
 GONE = httpx.ReadError("the kept-alive connection was closed")
-
-
-def seqs(events: list[dict[str, int]]) -> set[int]:
-    return {event["fetch_seq"] for event in events}
 
 
 async def test_a_new_athlete_is_fetched_page_by_page_until_the_empty_one(world: World) -> None:
@@ -204,116 +199,6 @@ async def test_trouble_with_auth_is_not_taken_for_lost_access(world: World, odd:
     await world.worker.step()
     assert (await world.athlete()).status == "authorized"
     assert (await world.job()).attempts == 1
-
-
-async def test_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
-    world.give(1)
-
-    async def steal() -> None:
-        await world.execute("update jobs set lease = :thief", thief=uuid4())
-
-    world.wire.meanwhile[1] = steal
-    await world.authorize()
-    await world.worker.step()
-    assert not await world.events()
-    job = await world.job()
-    assert (job.closed_at, job.attempts) == (None, 1)
-    assert job.lease_until is not None
-
-
-@pytest.mark.parametrize("odd", [httpx.Response(429), httpx.Response(500), httpx.Response(401)])
-async def test_a_failure_after_the_lease_was_lost_changes_nothing(world: World, odd: httpx.Response) -> None:
-    thief = uuid4()
-
-    async def steal() -> None:
-        await world.execute("update jobs set lease = :thief", thief=thief)
-
-    world.wire.meanwhile[1] = steal
-    world.wire.odd = [odd, odd]
-    await world.authorize()
-    await world.worker.step()
-    assert (await world.job()).lease == thief
-    assert (await world.athlete()).status == "authorized"
-    assert not await world.events()
-
-
-async def test_the_job_of_a_worker_that_died_is_taken_up_after_its_lease(world: World) -> None:
-    world.give(1)
-    await world.authorize()
-    async with world.sessions.transaction() as session:
-        now = datetime.now(UTC)
-        dead = await queries.claim_job(session, uuid4(), now, now + timedelta(minutes=2))
-    assert dead is not None
-    assert not await world.worker.step()
-    await world.execute("update jobs set lease_until = now() - interval '1 s'")
-    assert await world.worker.step()
-    assert (await world.job()).outcome == "succeeded"
-    assert seqs(await world.events("activity.fetched")) == {dead.fetch_seq + 1}
-
-
-async def test_a_job_that_kills_its_workers_is_given_up(world: World) -> None:
-    await world.authorize()
-    await world.execute("update jobs set attempts = :n", n=domain.MAX_ATTEMPTS)
-    await world.worker.step()
-    assert (await world.job()).outcome == "failed"
-    assert world.wire.calls == 0
-
-
-async def test_an_unforeseen_error_costs_an_attempt_and_is_seen(world: World) -> None:
-    world.wire.odd = [ZeroDivisionError()]
-    await world.authorize()
-    with pytest.raises(ZeroDivisionError):
-        await world.worker.step()
-    job = await world.job()
-    assert (job.attempts, job.lease) == (1, None)
-    assert 8 < job.wait_s < 16
-
-
-async def test_a_sign_in_during_a_fetch_starts_it_anew(world: World) -> None:
-    world.give(1)
-    world.wire.meanwhile[2] = world.authorize
-    await world.authorize()
-    await world.worker.step()
-    assert not await world.events("athlete.listed")
-    await world.worker.step()
-    [listed] = await world.events("athlete.listed")
-    assert listed["fetch_seq"] == 2
-    assert (await world.job()).outcome == "succeeded"
-
-
-async def test_a_sign_in_while_access_is_being_lost_wins(world: World) -> None:
-    world.give(1)
-    world.wire.odd = [httpx.Response(401), httpx.Response(401)]
-    world.wire.meanwhile[2] = world.authorize
-    await world.authorize()
-    await world.worker.step()
-    assert (await world.athlete()).status == "authorized"
-    await world.worker.step()
-    assert (await world.job()).outcome == "succeeded"
-
-
-async def test_a_sign_in_after_access_was_lost_fetches_again(world: World) -> None:
-    world.auth.revoked = True
-    await world.authorize()
-    await world.worker.step()
-    world.auth.revoked = False
-    await world.authorize()
-    await world.worker.step()
-    athlete = await world.athlete()
-    assert (athlete.status, athlete.last_error, athlete.fetch_seq) == ("authorized", None, 2)
-
-
-async def test_sign_ins_at_once_open_one_job(world: World) -> None:
-    await asyncio.gather(*(world.authorize() for _ in range(5)))
-    assert len(await world.rows("select 1 from jobs")) == 1
-
-
-async def test_workers_at_once_share_the_jobs(world: World) -> None:
-    for number in range(1, 6):
-        await world.authorize(UUID(int=number), number)
-    done = await asyncio.gather(*(world.worker.step() for _ in range(8)))
-    assert sum(done) == 5
-    assert len(await world.events("sync.finished")) == 5
 
 
 async def test_no_token_is_in_a_log_or_an_event(
