@@ -7,6 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 STATIC = Path(__file__).parent / "static"
+#: One file in place of several. htmx starts itself as soon as it has a moment, and forgets elements of an extension
+#: that arrives later: on a slow line a board would never connect.
+_BUNDLES = {"live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js")}
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -25,12 +28,13 @@ class Asset:
 
 
 def load_assets(folder: Path = STATIC) -> Mapping[str, Asset]:
-    """Every servable file by its path inside `static/`."""
-    return {
-        path.relative_to(folder).as_posix(): _asset(path.relative_to(folder), path.read_bytes())
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in _TYPES
-    }
+    """Every servable file by its path inside `static/`, and the bundles by their names."""
+    bundled = {part for parts in _BUNDLES.values() for part in parts}
+    single = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.suffix in _TYPES}
+    contents = {name: path.read_bytes() for name, path in single.items() if name.as_posix() not in bundled}
+    for bundle, parts in _BUNDLES.items():
+        contents[Path(bundle)] = b";\n".join((folder / part).read_bytes() for part in parts)
+    return {name.as_posix(): _asset(name, content) for name, content in contents.items()}
 
 
 def _asset(name: Path, content: bytes) -> Asset:
