@@ -4,11 +4,16 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
 
 from devstack.packages import ensure_program
 
 pytest_plugins = ["devstack.testing"]
+
+# A busy machine is no reason to fail.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # The networking ones keep Chromium from calling home.
 CHROMIUM_ARGS = [

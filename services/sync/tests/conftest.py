@@ -8,12 +8,9 @@ from typing import Any
 import httpx
 import pytest
 import stamina
-from alembic import command
-from alembic.config import Config
-from hypothesis import HealthCheck, settings
-from sqlalchemy import Connection, text
 
-from shared.db import Sessions, create_engine
+from devstack.service_tests import emptied, service_sessions
+from shared.db import Sessions
 from stravasim.app import create_app
 from stravasim.club import load_folder
 from stravasim.simulator import Settings as StravaSettings
@@ -26,46 +23,17 @@ from sync.strava import StravaApi, Vault
 from sync.tables import Base
 from sync.worker import Worker
 
-# A busy machine is no reason to fail.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
-
-ALEMBIC = Path(__file__).parents[1] / "alembic.ini"
-
-
-def alembic(connection: Connection, action: Callable[..., object], *arguments: str) -> None:
-    config = Config(ALEMBIC)
-    config.attributes["connection"] = connection
-    action(config, *arguments)
-
 
 @pytest.fixture(scope="session")
-async def sync_url(database_url_for: Callable[[str], str]) -> str:
-    url = database_url_for("sync")
-    engine = create_engine(url, "tests")
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(alembic, command.upgrade, "head")
-            await connection.run_sync(alembic, command.check)  # fails when the tables are not what migrations make
-    finally:
-        await engine.dispose()
-    return url
-
-
-@pytest.fixture(scope="session")
-async def sync_sessions(sync_url: str) -> AsyncIterator[Sessions]:
-    sessions = Sessions(create_engine(sync_url, "tests"))
-    yield sessions
-    await sessions.engine.dispose()
+async def sync_sessions(database_url_for: Callable[[str], str]) -> AsyncIterator[Sessions]:
+    async with service_sessions(database_url_for("sync"), "sync") as sessions:
+        yield sessions
 
 
 @pytest.fixture
 async def sessions(sync_sessions: Sessions) -> Sessions:
     """The database, empty."""
-    async with sync_sessions.transaction() as session:
-        tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        await session.execute(text(f"truncate {tables} restart identity"))
-    return sync_sessions
+    return await emptied(sync_sessions, Base.metadata)
 
 
 @pytest.fixture

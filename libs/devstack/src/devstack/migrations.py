@@ -23,22 +23,25 @@ class Settings(BaseSettings):
     schemas: dict[str, str]  # service -> database url
 
 
-async def _upgrade(service: str, url: str) -> None:
+async def upgrade(service: str, url: str, *, check: bool = False) -> None:
+    """Bring one service's schema up to date; `check` fails when its tables are not what its migrations make."""
     engine = create_async_engine(url, poolclass=pool.NullPool)
     async with engine.begin() as connection:
-        await connection.run_sync(_run, service)
+        await connection.run_sync(_run, service, check)
     await engine.dispose()
 
 
-def _run(connection: Connection, service: str) -> None:
+def _run(connection: Connection, service: str, check: bool) -> None:
     config = Config(ROOT / "services" / service / "alembic.ini")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    if check:
+        command.check(config)
 
 
 async def _prepare(settings: Settings) -> None:
     for service, url in settings.schemas.items():
-        await _upgrade(service, url)
+        await upgrade(service, url)
     await topology.declare(str(settings.rabbitmq_url))
 
 

@@ -5,7 +5,7 @@ Written from the documented rules, so that a mistake in the services does not re
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,7 +133,7 @@ def _hundredths(value: float | None) -> Decimal:
 def _start(raw: Json) -> tuple[datetime, datetime] | None:
     utc, local = raw.get("start_date"), raw.get("start_date_local")
     try:
-        moment = _read(utc).replace(tzinfo=timezone.utc) if utc else None  # noqa: UP017
+        moment = _read(utc).replace(tzinfo=UTC) if utc else None
         wall = _read(local) if local else None
         if moment is None and wall is None:
             return None
@@ -146,7 +146,7 @@ def _start(raw: Json) -> tuple[datetime, datetime] | None:
     if wall is None:
         assert moment is not None
         wall = moment.astimezone(zone).replace(tzinfo=None)
-    return moment or wall.replace(tzinfo=zone).astimezone(timezone.utc), wall  # noqa: UP017
+    return moment or wall.replace(tzinfo=zone).astimezone(UTC), wall
 
 
 def _read(text: str) -> datetime:
