@@ -1,11 +1,9 @@
 """A service that lacks a setting does not start, and says which one."""
 
-import subprocess
-import sys
-
 import pytest
 
 from auth.config import Settings
+from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
 from shared.settings import load
 
 WORKING = {
@@ -21,35 +19,15 @@ WORKING = {
 }
 
 
-def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "auth.main"], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def test_every_missing_setting_is_named_in_one_line() -> None:
-    ended = started({})
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
-    for name in WORKING:
-        assert f"{name} is not set" in line
-    assert not ended.stdout
+    assert_all_are_named_in_one_line(start("auth.main"), WORKING)
 
 
 @pytest.mark.parametrize("missing", list(WORKING))
 def test_a_missing_setting_stops_the_service(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in WORKING:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in WORKING.items():
-        if name != missing:
-            monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        load(Settings)
-    assert ended.value.code == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line == f"cannot start: {missing} is not set"
+    assert_missing_is_named(Settings, WORKING, missing, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(

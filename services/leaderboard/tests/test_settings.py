@@ -1,10 +1,8 @@
 """A service that lacks a setting does not start, and says which one."""
 
-import subprocess
-import sys
-
 import pytest
 
+from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
 from leaderboard.config import Settings
 from shared.settings import load
 
@@ -15,40 +13,15 @@ WORKING = {
 }
 
 
-def started(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "leaderboard.main"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_every_missing_setting_is_named_in_one_line() -> None:
-    ended = started({})
-    assert ended.returncode == 2
-    [line] = ended.stderr.splitlines()
-    for name in WORKING:
-        assert f"{name} is not set" in line
-    assert not ended.stdout
+    assert_all_are_named_in_one_line(start("leaderboard.main"), WORKING)
 
 
 @pytest.mark.parametrize("missing", list(WORKING))
 def test_a_missing_setting_stops_the_service(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in WORKING:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in WORKING.items():
-        if name != missing:
-            monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
-        load(Settings)
-    assert ended.value.code == 2
-    [line] = capsys.readouterr().err.splitlines()
-    assert line == f"cannot start: {missing} is not set"
+    assert_missing_is_named(Settings, WORKING, missing, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(

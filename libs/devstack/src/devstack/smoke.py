@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import httpx
@@ -20,6 +20,9 @@ SETTLE_S = 180.0  # for a small club; more activities are given more time
 ACTIVITIES_A_SECOND = 50
 SIGN_INS_AT_A_TIME = 8
 POLL_S = 0.25
+
+#: Athlete -> user id and display name.
+Names: TypeAlias = dict[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ async def check(stack: Stack, say: Say) -> Result:
         names = await _names(stack)
         wanted = expected(stack.athletes, names)
         while True:
-            observed = await _observe(stack, client, list(wanted.boards))
+            observed = await _observe(stack, client, list(wanted.boards), names)
             wrong = list(differences(wanted, observed))
             if not wrong or time.monotonic() - began > patience_s:
                 break
@@ -81,8 +84,8 @@ async def check(stack: Stack, say: Say) -> Result:
     )
 
 
-def expected(athletes: Iterable[Athlete], names: dict[int, tuple[str, str]]) -> Observed:
-    """What the system must hold; `names` maps an athlete to the user id and the display name."""
+def expected(athletes: Iterable[Athlete], names: Names) -> Observed:
+    """What the system must hold."""
     outings = {athlete.id: oracle.outings(athlete.activities) for athlete in athletes}
     by_user = {
         user_id: (name, outings[athlete_id]) for athlete_id, (user_id, name) in names.items() if athlete_id in outings
@@ -106,13 +109,13 @@ def differences(wanted: Observed, observed: Observed) -> Iterable[str]:
                 yield f"board {slug} shows {shown.get(user_id)}, not {right.get(user_id)}"
 
 
-async def _observe(stack: Stack, client: httpx.AsyncClient, boards: list[str]) -> Observed:
+async def _observe(stack: Stack, client: httpx.AsyncClient, boards: list[str], names: Names) -> Observed:
     challenge = (await client.get("/challenges/current")).json()
     shown = {}
     for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
         answer = await client.get(f"/challenges/{challenge['slug']}/boards/{slug}")
         shown[slug] = {row["user_id"]: _row(row) for row in answer.json()["rows"]} if answer.is_success else {}
-    return Observed(await _recorded(stack), shown)
+    return Observed(await _recorded(stack, names), shown)
 
 
 def _row(row: dict[str, Any]) -> Row:
@@ -126,13 +129,13 @@ def _row(row: dict[str, Any]) -> Row:
     )
 
 
-async def _names(stack: Stack) -> dict[int, tuple[str, str]]:
+async def _names(stack: Stack) -> Names:
     rows = await _query(stack, "auth", "select athlete_id, id::text as user_id, display_name from users")
     return {row["athlete_id"]: (row["user_id"], row["display_name"]) for row in rows}
 
 
-async def _recorded(stack: Stack) -> dict[int, int]:
-    users = {user_id: athlete_id for athlete_id, (user_id, _) in (await _names(stack)).items()}
+async def _recorded(stack: Stack, names: Names) -> dict[int, int]:
+    users = {user_id: athlete_id for athlete_id, (user_id, _) in names.items()}
     rows = await _query(
         stack,
         "ingest",
