@@ -36,7 +36,7 @@ fmt: setup  ## format and fix what can be fixed
 
 lock: setup  ## pin the newest allowed versions into requirements.lock
 	@$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-package gruppetto-shared --group dev \
+		--no-emit-index-url $(patsubst libs/%,--no-emit-package gruppetto-%,$(wildcard libs/*)) --group dev \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock \
 		pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 

@@ -78,7 +78,7 @@ async def test_a_docker_engine_runs_the_broker_and_its_container_is_removed(comm
     stand_in(commands, "docker", f'echo "$@" | tee -a {log}; case $1 in run) exec sleep 60;; esac')
     assert find_rabbitmq(pytest.fail) is None
     async with Supervisor() as supervisor:
-        server = RabbitServer(tmp_path / "rabbitmq", 23456, None)
+        server = RabbitServer(tmp_path / "rabbitmq", 23456, 23457, None)
         server.folder.mkdir()
         server._prepare_folder()
         await server._start_container(supervisor)

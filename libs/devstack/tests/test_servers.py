@@ -131,7 +131,7 @@ def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
     monkeypatch.setenv("TEST_RABBITMQ_URL", "amqp://me@mq.example/")
     with running_servers() as servers:
         assert servers.superuser_url == "postgresql://me@db.example/postgres"
-        assert servers.rabbitmq_url == "amqp://me@mq.example/"
+        assert servers.rabbitmq[0] == "amqp://me@mq.example/"
         assert servers.stack is None
 
 

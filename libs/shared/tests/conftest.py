@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aio_pika
+import httpx
 import pytest
 import structlog
 from sqlalchemy import text
@@ -60,15 +61,18 @@ async def wire() -> AsyncIterator[Callable[[str], Awaitable[Wire]]]:
 
 
 @pytest.fixture
-async def broker(rabbitmq_url: str) -> AsyncIterator[Broker]:
+async def broker(rabbitmq_url: str, management_url: str) -> AsyncIterator[Broker]:
     mark = secrets.token_hex(4)
     event = type("Noted", (Noted,), {"producer": f"p{mark}", "__module__": __name__})
     queue = f"c{mark}.work"
-    await topology.declare(rabbitmq_url, {queue: (event,)}, {**topology.RETRY_STEPS, "10s": 600_000})
+    steps = {**topology.RETRY_STEPS, "10s": 600_000}
+    await topology.declare(rabbitmq_url, management_url, {queue: (event,)}, steps)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
         broker = Broker(rabbitmq_url, channel, event, queue)
         yield broker
-        for name in [queue, broker.letters, *map(broker.waiting, STEPS), *broker.extra]:
-            await channel.queue_delete(name, if_unused=False, if_empty=False)
+        async with httpx.AsyncClient(base_url=management_url) as management:
+            for name in [queue, broker.letters, *map(broker.waiting, STEPS), *broker.extra]:
+                await channel.queue_delete(name, if_unused=False, if_empty=False)
+                await management.delete(f"/api/policies/%2f/{name}")
         await channel.exchange_delete(broker.exchange)

@@ -9,20 +9,24 @@ from shared.events import EVENTS
 from shared.topology import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, declare, exchange_name, retry_queue
 
 
-async def test_declaring_twice_changes_nothing(rabbitmq_url: str) -> None:
-    await declare(rabbitmq_url)
-    await declare(rabbitmq_url)
+async def test_declaring_twice_changes_nothing(rabbitmq_url: str, management_url: str) -> None:
+    await declare(rabbitmq_url, management_url)
+    await declare(rabbitmq_url, management_url)
 
 
-async def test_every_queue_has_its_dead_letters_and_retries(rabbitmq_url: str, broker: Broker) -> None:
-    await declare(rabbitmq_url)
+async def test_every_queue_has_its_dead_letters_and_retries(
+    rabbitmq_url: str, management_url: str, broker: Broker
+) -> None:
+    await declare(rabbitmq_url, management_url)
     for queue in [*QUEUES, broker.queue]:
         for name in [queue, dead_letter_queue(queue), *(retry_queue(queue, step) for step in RETRY_STEPS)]:
             await broker.channel.declare_queue(name, passive=True)
 
 
-async def test_whatever_is_emitted_is_routable_because_the_archive_hears_everything(rabbitmq_url: str) -> None:
-    await declare(rabbitmq_url)
+async def test_whatever_is_emitted_is_routable_because_the_archive_hears_everything(
+    rabbitmq_url: str, management_url: str
+) -> None:
+    await declare(rabbitmq_url, management_url)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel(on_return_raises=True)
         for event in EVENTS:
@@ -37,11 +41,13 @@ async def _publish(channel: AbstractChannel, exchange: str, routing_key: str) ->
     await target.publish(aio_pika.Message(b"{}"), routing_key, mandatory=True)
 
 
-async def test_what_waits_for_a_retry_comes_back_to_its_queue(rabbitmq_url: str, broker: Broker) -> None:
+async def test_what_waits_for_a_retry_comes_back_to_its_queue(
+    rabbitmq_url: str, management_url: str, broker: Broker
+) -> None:
     queue = f"{broker.queue}.quick"
     steps = {"10s": 1}
     broker.extra += [queue, dead_letter_queue(queue), retry_queue(queue, "10s")]
-    await declare(rabbitmq_url, {queue: ()}, steps)
+    await declare(rabbitmq_url, management_url, {queue: ()}, steps)
     sent = aio_pika.Message(b"again", message_id="m", headers={"x-attempt": 1})
     await broker.channel.default_exchange.publish(sent, retry_queue(queue, "10s"))
     back = await broker.take(queue)

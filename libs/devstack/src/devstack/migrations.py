@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from pydantic import AmqpDsn
+from pydantic import AmqpDsn, HttpUrl
 from pydantic_settings import BaseSettings
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     """Where the broker and the schemas are."""
 
     rabbitmq_url: AmqpDsn
+    rabbitmq_management_url: HttpUrl
     schemas: dict[str, str]  # service -> database url
 
 
@@ -42,7 +43,7 @@ def _run(connection: Connection, service: str, check: bool) -> None:
 async def _prepare(settings: Settings) -> None:
     for service, url in settings.schemas.items():
         await upgrade(service, url)
-    await topology.declare(str(settings.rabbitmq_url))
+    await topology.declare(str(settings.rabbitmq_url), str(settings.rabbitmq_management_url))
 
 
 if __name__ == "__main__":

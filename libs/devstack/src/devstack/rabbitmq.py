@@ -22,6 +22,9 @@ SERVICES = ("rabbitmq-server.service", "epmd.service", "epmd.socket")
 IMAGE = "rabbitmq:4.2-alpine"
 NODE = "gruppetto@localhost"
 USER = "gruppetto"
+CONTAINER_PORT = 5672
+CONTAINER_MANAGEMENT_PORT = 15672
+NEEDED_PLUGINS = ("prelaunch", "management", "management_agent", "web_dispatch")
 READY_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 STOP_SECONDS = 20.0
@@ -33,6 +36,9 @@ listeners.tcp.1 = {listen}
 loopback_users = none
 default_user = {user}
 default_pass = {password}
+management.tcp.ip = {management_ip}
+management.tcp.port = {management_port}
+management_agent.disable_metrics_collector = true
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.3
 log.file = false
@@ -42,16 +48,24 @@ log.console.level = warning
 
 
 class RabbitServer:
-    """One broker in `folder`, on 127.0.0.1:`port`; `program` None runs the Docker image."""
+    """One broker in `folder`, on 127.0.0.1:`port`; `program` None runs the Docker image.
 
-    def __init__(self, folder: Path, port: int, program: Program | None) -> None:
+    Its management API, which takes the policies, is on 127.0.0.1:`management_port`.
+    """
+
+    def __init__(self, folder: Path, port: int, management_port: int, program: Program | None) -> None:
         self.folder = folder
         self.port = port
+        self.management_port = management_port
         self.program = program
 
     @property
     def url(self) -> str:
         return f"amqp://{USER}:{self._password}@127.0.0.1:{self.port}/"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://{USER}:{self._password}@127.0.0.1:{self.management_port}"
 
     @property
     def _password(self) -> str:
@@ -72,8 +86,9 @@ class RabbitServer:
     async def ready(self) -> bool:
         """Whether the broker accepts our password and answers."""
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.close()
+            for port in (self.port, self.management_port):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
             connection = await aio_pika.connect(self.url, timeout=CONNECT_SECONDS)
             await connection.close()
         except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
@@ -82,9 +97,15 @@ class RabbitServer:
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "plugins").write_text("[].\n")
-        listen = f"127.0.0.1:{self.port}" if self.program else "5672"
-        text = _CONFIG.format(listen=listen, user=USER, password=self._password)
+        (self.folder / "plugins").write_text("[rabbitmq_management].\n")
+        inside = self.program is None
+        text = _CONFIG.format(
+            listen=CONTAINER_PORT if inside else f"127.0.0.1:{self.port}",
+            management_ip="0.0.0.0" if inside else "127.0.0.1",
+            management_port=CONTAINER_MANAGEMENT_PORT if inside else self.management_port,
+            user=USER,
+            password=self._password,
+        )
         write_private(self.folder / "rabbitmq.conf", text)
         # Erlang would make its own from the time of day; who knows it may do everything.
         kept_secret(self.folder / ".erlang.cookie")
@@ -136,7 +157,9 @@ class RabbitServer:
         data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
         argv = ["docker", "run", "--rm", "--name", name, "--hostname", "localhost"]
-        argv += ["--publish", f"127.0.0.1:{self.port}:5672", "--env", f"RABBITMQ_NODENAME={NODE}"]
+        argv += ["--publish", f"127.0.0.1:{self.port}:{CONTAINER_PORT}"]
+        argv += ["--publish", f"127.0.0.1:{self.management_port}:{CONTAINER_MANAGEMENT_PORT}"]
+        argv += ["--env", f"RABBITMQ_NODENAME={NODE}"]
         # As the owner of the folder, and past the image's own start, which would change to another user.
         argv += ["--user", f"{os.getuid()}:{os.getgid()}", "--entrypoint", "rabbitmq-server"]
         argv += ["--volume", f"{data}:/var/lib/rabbitmq"]
@@ -146,7 +169,7 @@ class RabbitServer:
 
 
 def _slim_home(program: Program, folder: Path) -> dict[str, str]:
-    """A home without the optional plugins: the server looks into each of them, for a third of its start.
+    """A home without the plugins that we do not use: the server looks into each of them, for a third of its start.
 
     Only for the release that this was measured with; others start from their own home.
     """
@@ -158,7 +181,8 @@ def _slim_home(program: Program, folder: Path) -> dict[str, str]:
     (slim / "plugins").mkdir(parents=True)
     (slim / "sbin").symlink_to(home / "sbin")
     for plugin in (home / "plugins").iterdir():
-        if plugin.name.startswith("rabbitmq_prelaunch-") or not plugin.name.startswith("rabbitmq_"):
+        name = plugin.name.removeprefix("rabbitmq_").partition("-")[0]
+        if name in NEEDED_PLUGINS or not plugin.name.startswith("rabbitmq_"):
             (slim / "plugins" / plugin.name).symlink_to(plugin)
     # Relative to the working folder, because the server's script trips over a space in this one.
     return {"RABBITMQ_SCRIPTS_DIR": "home/sbin"}

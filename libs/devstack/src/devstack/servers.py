@@ -23,6 +23,8 @@ from devstack.together import together
 
 # Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
 LEAST_ROOM_MB = 300
+# The number grows when the arguments of a queue change.
+COMPLETE = "complete-2"
 
 
 def silent(_: str) -> None:
@@ -45,6 +47,10 @@ class Servers:
     def rabbitmq_url(self) -> str:
         return self.rabbitmq.url
 
+    @property
+    def management_url(self) -> str:
+        return self.rabbitmq.management_url
+
     async def roles(self, names: Iterable[str]) -> dict[str, str]:
         """{name: database url}, each for a role that owns the schema of that name and sees no other."""
         return await create_roles(self.postgres, list(names))
@@ -63,14 +69,15 @@ async def private_servers(
     They end with the supervisor. Raises StackError when they cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
-        if not (home / "complete").exists():
-            # A queue that was being declared when RabbitMQ was killed may never answer again.
+        if not (home / COMPLETE).exists():
+            # A queue that was being declared when RabbitMQ was killed may never answer again, and one that was
+            # declared by an older topology may have other arguments.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
         _, broker = await together(*starting)
         try:
-            yield Servers(postgres, broker, home / "complete")
+            yield Servers(postgres, broker, home / COMPLETE)
         finally:
             # Before the lock on the folder goes, nothing may use it any more.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
@@ -79,7 +86,8 @@ async def private_servers(
 async def start_rabbitmq(folder: Path, supervisor: Supervisor, say: Callable[[str], None]) -> RabbitServer:
     """Find or fetch RabbitMQ and start it in `folder`."""
     program = await asyncio.to_thread(find_rabbitmq, say)
-    server = RabbitServer(folder, free_ports(1)[0], program)
+    port, management_port = free_ports(2)
+    server = RabbitServer(folder, port, management_port, program)
     await server.start(supervisor)
     return server
 

@@ -100,7 +100,7 @@ class Starter:
         """Everything, the simulator first: its data decide the challenge's days."""
         database_urls = await servers.roles(SERVICES)
         self._say("preparing schemas, topology and the simulated club")
-        _, athletes = await together(self._prepare(database_urls, servers.rabbitmq_url), self._start_strava())
+        _, athletes = await together(self._prepare(database_urls, servers), self._start_strava())
         days = oracle.days(oracle.outings(athlete.activities) for athlete in athletes)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
@@ -112,8 +112,12 @@ class Starter:
             self.url("web"), self.url("leaderboard"), self.url("strava"), database_urls, athletes, first_day, last_day
         )
 
-    async def _prepare(self, database_urls: dict[str, str], rabbitmq_url: str) -> None:
-        env = {"RABBITMQ_URL": rabbitmq_url, "SCHEMAS": json.dumps(database_urls)}
+    async def _prepare(self, database_urls: dict[str, str], servers: Servers) -> None:
+        env = {
+            "RABBITMQ_URL": servers.rabbitmq_url,
+            "RABBITMQ_MANAGEMENT_URL": servers.management_url,
+            "SCHEMAS": json.dumps(database_urls),
+        }
         await self._supervisor.run("prepare", [sys.executable, "-m", "devstack.migrations"], env=_base_env() | env)
 
     async def _start_strava(self) -> list[Athlete]:

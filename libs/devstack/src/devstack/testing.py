@@ -1,6 +1,7 @@
 """Servers for tests, one of each kind per session: `pytest_plugins = ["devstack.testing"]`.
 
-TEST_DATABASE_URL (a superuser's) and TEST_RABBITMQ_URL name servers to use instead of private ones.
+TEST_DATABASE_URL (a superuser's) and TEST_RABBITMQ_URL name servers to use instead of private ones; the latter with
+TEST_RABBITMQ_MANAGEMENT_URL, unless that is on the usual port.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -66,9 +68,10 @@ class LazyServers:
         return os.environ.get("TEST_DATABASE_URL") or self.call(self._start_postgres())
 
     @cached_property
-    def rabbitmq_url(self) -> str:
-        """TEST_RABBITMQ_URL, or a private broker's."""
-        return os.environ.get("TEST_RABBITMQ_URL") or self.call(self._start_rabbitmq())
+    def rabbitmq(self) -> tuple[str, str]:
+        """The broker's address and its management API's: TEST_RABBITMQ_URL's, or a private one's."""
+        url = os.environ.get("TEST_RABBITMQ_URL")
+        return (url, _management_url(url)) if url else self.call(self._start_rabbitmq())
 
     def database(self, *schemas: str) -> dict[str, str]:
         """A new database, dropped at the end, with a role for each schema; returns {schema: database url}."""
@@ -91,9 +94,10 @@ class LazyServers:
         await server.start(supervisor)
         return server.superuser_url()
 
-    async def _start_rabbitmq(self) -> str:
+    async def _start_rabbitmq(self) -> tuple[str, str]:
         supervisor, folder = await self._started()
-        return (await start_rabbitmq(folder / "rabbitmq", supervisor, say)).url
+        server = await start_rabbitmq(folder / "rabbitmq", supervisor, say)
+        return server.url, server.management_url
 
     async def _started(self) -> tuple[Supervisor, Path]:
         if self._stack is None:
@@ -141,7 +145,13 @@ def postgres_server(test_servers: LazyServers) -> str:
 @pytest.fixture(scope="session")
 def rabbitmq_url(test_servers: LazyServers) -> str:
     """The url of the session's RabbitMQ."""
-    return test_servers.rabbitmq_url
+    return test_servers.rabbitmq[0]
+
+
+@pytest.fixture(scope="session")
+def management_url(test_servers: LazyServers) -> str:
+    """The url of its management API."""
+    return test_servers.rabbitmq[1]
 
 
 @pytest.fixture(scope="session")
@@ -155,6 +165,12 @@ def database_url_for(test_servers: LazyServers) -> Callable[[str], str]:
         return urls[schema]
 
     return url
+
+
+def _management_url(rabbitmq_url: str) -> str:
+    parts = urlsplit(rabbitmq_url)
+    usual = f"http://{parts.username}:{parts.password}@{parts.hostname}:15672"
+    return os.environ.get("TEST_RABBITMQ_MANAGEMENT_URL", usual)
 
 
 def _url(superuser_url: str, role: Role, database: str) -> str:

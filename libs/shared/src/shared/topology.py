@@ -1,10 +1,12 @@
 """The broker's topology: one exchange per producer, and who may hear it. Declared before any service starts."""
 
-import asyncio
-import sys
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import quote, unquote, urlsplit
 
 import aio_pika
+import httpx
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from shared import events
@@ -23,6 +25,21 @@ RETRY_STEPS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
 
 ARCHIVE = "ev.archive"
 
+Policy: TypeAlias = dict[str, Any]
+
+#: A queue that holds this much has no consumer worth the name; the rest waits in the producers' outboxes.
+_MAX_LENGTH_BYTES = 2 * 1024**3
+#: Each crash or lost connection of a consumer counts for all that it held: high enough for the innocent, and an end
+#: for a message that kills whoever takes it.
+_DELIVERY_LIMIT = 50
+#: Looking at a dead letter counts as a delivery, and 4.x drops a message after 20 unless told otherwise.
+_LETTER_DELIVERY_LIMIT = 1_000_000
+_PRIORITY = 10
+
+
+class TopologyError(Exception):
+    """The broker is not as it has to be; the text says what to do."""
+
 
 def exchange_name(producer: str) -> str:
     """The topic exchange of a producing service."""
@@ -39,15 +56,59 @@ def retry_queue(queue: str, step: str) -> str:
     return f"{queue}.retry.{step}"
 
 
+def policies(queues: Iterable[str] = QUEUES, retry_steps: Mapping[str, int] = RETRY_STEPS) -> dict[str, Policy]:
+    """Queue -> the policy of the same name, as the management API and a definitions file take it.
+
+    Limits, waits and dead-letter addresses are policies, because arguments could never be changed again.
+    """
+    made = {ARCHIVE: _policy(ARCHIVE, {"max-age": "7D", "stream-max-segment-size-bytes": 16_000_000})}
+    for queue in queues:
+        letters = dead_letter_queue(queue)
+        made[letters] = _policy(letters, {"delivery-limit": _LETTER_DELIVERY_LIMIT})
+        for step, ttl_ms in retry_steps.items():
+            name = retry_queue(queue, step)
+            made[name] = _policy(name, {"message-ttl": ttl_ms, **_dead_letters_to(queue)})
+        limits = {"delivery-limit": _DELIVERY_LIMIT, "max-length-bytes": _MAX_LENGTH_BYTES}
+        made[queue] = _policy(queue, {**limits, **_dead_letters_to(letters)})
+    return made
+
+
+def _dead_letters_to(queue: str) -> dict[str, str]:
+    return {
+        "dead-letter-exchange": "",
+        "dead-letter-routing-key": queue,
+        # By default a move that meets a full queue or a node without a leader loses the message.
+        "dead-letter-strategy": "at-least-once",
+        "overflow": "reject-publish",
+    }
+
+
+def _policy(queue: str, definition: dict[str, Any]) -> Policy:
+    return {
+        "pattern": f"^{re.escape(queue)}$",
+        "apply-to": "queues",
+        "priority": _PRIORITY,
+        "definition": definition,
+    }
+
+
 async def declare(
     url: str,
+    management_url: str | None,
     queues: Mapping[str, Sequence[type[Event]]] = QUEUES,
     retry_steps: Mapping[str, int] = RETRY_STEPS,
 ) -> None:
-    """Declare everything; calling it again changes nothing. Works on RabbitMQ 3.10 and on 4.x."""
+    """Declare everything; calling it again changes nothing. Works on RabbitMQ 3.10 and on 4.x.
+
+    `management_url` None leaves the policies to whoever imported them. Raises TopologyError, OSError, an AMQP error
+    or an httpx one.
+    """
+    wanted = policies(queues, retry_steps)
+    if management_url is not None:
+        await _put_policies(management_url, virtual_host(url), wanted)
     async with await aio_pika.connect(url, timeout=10) as connection:
         channel = await connection.channel()
-        archive = await _durable(channel, ARCHIVE, "stream", {"x-max-age": "7D"})
+        archive = await _durable(channel, ARCHIVE, "stream")
         producers = {event.producer for heard in [events.EVENTS, *queues.values()] for event in heard}
         for producer in sorted(producers):
             exchange = await channel.declare_exchange(
@@ -55,45 +116,55 @@ async def declare(
             )
             await archive.bind(exchange, routing_key="#")
         for name, heard in queues.items():
-            queue = await _declare_with_letters(channel, name, retry_steps)
+            for aside in [dead_letter_queue(name), *(retry_queue(name, step) for step in retry_steps)]:
+                await _durable(channel, aside, "quorum")
+            queue = await _durable(channel, name, "quorum")
             for event in heard:
                 await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
+    if management_url is not None:
+        await _check_policies(management_url, virtual_host(url), wanted)
 
 
-async def _declare_with_letters(channel: AbstractChannel, name: str, retry_steps: Mapping[str, int]) -> AbstractQueue:
-    await _durable(channel, dead_letter_queue(name), "quorum")
-    for step, ttl_ms in retry_steps.items():
-        # At least once: by default a move that meets a node without a leader loses the message.
-        careful: dict[str, str | int] = {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
-        await _durable(
-            channel,
-            retry_queue(name, step),
-            "quorum",
-            {"x-message-ttl": ttl_ms, **careful, **_dead_letters_to(name)},
-        )
-    # 4.x gives up on a message after 20 deliveries that crashed its consumer: without an address it would be lost.
-    return await _durable(channel, name, "quorum", _dead_letters_to(dead_letter_queue(name)))
-
-
-def _dead_letters_to(queue: str) -> dict[str, str | int]:
-    return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue}
-
-
-async def _durable(
-    channel: AbstractChannel, name: str, kind: str, arguments: dict[str, str | int] | None = None
-) -> AbstractQueue:
-    return await channel.declare_queue(name, durable=True, arguments={"x-queue-type": kind, **(arguments or {})})
-
-
-def main() -> None:
-    """`python -m shared.topology AMQP_URL`."""
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m shared.topology AMQP_URL")
+async def _durable(channel: AbstractChannel, name: str, kind: str) -> AbstractQueue:
     try:
-        asyncio.run(declare(sys.argv[1]))
-    except (OSError, aio_pika.exceptions.AMQPError) as error:
-        raise SystemExit(f"cannot declare the topology: {type(error).__name__}: is the broker up?") from None
+        return await channel.declare_queue(name, durable=True, arguments={"x-queue-type": kind})
+    except aio_pika.exceptions.ChannelPreconditionFailed as error:
+        raise TopologyError(
+            f"{name} exists with other arguments: when it is empty, delete it and declare again ({error})"
+        ) from None
 
 
-if __name__ == "__main__":
-    main()
+def virtual_host(url: str) -> str:
+    """The broker's virtual host that an address names."""
+    return unquote(urlsplit(url).path[1:]) or "/"
+
+
+async def _put_policies(management_url: str, host: str, wanted: Mapping[str, Policy]) -> None:
+    async with httpx.AsyncClient(base_url=management_url, timeout=10) as client:
+        for name, policy in wanted.items():
+            answer = await client.put(f"/api/policies/{_quoted(host)}/{_quoted(name)}", json=policy)
+            if not answer.is_success:
+                raise TopologyError(f"the broker refuses the policy {name}: {_refusal(answer)}")
+
+
+async def _check_policies(management_url: str, host: str, wanted: Mapping[str, Policy]) -> None:
+    async with httpx.AsyncClient(base_url=management_url, timeout=10) as client:
+        answer = await client.get(f"/api/queues/{_quoted(host)}", params={"columns": "name,policy"})
+    if not answer.is_success:
+        raise TopologyError(f"the broker does not list its queues: {_refusal(answer)}")
+    actual = {queue["name"]: queue.get("policy") for queue in answer.json()}
+    for name in wanted:
+        if actual.get(name) != name:
+            raise TopologyError(
+                f"the policy {actual.get(name)} wins over ours on {name}: lower its priority below {_PRIORITY}"
+            )
+
+
+def _refusal(answer: httpx.Response) -> str:
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return "the management user may not do that; it needs the tag policymaker and access to the virtual host"
+    return f"{answer.status_code} {' '.join(answer.text.split())[:300]}"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
