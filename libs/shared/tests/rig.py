@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import aio_pika
+import prometheus_client
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from sqlalchemy import text
 
@@ -145,6 +146,13 @@ class Broker:
 
     async def _declared(self, queue: str) -> Any:
         return await self.channel.declare_queue(queue, passive=True)
+
+
+def value(metric: str, labels: dict[str, str] | None = None) -> float:
+    """What a metric of this process says now."""
+    found = prometheus_client.REGISTRY.get_sample_value(metric, labels)
+    assert found is not None, f"no {metric} with {labels}"
+    return found
 
 
 async def effects(sessions: Sessions) -> list[int]:

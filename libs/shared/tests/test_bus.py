@@ -1,24 +1,31 @@
 """Consumers on a real broker and a real database: at least once in, exactly once done."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import aio_pika
 import pytest
+import structlog
 from aio_pika.robust_queue import RobustQueue
-from rig import STEPS, Broker, Noted, Wire, effects, until, write
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from rig import STEPS, Broker, Noted, Wire, effects, until, value, write
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import bus as bus_module
-from shared import consumer
+from shared import consumer, subscription, topology, tracing
 from shared.bus import Bus
 from shared.consumer import Batched, Handler
 from shared.db import Sessions, create_engine
 from shared.errors import Unavailable
+from shared.outbox import emit
 
 
 async def note(event: Noted, session: AsyncSession) -> None:
@@ -49,7 +56,7 @@ async def consuming(
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "_WAITS_S", (0.02,))
-    monkeypatch.setattr(bus_module, "HAND_OVER_PAUSE_S", 0.02)
+    monkeypatch.setattr(subscription, "HAND_OVER_PAUSE_S", 0.02)
 
 
 async def has(sessions: Sessions, *numbers: int) -> bool:
@@ -199,7 +206,7 @@ async def test_a_lost_connection_is_survived_and_what_was_in_hand_is_done_once(
         cable.cut()
         await until(lambda: not bus.connected)
         gate.open.set()
-        await until(lambda: bus.connected and bus.consuming)
+        await until(bus.consuming)
         await broker.put(2)
         await until(lambda: has(sessions, 1, 2))
     assert await broker.count(broker.queue) == 0
@@ -265,7 +272,7 @@ async def test_a_start_that_failed_leaves_nothing_behind_and_can_be_repeated(
     await broker.channel.declare_queue(late, durable=True)
     await bus.start()
     assert bus.connected
-    assert bus.consuming
+    assert await bus.consuming()
     assert await broker.consumers() == 1
     await bus.stop()
     assert not bus.connected
@@ -290,3 +297,168 @@ async def test_a_listener_hears_on_after_a_failure_and_after_an_odd_message(
         await exchange.publish(message, broker.event.routing_key())
     await until(lambda: heard == [1, 2])
     await bus.stop()
+
+
+async def test_work_that_always_takes_too_long_is_set_aside_once_the_database_proves_to_be_there(
+    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_PATIENCE", 2)
+
+    async def hopeless(event: Noted, session: AsyncSession) -> None:
+        if event.number == 1:
+            raise TimeoutError
+        await write(session, [event])
+
+    await broker.put(1, 2)
+    async with consuming(sessions, broker, hopeless):
+        aside = await broker.take(broker.waiting("10s"))
+        await until(lambda: has(sessions, 2))
+    assert (aside.body, aside.headers["x-reason"]) == (b'{"number":1}', "TimeoutError")
+
+
+async def test_a_channel_that_the_broker_closes_is_opened_again_and_what_was_in_hand_is_done_once(
+    sessions: Sessions, broker: Broker
+) -> None:
+    gate = Gate()
+    await broker.put(1, 2, 3)
+    async with consuming(sessions, broker, gate.handle) as bus:
+        await gate.entered.wait()
+        channel = await in_use(bus).get_underlay_channel()
+        with contextlib.suppress(aio_pika.exceptions.AMQPError):  # as for a message that is held for too long
+            await channel.basic_ack(9_999)
+        await until(lambda: channel.is_closed)
+        gate.open.set()
+        await until(bus.consuming)
+        await until(lambda: has(sessions, 1, 2, 3))
+        await broker.put(4)
+        await until(lambda: has(sessions, 1, 2, 3, 4))
+    assert await broker.count(broker.queue) == 0
+
+
+def in_use(bus: Bus) -> aio_pika.abc.AbstractChannel:
+    """The channel of the only subscription."""
+    [subscription] = bus._subscriptions
+    assert subscription._source is not None
+    return subscription._source.channel
+
+
+async def test_a_consumer_whose_queue_was_deleted_does_not_count_as_consuming_until_it_is_back(
+    sessions: Sessions, broker: Broker, rabbitmq_url: str, management_url: str
+) -> None:
+    async with consuming(sessions, broker) as bus:
+        assert await bus.consuming()
+        await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
+        await until(lambda: is_not(bus.consuming))
+        await topology.declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+        await until(bus.consuming, 30)
+        await broker.put(1)
+        await until(lambda: has(sessions, 1))
+
+
+async def is_not(question: Callable[[], Awaitable[bool]]) -> bool:
+    return not await question()
+
+
+async def test_what_a_handler_emits_belongs_to_the_trace_of_what_it_heard_and_its_log_names_the_message(
+    sessions: Sessions, broker: Broker
+) -> None:
+    async def pass_on(event: Noted, session: AsyncSession) -> None:
+        structlog.stdlib.get_logger().warning("passing on")
+        await emit(session, event)
+        await write(session, [event])
+
+    event_id = uuid4()
+    traceparent = f"00-{0xABC:032x}-{0xDEF:016x}-01"
+    await broker.put(1, message_id=event_id, headers={"traceparent": traceparent})
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+        async with consuming(sessions, broker, pass_on):
+            await until(lambda: has(sessions, 1))
+    assert [line for line in logged if line["event"] == "passing on"] == [
+        {
+            "event": "passing on",
+            "log_level": "warning",
+            "message_id": str(event_id),
+            "trace_id": f"{0xABC:032x}",
+        }
+    ]
+    async with sessions.transaction() as session:
+        [headers] = (await session.execute(text("select headers from outbox"))).scalars()
+    assert headers["traceparent"].split("-")[1] == f"{0xABC:032x}"
+
+
+async def test_a_batch_links_to_each_trace_that_its_events_belong_to(sessions: Sessions, broker: Broker) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+
+    for number in (1, 2, 3):
+        trace = {"traceparent": f"00-{max(number, 2):032x}-{number:016x}-01"}
+        await broker.put(number, headers=trace)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracing, "_tracer", provider.get_tracer("tests"))
+        async with consuming(sessions, broker, Batched(note_many), wait_ms=500):
+            await until(lambda: has(sessions, 1, 2, 3))
+    [span] = spans.get_finished_spans()
+    assert span.name == f"process {broker.queue}"
+    assert [link.context.span_id for link in span.links] == [1, 2, 3]
+    assert span.parent is None, "two traces have no common parent"
+
+
+async def test_a_failing_handler_marks_its_span_without_the_text_of_the_error(
+    sessions: Sessions, broker: Broker
+) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+
+    async def fail(_event: Noted, _session: AsyncSession) -> None:
+        raise ValueError("canary")
+
+    await broker.put(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracing, "_tracer", provider.get_tracer("tests"))
+        async with consuming(sessions, broker, fail):
+            await broker.take(broker.waiting("10s"))
+    [span] = spans.get_finished_spans()
+    assert span.status.description == "ValueError"
+    assert "canary" not in span.to_json()
+
+
+async def test_consumers_count_what_they_do(sessions: Sessions, broker: Broker) -> None:
+    event_id = uuid4()
+    written = datetime.now(UTC) - timedelta(minutes=5)
+    await broker.put(1, 1, message_id=event_id, headers={"cloudEvents_time": written.isoformat()})
+    await broker.put(-2)
+    await broker.put_raw(b"not understood")
+    async with consuming(sessions, broker, Batched(note_many)) as bus:
+        await until(lambda: has(sessions, 1))
+        await until(lambda: _counted(broker, -2))
+        await bus.measure()
+        up = {"queue": broker.queue}
+        assert value("consumer_up", up) == 1
+        assert value("dlq_depth", up) == 1
+    consumer_name = {"consumer": broker.queue}
+    assert value("inbox_duplicates_total", consumer_name) == 1
+    assert value("event_lag_seconds_count", consumer_name) == 2
+    assert value("event_lag_seconds_sum", consumer_name) > 590
+    assert value("retry_total", up | {"step": "10s"}) == 1
+    assert value("dead_letters_total", up | {"cause": "invalid"}) == 1
+
+
+async def _counted(broker: Broker, _number: int) -> bool:
+    return await broker.count(broker.waiting("10s")) == 1 and await broker.count(broker.letters) == 1
+
+
+async def test_the_inbox_forgets_what_is_too_old_to_come_again(sessions: Sessions) -> None:
+    async with sessions.transaction() as session:
+        await session.execute(
+            text(
+                """insert into inbox (consumer, message_id, handled_at)
+                   select 'old', gen_random_uuid(), now() - interval '15 days' from generate_series(1, 5001)
+                   union all select 'new', gen_random_uuid(), now() - interval '13 days'"""
+            )
+        )
+    assert await consumer.forget_handled(sessions), "there was more than one helping"
+    assert not await consumer.forget_handled(sessions)
+    async with sessions.transaction() as session:
+        assert list((await session.execute(text("select consumer from inbox"))).scalars()) == ["new"]

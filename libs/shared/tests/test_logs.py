@@ -95,6 +95,21 @@ def test_no_secret_survives_by_its_shape(line: Callable[..., str], value: Any, s
 
 
 @relaxed
+@given(
+    junk=st.text(alphabet="ab \"'\\,;&", max_size=8),
+    times=st.integers(1, 3),
+    style=st.sampled_from(["json", "console"]),
+)
+def test_no_part_of_a_secret_survives_whose_quotes_are_escaped(
+    line: Callable[..., str], junk: str, times: int, style: str
+) -> None:
+    body: Any = {"access_token": f"canary{junk}canary"}
+    for _ in range(times):
+        body = json.dumps(body)
+    assert "canary" not in line("info", "body was " + body, style=style)
+
+
+@relaxed
 @given(value=nested(bare))
 def test_no_long_hexadecimal_survives(line: Callable[..., str], value: Any) -> None:
     logged = json.loads(line("info", "event", value=value))

@@ -9,11 +9,12 @@ from uuid import UUID
 import aio_pika
 import pytest
 from opentelemetry import context, trace
-from rig import Broker, Wire, until
+from prometheus_client import REGISTRY
+from rig import Broker, Wire, until, value
 from sqlalchemy import AsyncAdaptedQueuePool, Row, text
 
 from shared.db import Sessions, create_engine
-from shared.outbox import Relay, emit
+from shared.outbox import Relay, emit, measure
 
 
 @asynccontextmanager
@@ -134,6 +135,47 @@ async def test_an_event_that_cannot_be_routed_stays_with_its_error_while_others_
 async def _only_one_row(sessions: Sessions) -> bool:
     left = await rows(sessions)
     return len(left) == 1 and left[0].attempts > 0 and left[0].later
+
+
+async def test_an_event_that_closes_the_channel_harms_the_others_once_and_is_sent_when_it_can_be(
+    sessions: Sessions, broker: Broker
+) -> None:
+    nowhere = f"x{broker.event.producer}"
+
+    class Lost(broker.event):  # type: ignore[name-defined,misc]
+        producer = nowhere
+
+    async with sessions.transaction() as session:
+        await emit(session, *(broker.event(number=number) for number in range(5)), Lost(number=5))
+        await emit(session, *(broker.event(number=number) for number in range(6, 10)))
+    async with relaying(sessions, broker.url):
+        await until(lambda: _only_one_row(sessions))
+        await record(sessions, broker, 10)
+        await until(lambda: _only_one_row(sessions))
+        [row] = await rows(sessions)
+        assert row.last_error == "ChannelNotFoundEntity"
+        exchange = await broker.channel.declare_exchange(f"ev.{nowhere}", "topic", durable=True)
+        queue = await broker.channel.get_queue(broker.queue)
+        await queue.bind(exchange, "#")
+        await until(lambda: is_empty(sessions), 60)
+        await broker.channel.exchange_delete(exchange.name)
+    arrived = await numbers_in(broker, await broker.count(broker.queue))
+    assert set(arrived) == set(range(11))
+
+
+async def test_what_waits_and_for_how_long_is_measured(sessions: Sessions, broker: Broker) -> None:
+    await measure(sessions)
+    assert (value("outbox_pending"), value("outbox_oldest_age_seconds")) == (0, 0)
+    await record(sessions, broker, 1, 2)
+    await measure(sessions)
+    assert value("outbox_pending") == 2
+    young = value("outbox_oldest_age_seconds")
+    await until(lambda: value("outbox_oldest_age_seconds") > young > 0)
+    labels = {"type": broker.event.routing_key(), "result": "confirmed"}
+    before = REGISTRY.get_sample_value("outbox_published_total", labels) or 0
+    async with relaying(sessions, broker.url):
+        await until(lambda: is_empty(sessions))
+    assert value("outbox_published_total", labels) == before + 2
 
 
 async def test_a_commit_wakes_the_relay_before_its_poll(sessions: Sessions, broker: Broker) -> None:

@@ -69,7 +69,7 @@ async def test_a_consumer_that_is_gone_for_long_while_the_broker_is_there_asks_f
     service.bus.subscribe(broker.queue, {broker.event: _pass_on})
     async with running(service) as client:
         assert await _is(client, "live", 200)
-        monkeypatch.setattr(type(service.bus), "consuming", False)
+        monkeypatch.setattr(type(service.bus), "consuming", _never)
         await until(lambda: _is(client, "live", 503))
         assert await _is(client, "ready", 503)
 
@@ -96,6 +96,10 @@ async def test_what_was_in_hand_at_the_end_is_finished_and_its_events_are_publis
 async def _is_waiting_for_the_lock(sessions: Sessions) -> bool:
     async with sessions.transaction() as session:
         return bool((await session.execute(text("select count(*) from pg_locks where not granted"))).scalar_one())
+
+
+async def _never(_bus: object) -> bool:
+    return False
 
 
 async def _pass_on(event: Any, session: AsyncSession) -> None:

@@ -1,12 +1,23 @@
 """The broker's topology, declared on a real broker."""
 
 import aio_pika
+import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
 from rig import Broker
 
+from shared import topology
 from shared.events import EVENTS
-from shared.topology import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, declare, exchange_name, retry_queue
+from shared.topology import (
+    ARCHIVE,
+    QUEUES,
+    RETRY_STEPS,
+    TopologyError,
+    dead_letter_queue,
+    declare,
+    exchange_name,
+    retry_queue,
+)
 
 
 async def test_declaring_twice_changes_nothing(rabbitmq_url: str, management_url: str) -> None:
@@ -34,6 +45,64 @@ async def test_whatever_is_emitted_is_routable_because_the_archive_hears_everyth
         with pytest.raises(aio_pika.exceptions.PublishError):
             await _publish(channel, "", "nobody.hears.this")
         assert (await channel.declare_queue(ARCHIVE, passive=True)).declaration_result is not None
+
+
+async def test_a_limit_can_be_changed_while_the_queue_exists(
+    rabbitmq_url: str, management_url: str, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topology, "_DELIVERY_LIMIT", 7)
+    await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+    async with httpx.AsyncClient(base_url=management_url) as client:
+        policy = (await client.get(f"/api/policies/%2f/{broker.queue}")).json()
+        queues = (await client.get("/api/queues/%2f", params={"columns": "name,policy,arguments"})).json()
+    assert policy["definition"]["delivery-limit"] == 7
+    [queue] = [queue for queue in queues if queue["name"] == broker.queue]
+    assert (queue["policy"], queue["arguments"]) == (broker.queue, {"x-queue-type": "quorum"})
+
+
+async def test_a_policy_that_wins_over_ours_is_named(rabbitmq_url: str, management_url: str, broker: Broker) -> None:
+    policy = {"pattern": f"^{broker.queue}$", "definition": {"max-length": 5}, "priority": 99, "apply-to": "queues"}
+    async with httpx.AsyncClient(base_url=management_url) as client:
+        await client.put("/api/policies/%2f/theirs", json=policy)
+        with pytest.raises(TopologyError, match=f"the policy theirs wins over ours on {broker.queue}"):
+            await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+        await client.delete("/api/policies/%2f/theirs")
+
+
+async def test_a_management_user_who_may_not_is_told_what_is_missing(rabbitmq_url: str, management_url: str) -> None:
+    stranger = f"http://nobody:nothing@{management_url.rpartition('@')[2]}"
+    with pytest.raises(TopologyError, match="needs the tag policymaker") as caught:
+        await declare(rabbitmq_url, stranger)
+    assert "nothing" not in str(caught.value)
+
+
+async def test_a_queue_that_exists_with_other_arguments_is_named(
+    rabbitmq_url: str, management_url: str, broker: Broker
+) -> None:
+    odd = f"{broker.queue}.odd"
+    broker.extra.append(odd)
+    await broker.channel.declare_queue(odd, durable=True)
+    with pytest.raises(TopologyError, match=f"{odd} exists with other arguments"):
+        await declare(rabbitmq_url, management_url, {odd: ()}, {})
+
+
+async def test_a_full_queue_refuses_and_loses_nothing(
+    rabbitmq_url: str, management_url: str, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topology, "_MAX_LENGTH_BYTES", 20_000)
+    await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+    exchange = await broker.channel.get_exchange(broker.exchange, ensure=False)
+    kept = 0
+    refused = False
+    while not refused:
+        message = aio_pika.Message(b"x" * 1000, delivery_mode=2)
+        try:
+            await exchange.publish(message, broker.event.routing_key(), mandatory=True)
+            kept += 1
+        except aio_pika.exceptions.DeliveryError:
+            refused = True
+    assert kept < 100
+    assert await broker.count(broker.queue) >= kept
 
 
 async def _publish(channel: AbstractChannel, exchange: str, routing_key: str) -> None:

@@ -11,9 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from web_fakes import FakeAuth, FakeLeaderboard, row, transport
 
-from shared import loops
 from shared.db import Sessions, create_engine
 from shared.events import StandingsChanged
+from shared.loops import Loop
 from web.clients import Auth, Leaderboard, connect
 from web.main import furnish
 
@@ -35,7 +35,7 @@ def build(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.create_task(loops.repeat(app.state.site.boards.refresh, 0.05, stopping))
+        loop = asyncio.create_task(Loop(app.state.site.boards.refresh, 0.05).run(stopping))
         yield
         stopping.set()
         await loop

@@ -1,8 +1,10 @@
 """Consumers: each batch is one transaction with its inbox rows, and is acknowledged only after the commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count, groupby
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared import metrics, tracing
 from shared.db import Sessions, is_infrastructure
 from shared.errors import Unavailable
 from shared.events import Event
@@ -34,9 +37,17 @@ class Batched:
 Handlers: TypeAlias = Mapping[type[Event], Handler | Batched]
 
 _WAITS_S = (0.2, 1, 2, 5, 10, 30)  # while the database is away
+_PATIENCE = 5  # attempts, before "not now" is doubted
 _claim = text(
     """insert into inbox (consumer, message_id) select :consumer, unnest(cast(:ids as uuid[]))
        on conflict do nothing returning message_id"""
+)
+#: Longer than the archive can give an event again.
+_REMEMBERED_DAYS = 14
+_FORGET_BATCH = 5_000
+_forget = text(
+    """delete from inbox where ctid = any(array(
+         select ctid from inbox where handled_at < now() - make_interval(days => :days) limit :batch))"""
 )
 
 
@@ -46,10 +57,12 @@ class InvalidMessage(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One understood message."""
+    """One understood message; `time` is when the event was written, `trace` the headers of its trace."""
 
     message_id: UUID
     event: Event
+    time: datetime | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(message: AbstractIncomingMessage, handlers: Handlers) -> Delivery:
@@ -59,12 +72,25 @@ def parse(message: AbstractIncomingMessage, handlers: Handlers) -> Delivery:
     if kind not in known:
         raise InvalidMessage(f"type {kind[:100]} is not handled here")
     try:
-        return Delivery(UUID(str(message.message_id)), known[kind].model_validate_json(message.body))
+        return Delivery(
+            UUID(str(message.message_id)),
+            known[kind].model_validate_json(message.body),
+            _time(message.headers.get("cloudEvents_time")),
+            tracing.headers_of(message.headers),
+        )
     except ValidationError as error:
         fields = ", ".join(".".join(str(p) for p in e["loc"]) + f" ({e['type']})" for e in error.errors())
         raise InvalidMessage(f"{kind} breaks its contract: {fields}") from None
     except ValueError:
         raise InvalidMessage(f"{kind} has no usable message id") from None
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
 
 
 class Processor:
@@ -90,93 +116,67 @@ class Processor:
         return [None] * len(deliveries)
 
     async def _apply_when_possible(self, deliveries: Sequence[Delivery]) -> None:
-        for attempt in count():
+        for attempt in count(1):
             try:
                 await self._apply(deliveries)
-                return
+                break
             except Exception as error:
                 if not (is_infrastructure(error) or isinstance(error, Unavailable)):
                     raise
-                wait_s = _WAITS_S[min(attempt, len(_WAITS_S) - 1)]
+                # Work that always takes too long says the same as a database that is away, and would block the queue.
+                if attempt > _PATIENCE and await self._sessions.answer():
+                    raise
+                metrics.DATABASE_WAITS.labels(self._consumer).inc()
+                wait_s = _WAITS_S[min(attempt, len(_WAITS_S)) - 1]
                 log.warning("waiting for infrastructure", error=type(error).__name__, wait_s=wait_s)
                 await asyncio.sleep(wait_s)
+        self._measure(deliveries)
+
+    def _measure(self, deliveries: Sequence[Delivery]) -> None:
+        now = datetime.now(UTC)
+        lag = metrics.EVENT_LAG.labels(self._consumer)
+        for delivery in deliveries:
+            if delivery.time is not None:
+                lag.observe((now - delivery.time).total_seconds())
+        metrics.BATCH_SIZE.labels(self._consumer).observe(len(deliveries))
 
     async def _apply(self, deliveries: Sequence[Delivery]) -> None:
         async with self._sessions.transaction() as session:
-            events = {delivery.message_id: delivery.event for delivery in deliveries}
-            claimed = await session.execute(_claim, {"consumer": self._consumer, "ids": sorted(events)})
+            distinct = {delivery.message_id: delivery for delivery in deliveries}
+            claimed = await session.execute(_claim, {"consumer": self._consumer, "ids": sorted(distinct)})
             fresh = set(claimed.scalars())
-            await self._handle([event for key, event in events.items() if key in fresh], session)
+            await self._handle([delivery for key, delivery in distinct.items() if key in fresh], session)
+        if len(fresh) < len(deliveries):
+            metrics.INBOX_DUPLICATES.labels(self._consumer).inc(len(deliveries) - len(fresh))
 
-    async def _handle(self, events: Iterable[Event], session: AsyncSession) -> None:
-        for kind, group in groupby(events, key=type):
+    async def _handle(self, deliveries: Sequence[Delivery], session: AsyncSession) -> None:
+        for kind, group in groupby(deliveries, key=lambda delivery: type(delivery.event)):
             handler = self._handlers[kind]
             if isinstance(handler, Batched):
-                await handler.handle(list(group), session)
+                together = list(group)
+                with self._context(together):
+                    await handler.handle([delivery.event for delivery in together], session)
             else:
-                for event in group:
-                    await handler(event, session)
+                for delivery in group:
+                    with self._context([delivery]):
+                        await handler(delivery.event, session)
+
+    @contextmanager
+    def _context(self, deliveries: Sequence[Delivery]) -> Iterator[None]:
+        """Goes on with the events' trace, and says in each log line which message it is about."""
+        bound = {"message_id": str(deliveries[0].message_id)} if len(deliveries) == 1 else {}
+        with (
+            tracing.consuming(self._consumer, [delivery.trace for delivery in deliveries]) as trace_id,
+            structlog.contextvars.bound_contextvars(**bound, **({"trace_id": trace_id} if trace_id else {})),
+        ):
+            yield
 
 
-class Batcher:
-    """Gathers what concurrent callers submit into batches; each caller waits for its own outcome."""
-
-    def __init__(
-        self,
-        process: Callable[[Sequence[Delivery]], Awaitable[list[Exception | None]]],
-        size: int,
-        wait_s: float,
-    ) -> None:
-        self._process = process
-        self._size = size
-        self._wait_s = wait_s
-        self._pending: list[tuple[Delivery, asyncio.Future[Exception | None]]] = []
-        self._full = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
-
-    async def submit(self, delivery: Delivery) -> Exception | None:
-        """Have it processed with its neighbours; returns the error that it caused, or None."""
-        outcome: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        self._pending.append((delivery, outcome))
-        if len(self._pending) >= self._size:
-            self._full.set()
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return await outcome
-
-    async def stop(self) -> None:
-        """Give up what is not done; whoever waits for it is cancelled."""
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait([self._worker])
-        for _, waiting in self._pending:
-            waiting.cancel()
-        self._pending.clear()
-
-    async def _work(self) -> None:
-        while self._pending:
-            if len(self._pending) < self._size:
-                await self._wait_for_neighbours()
-            taken, self._pending = self._pending[: self._size], self._pending[self._size :]
-            # Nobody waits any more for what came over a connection that was lost: it is delivered again.
-            batch = [(delivery, waiting) for delivery, waiting in taken if not waiting.done()]
-            try:
-                outcomes = await self._process([delivery for delivery, _ in batch])
-                for (_, waiting), outcome in zip(batch, outcomes, strict=True):
-                    if not waiting.done():
-                        waiting.set_result(outcome)
-            finally:
-                # Without an outcome, by a cancellation or a bug, nobody may wait for ever.
-                for _, waiting in batch:
-                    waiting.cancel()
-
-    async def _wait_for_neighbours(self) -> None:
-        self._full.clear()
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._full.wait()
-        except TimeoutError:
-            pass
+async def forget_handled(sessions: Sessions) -> bool:
+    """Delete some inbox rows that are too old to be needed; returns whether there may be more."""
+    async with sessions.engine.begin() as connection:
+        gone = await connection.execute(_forget, {"days": _REMEMBERED_DAYS, "batch": _FORGET_BATCH})
+    return gone.rowcount == _FORGET_BATCH
 
 
 def dead_letter(message: AbstractIncomingMessage, reason: str) -> aio_pika.Message:

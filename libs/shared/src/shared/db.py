@@ -15,12 +15,17 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    event,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+ANSWER_TIMEOUT_S = 5.0
 
 #: Flag in `AsyncSession.info` that the transaction wrote to the outbox.
 EMITTED = "emitted"
@@ -66,9 +71,8 @@ def service_metadata() -> MetaData:
 
 def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
     """An engine whose statements and locks are bounded, so that no handler waits for ever."""
-    return create_async_engine(
+    engine = create_async_engine(
         str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes into the log
         pool_size=5,
         max_overflow=5,
@@ -83,6 +87,17 @@ def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(dbapi_connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Have the pool open another connection for one that the server closed.
+
+    SQLAlchemy's own ping would ask the server, three times over, before each transaction.
+    """
+    if dbapi_connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 class Sessions:
@@ -101,6 +116,15 @@ class Sessions:
                 yield session
             if session.info.pop(EMITTED, False):
                 self.outbox_filled.set()
+
+    async def answer(self) -> bool:
+        """Whether the database does, at this moment."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S), self.engine.connect() as connection:
+                await connection.execute(text("select 1"))
+        except Exception:  # whatever the reason, it does not
+            return False
+        return True
 
 
 def is_infrastructure(error: BaseException) -> bool:

@@ -11,7 +11,8 @@ import structlog
 _NAME = r"token|secret|authorization|passw(?:or)?d|passphrase|cookie|credential|api_?key|private_?key|e_?mail"
 _SECRET_KEY = re.compile(rf"{_NAME}|^code$|^state$", re.IGNORECASE)
 _VALUE = r"""[^\s&"',;]+"""
-_QUOTED = r"""\\*["'][^"']*"""
+# Up to the quote that closes it: quoted as often as the one that opened it, and not once more.
+_QUOTED = r"""(?P<escape>\\*)(?P<quote>["'])(?:(?!(?<!\\)(?P=escape)(?P=quote))[\s\S])*"""
 #: What a secret looks like inside a text; the first group stays.
 _SECRET_SHAPES = [
     re.compile(pattern, re.IGNORECASE)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import aio_pika
@@ -15,16 +15,20 @@ from sqlalchemy import Row, column, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from shared import metrics
 from shared.db import EMITTED, Sessions
 from shared.events import Event
 from shared.publisher import Publisher
 from shared.topology import exchange_name
 
+PENDING_LIMIT = 100_000  # no count goes further
 BATCH = 200  # rows published in one step; the step's transaction stays open meanwhile
 _BACKOFF_S = (1, 2, 5, 10, 30)  # of one row that the broker refused
 _LONGEST_WAIT_S = 10.0  # while the broker or the database is away
 
 log = structlog.stdlib.get_logger(__name__)
+
+Outcomes: TypeAlias = list[tuple[Row[Any], Exception | None]]
 
 _insert = (
     table(
@@ -38,10 +42,12 @@ _insert = (
     .insert()
     .inline()
 )
-_lead = text("select pg_try_advisory_xact_lock(hashtextextended('outbox:' || current_schema(), 0))")
+# Nothing is due for the replica that does not get the lock, which ends with the transaction, however that ends.
 _due = text(
     """select seq, id, exchange, routing_key, headers, body, attempts from outbox
-       where next_at <= now() order by seq limit :batch for update skip locked"""
+       where next_at <= now()
+         and (select pg_try_advisory_xact_lock(hashtextextended('outbox:' || current_schema(), 0)))
+       order by seq limit :batch for update skip locked"""
 )
 _delete = text("delete from outbox where seq = any(:seqs)")
 _postpone = text(
@@ -49,6 +55,8 @@ _postpone = text(
        set attempts = attempts + 1, next_at = now() + make_interval(secs => :wait_s), last_error = :error
        where seq = :seq"""
 )
+_pending = text("select count(*) from (select 1 from outbox limit :limit) as counted")
+_oldest = text("select headers->>'cloudEvents_time' from outbox order by seq limit 1")
 
 
 async def emit(session: AsyncSession, *events: Event) -> None:
@@ -125,47 +133,75 @@ class Relay:
                 await wake.wait()
 
     async def _step(self) -> int:
-        """Publish one batch; returns how many rows it looked at, 0 when another replica leads."""
+        """Publish one batch; returns how many rows went out, 0 when another replica leads."""
         async with self._sessions.engine.begin() as connection:
-            if not (await connection.execute(_lead)).scalar_one():
-                return 0
             rows = (await connection.execute(_due, {"batch": BATCH})).all()
             if not rows:
                 return 0
             await self._publisher.open()  # fails here, and for all of them, when the broker is away
-            outcomes = await asyncio.gather(*(self._publish(row) for row in rows), return_exceptions=True)
-            await _settle(connection, rows, outcomes)
-            return len(rows)
+            with metrics.OUTBOX_PUBLISH.time():
+                outcomes = await self._publish_all(rows)
+            return await _settle(connection, outcomes)
 
-    async def _publish(self, row: Row[Any]) -> None:
-        message = aio_pika.Message(
-            row.body.encode(),
-            headers=row.headers,
-            message_id=str(row.id),
-            type=row.headers["cloudEvents_type"],
-            timestamp=datetime.fromisoformat(row.headers["cloudEvents_time"]),
-            content_type="application/json",
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-        )
-        await self._publisher.publish(message, row.exchange, row.routing_key)
+    async def _publish_all(self, rows: Sequence[Row[Any]]) -> Outcomes:
+        """Those that failed before go alone: one that closes the channel fails all that share it."""
+        fresh = [row for row in rows if not row.attempts]
+        outcomes = await self._publish_together(fresh)
+        for row in (row for row in rows if row.attempts):
+            alone = await self._publish_together([row])
+            outcomes += alone
+            if isinstance(alone[0][1], OSError):  # the broker's trouble: it would be the same for the rest
+                break
+        return outcomes
+
+    async def _publish_together(self, rows: Sequence[Row[Any]]) -> Outcomes:
+        errors = await self._publisher.publish_all([(_message(row), row.exchange, row.routing_key) for row in rows])
+        return list(zip(rows, errors, strict=True))
 
 
-async def _settle(
-    connection: AsyncConnection, rows: Sequence[Row[Any]], outcomes: Sequence[BaseException | None]
-) -> None:
-    results = list(zip(rows, outcomes, strict=True))
-    confirmed = [row.seq for row, error in results if error is None]
+def _message(row: Row[Any]) -> aio_pika.Message:
+    return aio_pika.Message(
+        row.body.encode(),
+        headers=row.headers,
+        message_id=str(row.id),
+        type=row.headers["cloudEvents_type"],
+        timestamp=datetime.fromisoformat(row.headers["cloudEvents_time"]),
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+
+
+async def _settle(connection: AsyncConnection, outcomes: Outcomes) -> int:
+    """Delete what was confirmed and postpone the rest; returns the number of the former."""
+    confirmed = [row.seq for row, error in outcomes if error is None]
     failed = [
         {
             "seq": row.seq,
             "wait_s": _BACKOFF_S[min(row.attempts, len(_BACKOFF_S) - 1)],
             "error": type(error).__name__,
         }
-        for row, error in results
+        for row, error in outcomes
         if error is not None
     ]
+    for row, error in outcomes:
+        result = "confirmed" if error is None else "failed"
+        metrics.OUTBOX_PUBLISHED.labels(row.routing_key, result).inc()
     if confirmed:
         await connection.execute(_delete, {"seqs": confirmed})
     if failed:
         await connection.execute(_postpone, failed)
         log.warning("publishing failed", rows=len(failed), error=failed[0]["error"])
+    return len(confirmed)
+
+
+async def measure(sessions: Sessions) -> None:
+    """Set the gauges of what waits in the outbox."""
+    async with sessions.engine.connect() as connection:
+        pending = (await connection.execute(_pending, {"limit": PENDING_LIMIT})).scalar_one()
+        oldest = (await connection.execute(_oldest)).scalar_one_or_none()
+    metrics.OUTBOX_PENDING.set(pending)
+    since = None if oldest is None else datetime.fromisoformat(oldest)
+    # Told when it is asked for, so that it grows on while the database is away.
+    metrics.OUTBOX_OLDEST_AGE.set_function(
+        lambda: 0.0 if since is None else (datetime.now(UTC) - since).total_seconds()
+    )

@@ -1,12 +1,17 @@
 """Publishing: persistent, confirmed, and over a connection that does nothing else."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 PUBLISH_TIMEOUT_S = 5.0
 HEARTBEAT_S = 15
+
+#: A message, its exchange and its routing key.
+Letter: TypeAlias = tuple[aio_pika.Message, str, str]
 
 #: Whatever says that the broker is away, or refused. TimeoutError is an OSError.
 BROKER_ERRORS = aio_pika.exceptions.CONNECTION_EXCEPTIONS
@@ -32,13 +37,46 @@ class Publisher:
 
     async def publish(self, message: aio_pika.Message, exchange: str, routing_key: str) -> None:
         """Return once the broker keeps the message in a queue; else raise, within PUBLISH_TIMEOUT_S."""
+        [error] = await self.publish_all([(message, exchange, routing_key)])
+        if error is not None:
+            raise error
+
+    async def publish_all(self, letters: Sequence[Letter]) -> list[Exception | None]:
+        """Publish them together; the outcome of each is None, once the broker keeps it in a queue, or its error.
+
+        Takes no longer than PUBLISH_TIMEOUT_S. Raises what `open` raises when the broker is away.
+        """
+        if not letters:
+            return []
+        channel = await self.open()
+        exchanges = {
+            name: await channel.get_exchange(name, ensure=False) for name in {name for _, name, _ in letters}
+        }
+        tasks = [
+            asyncio.create_task(exchanges[name].publish(message, routing_key, mandatory=True))
+            for message, name, routing_key in letters
+        ]
+        try:
+            await asyncio.wait(tasks, timeout=PUBLISH_TIMEOUT_S)
+        finally:
+            late = {task for task in tasks if task.cancel()}
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        return [_error(result, task in late) for task, result in zip(tasks, results, strict=True)]
+
+    async def depth(self, queue: str) -> int:
+        """How many messages of the queue are ready. Raises an AMQP error when there is no such queue."""
         async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-            channel = await self.open()
-            target = await channel.get_exchange(exchange, ensure=False)
-            await target.publish(message, routing_key, mandatory=True)
+            await self.open()
+            assert self._connection is not None
+            # A channel of its own, because a missing queue closes it.
+            async with self._connection.channel(publisher_confirms=False) as channel:
+                declared = await channel.declare_queue(queue, passive=True)
+        return declared.declaration_result.message_count or 0
 
     async def open(self) -> AbstractChannel:
         """A channel that works, as far as is known."""
+        if self._channel is not None and not self._channel.is_closed:
+            return self._channel
         async with self._lock, asyncio.timeout(PUBLISH_TIMEOUT_S):
             # Not a robust connection: giving up on one leaves a task behind that reconnects for ever.
             if self._connection is None or not self._connection.connected.is_set():
@@ -55,3 +93,9 @@ class Publisher:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             await connection.close()
+
+
+def _error(result: object, late: bool) -> Exception | None:
+    if isinstance(result, asyncio.CancelledError):
+        return TimeoutError() if late else ConnectionError("the channel went away")
+    return result if isinstance(result, Exception) else None

@@ -7,20 +7,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import prometheus_client
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import AsyncAdaptedQueuePool, text
 
-from shared import loops, web
+from shared import metrics, outbox, web
 from shared.bus import Bus
+from shared.consumer import forget_handled
 from shared.db import Sessions, create_engine, is_infrastructure
 from shared.logs import configure
+from shared.loops import Loop
 from shared.outbox import Relay
 from shared.publisher import BROKER_ERRORS
 from shared.settings import ServiceSettings, Settings, load, refuse_to_start
 
 MAY_BE_STUCK_FOR = timedelta(seconds=60)
+STEP_MAY_TAKE = timedelta(minutes=15)
+MEASURE_EVERY_S = 15.0
+FORGET_EVERY_S = 600.0
 START_PATIENCE_S = 60.0
 
 log = structlog.stdlib.get_logger(__name__)
@@ -36,7 +42,7 @@ class Service:
         self.bus = Bus(str(settings.rabbitmq_url), name, self.sessions)
         self._relay = Relay(self.sessions, str(settings.rabbitmq_url), name, settings.outbox_poll_interval)
         self._name = name
-        self._steps: list[tuple[Step, float]] = []
+        self._loops = [Loop(self._measure, MEASURE_EVERY_S), Loop(self._forget, FORGET_EVERY_S)]
         self._on_start: list[Callable[[], Awaitable[None]]] = []
         self._on_stop: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
@@ -51,8 +57,8 @@ class Service:
         self._on_stop.append(action)
 
     def repeat(self, step: Step, idle_s: float) -> None:
-        """Run `step` as a background loop; see `shared.loops.repeat`."""
-        self._steps.append((step, idle_s))
+        """Run `step` as a background loop; see `shared.loops.Loop`."""
+        self._loops.append(Loop(step, idle_s))
 
     def app(self) -> FastAPI:
         """The HTTP side; its lifespan runs everything else."""
@@ -71,9 +77,7 @@ class Service:
         running: list[asyncio.Task[None]] = []
         try:
             await _patiently(self.bus.start)
-            running += [
-                asyncio.create_task(loops.repeat(step, idle_s, self._stopping)) for step, idle_s in self._steps
-            ]
+            running += [asyncio.create_task(loop.run(self._stopping)) for loop in self._loops]
             yield
         finally:
             self._stopping.set()
@@ -89,12 +93,15 @@ class Service:
         async with self.sessions.engine.connect() as connection:
             await connection.execute(text("select 1 from outbox limit 1"))
 
-    def _alive(self) -> bool:
+    async def _alive(self) -> bool:
         now = datetime.now(UTC)
         # A broker that is away comes back; a consumer that is gone while the broker is there does not.
-        if self.bus.consuming or not self.bus.connected:
+        if not self.bus.connected or await self.bus.consuming():
             self._hearing_at = now
-        return now - min(self._relay.beat_at, self._hearing_at) < MAY_BE_STUCK_FOR
+        stuck = now - min(self._relay.beat_at, self._hearing_at) > MAY_BE_STUCK_FOR
+        return not stuck and all(
+            now - loop.beat_at < STEP_MAY_TAKE + timedelta(seconds=loop.idle_s) for loop in self._loops
+        )
 
     async def _ready(self) -> bool:
         try:
@@ -102,7 +109,19 @@ class Service:
                 await self._check_database()
         except Exception:  # whatever the reason, it is not ready
             return False
-        return self.bus.connected and self.bus.consuming
+        return self.bus.connected and await self.bus.consuming()
+
+    async def _measure(self) -> bool:
+        pool = self.sessions.engine.pool
+        if isinstance(pool, AsyncAdaptedQueuePool):
+            metrics.POOL_IN_USE.set(pool.checkedout())
+        await outbox.measure(self.sessions)
+        if self.bus.connected:
+            await self.bus.measure()
+        return False
+
+    async def _forget(self) -> bool:
+        return await forget_handled(self.sessions)
 
 
 async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
@@ -127,6 +146,11 @@ def run(name: str, settings_type: type[Settings], create_app: Callable[[Settings
         listener = socket.create_server((settings.http_host, settings.http_port), reuse_port=False)
     except OSError as error:
         refuse_to_start(f"HTTP_PORT {settings.http_port} on {settings.http_host} cannot be used: {error.strerror}")
+    if settings.metrics_port is not None:
+        try:
+            prometheus_client.start_http_server(settings.metrics_port, settings.http_host)
+        except OSError as error:
+            refuse_to_start(f"METRICS_PORT {settings.metrics_port} cannot be used: {error.strerror}")
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),

@@ -18,7 +18,8 @@ class ServiceSettings(BaseSettings):
     http_port: int = Field(ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
-    outbox_poll_interval: float = Field(default=0.25, gt=0)  # seconds
+    outbox_poll_interval: float = Field(default=0.25, gt=0, le=30)  # seconds
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -55,12 +55,12 @@ def add_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"code": kind.code, "message": kind().message}, kind.status)
 
 
-def add_health(app: FastAPI, alive: Callable[[], bool], ready: Callable[[], Awaitable[bool]]) -> None:
+def add_health(app: FastAPI, alive: Callable[[], Awaitable[bool]], ready: Callable[[], Awaitable[bool]]) -> None:
     """`/health/live`: restart me if this fails. `/health/ready`: send me no requests while this fails."""
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:
-        return _health(alive())
+        return _health(await alive())
 
     @app.get("/health/ready", include_in_schema=False)
     async def readiness() -> JSONResponse:
