@@ -28,11 +28,14 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 test: setup  ## run every test, browser included
 	@$(BIN)/pytest
 
-lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code
+lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code, event contracts
 	@bash scripts/lint.sh
 
 fmt: setup  ## format and fix what can be fixed
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+events: setup  ## write the JSON Schemas and the AsyncAPI document of all events
+	@$(BIN)/gruppetto contracts write
 
 lock: setup  ## pin the newest allowed versions into requirements.lock
 	@$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -41,6 +44,6 @@ lock: setup  ## pin the newest allowed versions into requirements.lock
 		pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 
 clean:  ## remove the virtual environment and the demo's data
-	rm -rf $(VENV) .devstack
+	rm -rf $(VENV) .devstack scripts/asyncapi/node_modules
 
-.PHONY: help setup demo smoke test lint fmt lock clean
+.PHONY: help setup demo smoke test lint fmt events lock clean

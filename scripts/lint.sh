@@ -24,4 +24,6 @@ for member in libs/* services/*; do
     gate "dependencies of $member (deptry)" bash scripts/deptry.sh "$member"
 done
 gate "dead code (vulture)" $bin/vulture
+gate "contracts (JSON Schema, compatibility)" $bin/gruppetto contracts check
+gate "AsyncAPI (official parser)" bash scripts/asyncapi.sh
 exit $failed

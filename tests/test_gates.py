@@ -11,13 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 LINT_IMPORTS = ("lint-imports", "--no-cache")
+CONTRACTS = ("gruppetto", "contracts", "check")
+COMMITTER = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project without its tests and data, to plant violations in."""
-    ignored = shutil.ignore_patterns("__pycache__", "tests", "static", "*.egg-info")
-    for folder in ("libs", "services", "scripts"):
+    ignored = shutil.ignore_patterns("__pycache__", "tests", "static", "*.egg-info", "node_modules")
+    for folder in ("libs", "services", "scripts", "docs/events"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").symlink_to(BIN.parent)
@@ -30,11 +32,19 @@ def plant(root: Path, file: str, line: str) -> None:
     path.write_text(f"{before}\n{line}\n", encoding="utf-8")
 
 
+def change(root: Path, file: str, old: str, new: str) -> None:
+    path = root / file
+    before = path.read_text(encoding="utf-8")
+    assert old in before
+    path.write_text(before.replace(old, new, 1), encoding="utf-8")
+
+
 def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
     sources = os.pathsep.join(str(path) for path in sorted(root.glob("*/*/src")))
     program = [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # set inside a hook
     return subprocess.run(
-        program, cwd=root, env={**os.environ, "PYTHONPATH": sources}, capture_output=True, text=True, check=False
+        program, cwd=root, env={**outside, "PYTHONPATH": sources}, capture_output=True, text=True, check=False
     )
 
 
@@ -100,6 +110,48 @@ def test_an_unused_dependency_is_caught(copy: Path) -> None:
     result = run(copy, "bash", "scripts/deptry.sh", "services/ingest")
     assert result.returncode != 0
     assert "DEP002" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("    display_name: str\n", "", "`display_name` is removed"),
+        ("    is_admin: bool\n", "    is_admin: str\n", "`is_admin` was boolean and is string now"),
+        ("    is_admin: bool\n", "    is_admin: bool\n    city: str\n", "`city` is newly required"),
+        ("    is_admin: bool\n", "    is_admin: bool = False\n", "`is_admin` is no longer required"),
+        ('Literal["fetched", "restored"]', 'Literal["fetched"]', '`reason` does not allow "restored" any more'),
+        ("distance_m: float = Field(ge=0)", "distance_m: float = Field(ge=1)", "`minimum` was 0 and is 1 now"),
+    ],
+)
+def test_a_change_that_breaks_an_event_s_consumers_is_caught(copy: Path, old: str, new: str, complaint: str) -> None:
+    change(copy, "libs/shared/src/shared/events.py", old, new)
+    result = run(copy, *CONTRACTS)
+    assert result.returncode == 1
+    assert complaint in result.stderr
+
+
+def test_a_schema_edited_by_hand_is_caught_even_when_the_code_follows_it(copy: Path) -> None:
+    schema = "docs/events/user.authorized.v1.schema.json"
+    change(copy, schema, '"properties": {', '"properties": {"city": {"type": "string"},')
+    stale = run(copy, *CONTRACTS)
+    assert stale.returncode == 1
+    assert "run `make events`" in stale.stderr
+    for command in (("init", "-q"), ("add", "docs"), (*COMMITTER, "commit", "-q", "-m", "published with a city")):
+        assert run(copy, "git", *command).returncode == 0
+    shutil.copy(ROOT / schema, copy / schema)
+    result = run(copy, *CONTRACTS)
+    assert result.returncode == 1
+    assert "`city` is removed" in result.stderr
+
+
+def test_a_broken_asyncapi_document_is_caught(copy: Path) -> None:
+    installed = run(ROOT, "bash", "scripts/asyncapi.sh")
+    assert installed.returncode == 0, installed.stdout + installed.stderr
+    (copy / "scripts/asyncapi/node_modules").symlink_to(ROOT / "scripts/asyncapi/node_modules")
+    change(copy, "docs/events/asyncapi.json", '"action": "send"', '"action": "shout"')
+    result = run(copy, "bash", "scripts/asyncapi.sh")
+    assert result.returncode == 1
+    assert '"action" property must be equal to one of the allowed values' in result.stdout
 
 
 def test_the_rules_ask_no_clock_even_through_the_types_they_may_use() -> None:
