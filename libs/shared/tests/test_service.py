@@ -1,5 +1,11 @@
 """The frame of a service: health, and an end that loses nothing."""
 
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +18,7 @@ from rig import Broker, Wire, until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from devstack.ports import free_ports
 from shared import service as service_module
 from shared.db import Sessions
 from shared.outbox import emit
@@ -96,6 +103,68 @@ async def test_what_was_in_hand_at_the_end_is_finished_and_its_events_are_publis
 async def _is_waiting_for_the_lock(sessions: Sessions) -> bool:
     async with sessions.transaction() as session:
         return bool((await session.execute(text("select count(*) from pg_locks where not granted"))).scalar_one())
+
+
+PROGRAM = """
+from shared import service
+from shared.settings import ServiceSettings
+
+service.run("tests", ServiceSettings, lambda settings: service.Service("tests", settings).app())
+"""
+
+
+@asynccontextmanager
+async def process(
+    sessions: Sessions, database_url: str, rabbitmq_url: str, **settings: str
+) -> AsyncIterator[Process]:
+    """A service as operators run it."""
+    env = {"DATABASE_URL": database_url.replace("+asyncpg", ""), "RABBITMQ_URL": rabbitmq_url, **settings}
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM),
+        env=os.environ | env,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.communicate()
+
+
+async def test_metrics_are_served_on_a_port_of_their_own(
+    sessions: Sessions, database_url: str, rabbitmq_url: str
+) -> None:
+    http_port, metrics_port = free_ports(2)
+    ports = {"HTTP_PORT": str(http_port), "METRICS_PORT": str(metrics_port)}
+    async with process(sessions, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
+        await until(lambda: _answers(client, f"http://127.0.0.1:{http_port}/health/ready"), 30)
+        metrics = (await client.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
+        for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
+            assert f"\n{name} " in metrics
+        assert (await client.get(f"http://127.0.0.1:{http_port}/metrics")).status_code == 404
+        child.terminate()
+        assert await child.wait() == -signal.SIGTERM, "uvicorn ends in good order and then passes the signal on"
+
+
+async def test_a_metrics_port_that_is_taken_is_named(
+    sessions: Sessions, database_url: str, rabbitmq_url: str
+) -> None:
+    [http_port] = free_ports(1)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"HTTP_PORT": str(http_port), "METRICS_PORT": str(taken.getsockname()[1])}
+        async with process(sessions, database_url, rabbitmq_url, **ports) as child:
+            _, said = await child.communicate()
+            assert child.returncode == 2
+            assert said.decode().startswith(f"cannot start: METRICS_PORT {ports['METRICS_PORT']} cannot be used")
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 async def _never(_bus: object) -> bool:
