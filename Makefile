@@ -28,6 +28,12 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 test: setup  ## run every test, browser included
 	@$(BIN)/pytest
 
+chaos: setup  ## the storms in their long form: everything is killed for a minute; SECONDS=n
+	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800
+
+bench: setup  ## measure beside floors, one line of JSON each
+	@$(BIN)/python bench/bus.py
+
 lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code, event contracts
 	@bash scripts/lint.sh
 
@@ -46,4 +52,4 @@ lock: setup  ## pin the newest allowed versions into requirements.lock
 clean:  ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) .devstack scripts/asyncapi/node_modules
 
-.PHONY: help setup demo smoke test lint fmt events lock clean
+.PHONY: help setup demo smoke test chaos bench lint fmt events lock clean

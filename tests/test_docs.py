@@ -6,6 +6,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic_settings import BaseSettings
 
 from auth.config import Settings as AuthSettings
@@ -13,6 +14,7 @@ from ingest.config import Settings as IngestSettings
 from ingest.handlers import handlers as ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
 from leaderboard.handlers import ACTIVITIES, PEOPLE
+from shared import metrics
 from shared.consumer import Handlers
 from shared.events import EVENTS
 from shared.settings import ServiceSettings
@@ -23,6 +25,7 @@ from web.config import Settings as WebSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
 CONSUMERS: dict[str, Handlers] = {
@@ -84,6 +87,13 @@ def test_every_make_target_is_explained_and_those_of_the_readme_exist() -> None:
         set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|```.*?```", README, re.DOTALL))))
         <= targets
     )
+
+
+def test_every_metric_is_explained_and_nothing_else_is() -> None:
+    documented = set(re.findall(r"^\| `([a-z_]+)(?:\{[a-z,]+\})?` \|", OPERATIONS, re.MULTILINE))
+    ours = [one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)]
+    actual = {f"{one._name}_total" if isinstance(one, Counter) else one._name for one in ours}
+    assert documented == actual
 
 
 def test_the_smoke_line_of_the_readme_has_the_fields_that_are_printed() -> None:
