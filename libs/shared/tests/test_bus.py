@@ -278,9 +278,10 @@ async def test_a_start_that_failed_leaves_nothing_behind_and_can_be_repeated(
     assert not bus.connected
 
 
-async def test_a_listener_hears_on_after_a_failure_and_after_an_odd_message(
-    sessions: Sessions, broker: Broker
+async def test_a_listener_hears_on_after_a_failure_an_odd_message_and_a_lost_connection(
+    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
+    cable = await wire(broker.url)
     heard: list[int] = []
 
     async def hear(event: Any) -> None:
@@ -288,14 +289,22 @@ async def test_a_listener_hears_on_after_a_failure_and_after_an_odd_message(
         if event.number == 1:
             raise ValueError
 
-    bus = Bus(broker.url, "tests", sessions)
-    bus.listen(broker.event, hear)
-    await bus.start()
-    exchange = await broker.channel.get_exchange(broker.exchange, ensure=False)
-    for body in (b'{"number": 1}', b"odd", b'{"number": 2}'):
+    async def tell(body: bytes) -> None:
+        exchange = await broker.channel.get_exchange(broker.exchange, ensure=False)
         message = aio_pika.Message(body, message_id=str(uuid4()), type=broker.event.event_type())
         await exchange.publish(message, broker.event.routing_key())
+
+    bus = Bus(cable.url, "tests", sessions)
+    bus.listen(broker.event, hear)
+    await bus.start()
+    for body in (b'{"number": 1}', b"odd", b'{"number": 2}'):
+        await tell(body)
     await until(lambda: heard == [1, 2])
+    cable.cut()
+    await until(lambda: is_not(bus.consuming))
+    await until(bus.consuming)
+    await tell(b'{"number": 3}')
+    await until(lambda: heard == [1, 2, 3])
     await bus.stop()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 
 from shared import consumer, metrics
 from shared.consumer import Handlers, InvalidMessage
 from shared.db import Sessions
 from shared.events import Event
 from shared.publisher import BROKER_ERRORS, Publisher, with_heartbeat
-from shared.subscription import Subscription
+from shared.subscription import Subscription, delivers
 from shared.topology import dead_letter_queue, exchange_name
 
 DRAIN_TIMEOUT_S = 20.0
@@ -32,6 +32,7 @@ class Bus:
         self._sessions = sessions
         self._subscriptions: list[Subscription] = []
         self._listeners: list[tuple[type[Event], Listener]] = []
+        self._hearing: list[tuple[AbstractQueue, str]] = []
         self._connection: AbstractRobustConnection | None = None
         self._letters = Publisher(url, f"{name} dead letters")
 
@@ -51,8 +52,10 @@ class Bus:
         return self._connection is not None and self._connection.connected.is_set()
 
     async def consuming(self) -> bool:
-        """Whether every subscription is alive, down to the consumer's tag."""
-        return all(await asyncio.gather(*(subscription.consuming() for subscription in self._subscriptions)))
+        """Whether every subscription and every listener is alive, down to the consumer's tag."""
+        checks = [subscription.consuming() for subscription in self._subscriptions]
+        checks += [delivers(queue, tag) for queue, tag in self._hearing]
+        return all(await asyncio.gather(*checks))
 
     async def measure(self) -> None:
         """Set the gauges of consumers and dead letters. Raises an error of the broker's when that is away."""
@@ -95,7 +98,7 @@ class Bus:
             with contextlib.suppress(*BROKER_ERRORS):
                 await message.ack()
 
-        await queue.consume(receive)
+        self._hearing.append((queue, await queue.consume(receive)))
 
     async def stop(self) -> None:
         """Take no more messages, finish those in hand within DRAIN_TIMEOUT_S, close the connections."""
@@ -109,6 +112,7 @@ class Bus:
     async def _close(self) -> None:
         for subscription in self._subscriptions:
             await subscription.stop()
+        self._hearing.clear()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -83,11 +83,7 @@ class Subscription:
         """Whether the broker delivers to us, as far as is known: our tag is alive, and so is what works it off."""
         if self._source is None or self._worker is None or self._worker.done():
             return False
-        with contextlib.suppress(*BROKER_ERRORS):
-            async with asyncio.timeout(1):
-                channel = await self._source.channel.get_underlay_channel()
-                return not channel.is_closed and self._tag in getattr(channel, "consumers", ())
-        return False
+        return await delivers(self._source, self._tag)
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         self._in_hand.add(message)
@@ -195,6 +191,15 @@ class Subscription:
             except BROKER_ERRORS as error:
                 log.warning("cannot set a message aside yet", queue=queue, error=type(error).__name__)
                 await asyncio.sleep(HAND_OVER_PAUSE_S)
+
+
+async def delivers(queue: AbstractQueue, tag: str) -> bool:
+    """Whether the consumer with this tag is alive, as far as the driver knows."""
+    with contextlib.suppress(*BROKER_ERRORS):
+        async with asyncio.timeout(1):
+            channel = await queue.channel.get_underlay_channel()
+            return not channel.is_closed and tag in getattr(channel, "consumers", ())
+    return False
 
 
 def _tag(message: AbstractIncomingMessage) -> int:
