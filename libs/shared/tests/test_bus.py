@@ -11,7 +11,7 @@ from uuid import uuid4
 import aio_pika
 import pytest
 import structlog
-from aio_pika.robust_queue import RobustQueue
+from aio_pika.queue import Queue
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -212,6 +212,41 @@ async def test_a_lost_connection_is_survived_and_what_was_in_hand_is_done_once(
     assert await broker.count(broker.queue) == 0
 
 
+async def test_what_waits_behind_a_batch_when_the_connection_is_lost_is_delivered_again_and_worked_off(
+    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+) -> None:
+    cable = await wire(broker.url)
+    gate = Gate()
+    await broker.put(*range(9))
+    async with consuming(sessions, broker, gate.handle, url=cable.url, batch=5) as bus:
+        await gate.entered.wait()
+        await until(lambda: len(bus._subscriptions[0]._in_hand) == 9)
+        cable.cut()
+        await until(lambda: not bus.connected)
+        gate.open.set()
+        await until(lambda: has(sessions, *range(9)))
+        await broker.put(9)
+        await until(lambda: has(sessions, *range(10)))
+    assert await broker.count(broker.queue) == 0
+
+
+async def test_a_worker_that_fails_begins_anew(
+    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = consumer.Processor.process
+    failures = iter([ZeroDivisionError()])
+
+    async def fail_once(processor: consumer.Processor, deliveries: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return await process(processor, deliveries)
+
+    monkeypatch.setattr(consumer.Processor, "process", fail_once)
+    await broker.put(1, 2)
+    async with consuming(sessions, broker):
+        await until(lambda: has(sessions, 1, 2))
+
+
 async def test_a_message_is_set_aside_as_soon_as_the_broker_takes_it(sessions: Sessions, broker: Broker) -> None:
     await broker.channel.queue_delete(broker.letters)
     await broker.put_raw(b"not understood")
@@ -228,13 +263,13 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_more(
 ) -> None:
     # The broker counts a consumer that was cancelled until it has acknowledged everything.
     cancelled = asyncio.Event()
-    cancel = RobustQueue.cancel
+    cancel = Queue.cancel
 
-    async def seen(queue: RobustQueue, consumer_tag: str) -> None:
+    async def seen(queue: Queue, consumer_tag: str) -> None:
         await cancel(queue, consumer_tag)
         cancelled.set()
 
-    monkeypatch.setattr(RobustQueue, "cancel", seen)
+    monkeypatch.setattr(Queue, "cancel", seen)
     gate = Gate()
     await broker.put(1, 2, 3)
     async with consuming(sessions, broker, gate.handle) as bus:
@@ -346,9 +381,9 @@ async def test_a_channel_that_the_broker_closes_is_opened_again_and_what_was_in_
 
 def in_use(bus: Bus) -> aio_pika.abc.AbstractChannel:
     """The channel of the only subscription."""
-    [subscription] = bus._subscriptions
-    assert subscription._source is not None
-    return subscription._source.channel
+    [feed] = bus._feeds
+    assert feed._channel is not None
+    return feed._channel
 
 
 async def test_a_consumer_whose_queue_was_deleted_does_not_count_as_consuming_until_it_is_back(

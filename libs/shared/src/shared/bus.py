@@ -6,17 +6,21 @@ from collections.abc import Awaitable, Callable
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from shared import consumer, metrics
 from shared.consumer import Handlers, InvalidMessage
 from shared.db import Sessions
 from shared.events import Event
+from shared.feed import Feed
 from shared.publisher import BROKER_ERRORS, Publisher, with_heartbeat
-from shared.subscription import Subscription, delivers
+from shared.subscription import Subscription
 from shared.topology import dead_letter_queue, exchange_name
 
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0
 DRAIN_TIMEOUT_S = 20.0
+LOOK_EVERY_S = 0.5
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,62 +35,26 @@ class Bus:
         self._name = name
         self._sessions = sessions
         self._subscriptions: list[Subscription] = []
-        self._listeners: list[tuple[type[Event], Listener]] = []
-        self._hearing: list[tuple[AbstractQueue, str]] = []
-        self._connection: AbstractRobustConnection | None = None
+        self._feeds: list[Feed] = []
+        self._connection: AbstractConnection | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._letters = Publisher(url, f"{name} dead letters")
 
     def subscribe(self, queue: str, handlers: Handlers, *, batch: int = 200, wait_ms: int = 10) -> None:
         """Handle a durable queue, in batches of at most `batch` messages gathered within `wait_ms`."""
-        self._subscriptions.append(
-            Subscription(queue, handlers, self._sessions, self._letters, batch=batch, wait_s=wait_ms / 1000)
+        subscription = Subscription(
+            queue, handlers, self._sessions, self._letters, batch=batch, wait_s=wait_ms / 1000
         )
+        self._subscriptions.append(subscription)
+        self._feeds.append(subscription.feed)
 
     def listen(self, event: type[Event], listener: Listener) -> None:
         """Hear an event in this replica only, from now on: for caches, never for effects."""
-        self._listeners.append((event, listener))
 
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is reachable at this moment."""
-        return self._connection is not None and self._connection.connected.is_set()
-
-    async def consuming(self) -> bool:
-        """Whether every subscription and every listener is alive, down to the consumer's tag."""
-        checks = [subscription.consuming() for subscription in self._subscriptions]
-        checks += [delivers(queue, tag) for queue, tag in self._hearing]
-        return all(await asyncio.gather(*checks))
-
-    async def measure(self) -> None:
-        """Set the gauges of consumers and dead letters. Raises an error of the broker's when that is away."""
-        for subscription in self._subscriptions:
-            metrics.CONSUMER_UP.labels(subscription.queue).set(await subscription.consuming())
-        for subscription in self._subscriptions:
-            depth = await self._letters.depth(dead_letter_queue(subscription.queue))
-            metrics.DLQ_DEPTH.labels(subscription.queue).set(depth)
-
-    async def start(self) -> None:
-        """Connect and consume. Raises OSError or an AMQP error when the broker is away or lacks a queue."""
-        try:
-            self._connection = await aio_pika.connect_robust(
-                with_heartbeat(self._url),
-                timeout=10,
-                reconnect_interval=1,
-                client_properties={"connection_name": f"{self._name} consumers"},
-            )
-            for subscription in self._subscriptions:
-                await subscription.start(self._connection)
-            for event, listener in self._listeners:
-                await self._listen(self._connection, event, listener)
-        except BaseException:
-            await self._close()  # or the next attempt would consume besides this one
-            raise
-
-    async def _listen(self, connection: AbstractRobustConnection, event: type[Event], listener: Listener) -> None:
-        channel = await connection.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=100)
-        queue = await channel.declare_queue(exclusive=True, auto_delete=True)
-        await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
+        async def find(channel: AbstractChannel) -> AbstractQueue:
+            queue = await channel.declare_queue(exclusive=True, auto_delete=True)
+            await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
+            return queue
 
         async def receive(message: AbstractIncomingMessage) -> None:
             try:
@@ -98,12 +66,76 @@ class Bus:
             with contextlib.suppress(*BROKER_ERRORS):
                 await message.ack()
 
-        self._hearing.append((queue, await queue.consume(receive)))
+        self._feeds.append(Feed(find, receive, prefetch=100))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is reachable at this moment."""
+        return self._connection is not None and self._connection.connected.is_set()
+
+    async def consuming(self) -> bool:
+        """Whether every subscription and every listener is alive, down to the consumer's tag."""
+        working = self.connected and all(subscription.working for subscription in self._subscriptions)
+        return working and all(await asyncio.gather(*(feed.delivers() for feed in self._feeds)))
+
+    async def measure(self) -> None:
+        """Set the gauges of consumers and dead letters. Raises an error of the broker's when that is away."""
+        for subscription in self._subscriptions:
+            consuming = subscription.working and await subscription.feed.delivers()
+            metrics.CONSUMER_UP.labels(subscription.queue).set(consuming)
+        for subscription in self._subscriptions:
+            depth = await self._letters.depth(dead_letter_queue(subscription.queue))
+            metrics.DLQ_DEPTH.labels(subscription.queue).set(depth)
+
+    async def start(self) -> None:
+        """Connect and consume. Raises OSError or an AMQP error when the broker is away or lacks a queue."""
+        try:
+            for subscription in self._subscriptions:
+                subscription.start()
+            connection = await self._connect()
+            for feed in self._feeds:
+                await feed.attach(connection)
+        except BaseException:
+            await self._close()  # or the next attempt would consume besides this one
+            raise
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _connect(self) -> AbstractConnection:
+        # Not a robust connection: whether it has restored every consumer cannot be seen from outside.
+        self._connection = await aio_pika.connect(
+            with_heartbeat(self._url),
+            timeout=CONNECT_TIMEOUT_S,
+            client_properties={"connection_name": f"{self._name} consumers"},
+        )
+        return self._connection
+
+    async def _keep(self) -> None:
+        """Look whether all is as it should be, and make it so: whatever was lost, however, and how often."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                if self._connection is None or not self.connected:
+                    await self._connect()
+            except Exception as error:  # whatever it is, the next look tries again
+                log.warning("consumers wait for the broker", error=type(error).__name__)
+                continue
+            for feed in self._feeds:
+                await self._keep_attached(feed)
+
+    async def _keep_attached(self, feed: Feed) -> None:
+        try:
+            if self._connection is not None and not await feed.delivers():
+                await feed.attach(self._connection)
+                log.info("consuming again")
+        except Exception as error:  # its queue may be missing; the others go on
+            log.warning("a consumer waits for its queue", error=type(error).__name__)
 
     async def stop(self) -> None:
         """Take no more messages, finish those in hand within DRAIN_TIMEOUT_S, close the connections."""
-        if self.connected:
-            await asyncio.gather(*(subscription.cancel() for subscription in self._subscriptions))
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        await asyncio.gather(*(feed.cancel() for feed in self._feeds))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 await asyncio.gather(*(subscription.drain() for subscription in self._subscriptions))
@@ -112,10 +144,13 @@ class Bus:
     async def _close(self) -> None:
         for subscription in self._subscriptions:
             await subscription.stop()
-        self._hearing.clear()
+        for feed in self._feeds:
+            await feed.detach()
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()
+            with contextlib.suppress(*BROKER_ERRORS):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await connection.close()
         await self._letters.close()
 
 

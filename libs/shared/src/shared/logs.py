@@ -77,8 +77,10 @@ def configure(service: str, level: str, style: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # A line that cannot be rendered is lost: the fallback would print its arguments past the redactor.
     logging.raiseExceptions = False
-    for noisy in ("httpx", "httpcore", "aio_pika", "aiormq", "uvicorn.access", "alembic"):
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for noisy in ("aio_pika", "aiormq"):  # each lost connection with its stack; ours say it in a line
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

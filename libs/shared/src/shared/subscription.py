@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from shared import consumer, metrics
 from shared.consumer import Delivery, Handlers, InvalidMessage, Processor
 from shared.db import Sessions
-from shared.publisher import BROKER_ERRORS, PUBLISH_TIMEOUT_S, Publisher
+from shared.feed import Feed
+from shared.publisher import BROKER_ERRORS, Publisher
 from shared.topology import RETRY_STEPS, dead_letter_queue, retry_queue
 
 HAND_OVER_PAUSE_S = 1.0
@@ -33,6 +34,7 @@ class Subscription:
         self, queue: str, handlers: Handlers, sessions: Sessions, letters: Publisher, *, batch: int, wait_s: float
     ) -> None:
         self.queue = queue
+        self.feed = Feed(self._find, self._receive, prefetch=batch * 2)
         self._handlers = handlers
         self._processor = Processor(queue, sessions, handlers)
         self._letters = letters
@@ -45,23 +47,10 @@ class Subscription:
         self._idle = asyncio.Event()
         self._asides: set[asyncio.Task[None]] = set()
         self._worker: asyncio.Task[None] | None = None
-        self._source: AbstractQueue | None = None
-        self._tag = ""
 
-    async def start(self, connection: AbstractRobustConnection) -> None:
-        """Consume. Raises an AMQP error when the queue is missing."""
-        channel = await connection.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=self._batch * 2)
-        self._source = await channel.get_queue(self.queue)
+    def start(self) -> None:
+        """Begin to work off what will arrive."""
         self._worker = asyncio.create_task(self._work())
-        self._tag = await self._source.consume(self._receive)
-
-    async def cancel(self) -> None:
-        """Take nothing more."""
-        if self._source is not None:
-            with contextlib.suppress(*BROKER_ERRORS):
-                async with asyncio.timeout(PUBLISH_TIMEOUT_S):
-                    await self._source.cancel(self._tag)
 
     async def drain(self) -> None:
         """Wait until nothing is in hand."""
@@ -77,13 +66,15 @@ class Subscription:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._arrived.clear()
         self._in_hand.clear()
-        self._source = None
+        self._worker = None
 
-    async def consuming(self) -> bool:
-        """Whether the broker delivers to us, as far as is known: our tag is alive, and so is what works it off."""
-        if self._source is None or self._worker is None or self._worker.done():
-            return False
-        return await delivers(self._source, self._tag)
+    @property
+    def working(self) -> bool:
+        """Whether what arrives is worked off."""
+        return self._worker is not None and not self._worker.done()
+
+    async def _find(self, channel: AbstractChannel) -> AbstractQueue:
+        return await channel.get_queue(self.queue, ensure=False)
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:
         self._in_hand.add(message)
@@ -99,15 +90,27 @@ class Subscription:
 
     async def _work(self) -> None:
         while True:
-            arrivals = [arrival for arrival in await self._gather() if not self._is_lost(arrival[0])]
-            outcomes = await self._processor.process([delivery for _, delivery in arrivals]) if arrivals else []
-            done = []
-            for (message, _), error in zip(arrivals, outcomes, strict=True):
-                if error is None:
-                    done.append(message)
-                else:
-                    self._aside(message, self._set_aside(message, error))
-            await self._acknowledge(done)
+            try:
+                await self._work_off(await self._gather())
+            except Exception:  # a bug of ours: begin anew, and have what is in hand delivered again
+                log.exception("worker failed", queue=self.queue)
+                await self.feed.detach()
+                self._arrived.clear()
+                self._let_go(list(self._in_hand))
+
+    async def _work_off(self, gathered: Sequence[Arrival]) -> None:
+        self._let_go([message for message, _ in gathered if _channel(message) is None])
+        arrivals = [(message, delivery) for message, delivery in gathered if message in self._in_hand]
+        if not arrivals:
+            return
+        outcomes = await self._processor.process([delivery for _, delivery in arrivals])
+        done = []
+        for (message, _), error in zip(arrivals, outcomes, strict=True):
+            if error is None:
+                done.append(message)
+            else:
+                self._aside(message, self._set_aside(message, error))
+        await self._acknowledge(done)
 
     async def _gather(self) -> list[Arrival]:
         while not self._arrived:
@@ -121,39 +124,31 @@ class Subscription:
         taken, self._arrived = self._arrived[: self._batch], self._arrived[self._batch :]
         return taken
 
-    def _is_lost(self, message: AbstractIncomingMessage) -> bool:
-        lost = message.channel.is_closed
-        if lost:
-            self._let_go([message])
-        return lost
-
     def _let_go(self, messages: Sequence[AbstractIncomingMessage]) -> None:
         self._in_hand.difference_update(messages)
         if not self._in_hand:
             self._idle.set()
 
     async def _acknowledge(self, done: Sequence[AbstractIncomingMessage]) -> None:
-        if not done:
-            return
-        try:
-            for message, multiple in self._acknowledgements(done):
+        for message, multiple in self._acknowledgements(done):
+            try:
                 await message.ack(multiple=multiple)
-        except BROKER_ERRORS as error:
-            # The connection went away after the commit: the broker delivers again, and the inbox knows it.
-            log.info("acknowledgement lost", queue=self.queue, error=type(error).__name__)
+            except BROKER_ERRORS as error:
+                # The connection went away after the commit: the broker delivers again, and the inbox knows it.
+                log.info("acknowledgement lost", queue=self.queue, error=type(error).__name__)
         self._let_go(done)
 
     def _acknowledgements(
         self, done: Sequence[AbstractIncomingMessage]
     ) -> list[tuple[AbstractIncomingMessage, bool]]:
         """One for all of them, if everything that came before the last one is settled; else one for each."""
-        alive = [message for message in done if not message.channel.is_closed]
-        if not alive:
-            return []
-        last = max(alive, key=_tag)
+        channels = {id(_channel(message)) for message in done}
+        if len(channels) != 1:  # tags begin anew with each channel
+            return [(message, False) for message in done]
+        last = max(done, key=_tag)
         others = self._in_hand.difference(done)
-        if any(_tag(message) < _tag(last) and message.channel is last.channel for message in others):
-            return [(message, False) for message in alive]
+        if any(id(_channel(message)) in channels and _tag(message) < _tag(last) for message in others):
+            return [(message, False) for message in done]
         return [(last, True)]
 
     def _aside(self, message: AbstractIncomingMessage, hand_over: Awaitable[None]) -> None:
@@ -193,13 +188,12 @@ class Subscription:
                 await asyncio.sleep(HAND_OVER_PAUSE_S)
 
 
-async def delivers(queue: AbstractQueue, tag: str) -> bool:
-    """Whether the consumer with this tag is alive, as far as the driver knows."""
-    with contextlib.suppress(*BROKER_ERRORS):
-        async with asyncio.timeout(1):
-            channel = await queue.channel.get_underlay_channel()
-            return not channel.is_closed and tag in getattr(channel, "consumers", ())
-    return False
+def _channel(message: AbstractIncomingMessage) -> object | None:
+    """The channel that the message came over; None when that is closed."""
+    try:
+        return message.channel
+    except aio_pika.exceptions.ChannelInvalidStateError:
+        return None
 
 
 def _tag(message: AbstractIncomingMessage) -> int:
