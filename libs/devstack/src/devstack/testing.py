@@ -31,7 +31,7 @@ POLL_SECONDS = 0.02
 
 
 def say(line: str) -> None:
-    """To the terminal, past pytest's capture."""
+    """To standard error, whatever a test made of it; pytest shows it with the first failure."""
     print(line, file=sys.__stderr__, flush=True)
 
 

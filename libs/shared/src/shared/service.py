@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import prometheus_client
@@ -124,6 +124,16 @@ class Service:
         return await forget_handled(self.sessions)
 
 
+class _Server(uvicorn.Server):
+    """Ends with status 0 after SIGTERM; uvicorn's own raises the signal once more, which looks like a crash."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
 async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
     """Wait for a server that is still starting; give up with its last error after START_PATIENCE_S."""
     deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
@@ -151,7 +161,7 @@ def run(name: str, settings_type: type[Settings], create_app: Callable[[Settings
             prometheus_client.start_http_server(settings.metrics_port, settings.http_host)
         except OSError as error:
             refuse_to_start(f"METRICS_PORT {settings.metrics_port} cannot be used: {error.strerror}")
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             create_app(settings),
             log_config=None,
