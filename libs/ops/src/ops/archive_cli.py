@@ -1,0 +1,176 @@
+"""`gruppetto archive`: all events of the last days."""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from ops import archive, messages
+from ops.archive import ArchivedEvent, End, Start, Wanted
+from ops.broker import Trouble, in_one_sentence
+from ops.command import broker_url, known, run
+from ops.sending import send_again
+from shared.publisher import BROKER_ERRORS, Publisher
+from shared.topology import QUEUES
+
+archive_app = typer.Typer(
+    no_args_is_help=True,
+    help="The archive: every event of the last seven days, in the order in which RabbitMQ got them.",
+)
+
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        help="Where to begin: first, last, next, an offset, a moment in ISO 8601 (UTC if it names no zone), or how "
+        "long ago, such as 90s, 15m, 2h, 3d. A moment is when the event occurred.",
+    ),
+]
+Until = Annotated[str, typer.Option("--until", help="Where to end, included: an offset, a moment, or how long ago.")]
+Types = Annotated[list[str] | None, typer.Option("--type", help="Only this type; repeat it for more.")]
+Subject = Annotated[str, typer.Option("--subject", help="Only events about this, such as an activity's id.")]
+
+_OFFSET = re.compile(r"[0-9]{1,18}")
+_AGO = re.compile(r"([0-9]{1,5})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@archive_app.command()
+def read(
+    *,
+    from_: From = "first",
+    until: Until = "",
+    type_: Types = None,
+    subject: Subject = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more events, until Ctrl-C.")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")] = 0,
+) -> None:
+    """Print events, one JSON object a line. It ends with the event that was the last one when it began."""
+    start, end, wanted = _start(from_), _end(until), Wanted(type_ or (), subject)
+    if follow and end is not None:
+        raise typer.BadParameter("--follow has no --until")
+    url = broker_url()
+    run(url, _print(url, archive.read(url, start, end, wanted=wanted, follow=follow), limit))
+
+
+@archive_app.command(short_help="Give events once more to one consumer that lost its state, and to no other.")
+def replay(
+    queue: Annotated[str, typer.Argument(help="The consumer's queue, such as leaderboard.activity.")],
+    *,
+    from_: From,
+    until: Until = "",
+    type_: Types = None,
+    subject: Subject = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not count and ask first.")] = False,
+) -> None:
+    """Give events once more to one consumer that lost its state, and to no other.
+    Only events that its queue hears are given. What its inbox still knows it does not handle again.
+    """
+    known(queue, QUEUES)
+    start, end, wanted = _start(from_), _end(until), Wanted(type_ or (), subject, QUEUES[queue])
+    url = broker_url()
+    if not yes:
+        number = run(url, _count(archive.read(url, start, end, wanted=wanted)))
+        typer.confirm(f"Give {_events(number)} to {queue} once more?", abort=True)
+    given: list[int] = []
+    try:
+        run(url, _replay(url, queue, archive.read(url, start, end, wanted=wanted), given))
+    except SystemExit:
+        if given:  # what was given before a trouble is given
+            _tell(queue, given)
+        raise
+    _tell(queue, given)
+
+
+def _tell(queue: str, given: Sequence[int]) -> None:
+    last = f"; the last one was {given[-1]}" if given else ""
+    typer.echo(f"{queue}: {_events(len(given))} given once more{last}")
+
+
+def _start(told: str) -> Start:
+    match told:
+        case "first" | "last" | "next":
+            return told
+        case _:
+            return _place("--from", told)
+
+
+def _end(told: str) -> End | None:
+    return _place("--until", told) if told else None
+
+
+def _place(option: str, told: str) -> int | datetime:
+    if _OFFSET.fullmatch(told):
+        return int(told)
+    if ago := _AGO.fullmatch(told):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        raise typer.BadParameter(f"{told!r} is no offset, moment or time span", param_hint=option) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def _print(url: str, events: AsyncGenerator[ArchivedEvent, None], limit: int) -> None:
+    last = None
+    async with aclosing(events):
+        try:
+            async for event in events:
+                typer.echo(_line(event))
+                last = event.offset
+                limit -= 1
+                if limit == 0:
+                    return
+        except BrokenPipeError:
+            raise
+        except BROKER_ERRORS as error:
+            if last is None:
+                raise
+            raise Trouble(f"{in_one_sentence(url, error)}; go on with --from {last + 1}") from None
+
+
+def _line(event: ArchivedEvent) -> str:
+    body, encoding = messages.body(event.raw)
+    return messages.as_json(
+        {
+            "offset": event.offset,
+            "id": event.id,
+            "type": event.type,
+            "subject": event.subject,
+            "time": messages.plain(event.time),
+            "source": event.source,
+            "exchange": event.exchange,
+            "routing_key": event.routing_key,
+            "traceparent": event.traceparent,
+            "body_encoding": encoding,
+            "body": body,
+        }
+    )
+
+
+async def _count(events: AsyncGenerator[ArchivedEvent, None]) -> int:
+    number = 0
+    async with aclosing(events):
+        async for _ in events:
+            number += 1
+    return number
+
+
+async def _replay(url: str, queue: str, events: AsyncGenerator[ArchivedEvent, None], given: list[int]) -> None:
+    publisher = Publisher(url, archive.NAME)
+    try:
+        async with (
+            aclosing(events),
+            aclosing(send_again(publisher, queue, events, lambda event: event.raw)) as confirmed,
+        ):
+            async for event in confirmed:
+                given += [event.offset]
+    finally:
+        await publisher.close()
+
+
+def _events(number: int) -> str:
+    return "1 event" if number == 1 else f"{number} events"

@@ -1,0 +1,80 @@
+"""What the commands share: settings, troubles in one line, output for people and for programs."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from dataclasses import asdict
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from pydantic import AmqpDsn
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+
+from ops.broker import Trouble, in_one_sentence
+from ops.messages import as_json, plain
+from shared.publisher import BROKER_ERRORS
+from shared.settings import load
+
+T = TypeVar("T")
+
+_PIPE_WIDTH = 1_000  # for grep: a line stays a line
+
+
+class OpsSettings(BaseSettings):
+    """What the commands need to know."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    rabbitmq_url: AmqpDsn
+
+
+def broker_url() -> str:
+    """The broker's address, from RABBITMQ_URL."""
+    return str(load(OpsSettings).rabbitmq_url)
+
+
+def run(url: str, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; every expected trouble is one line on stderr and exit status 1."""
+    # They log each lost connection with its stack; what matters of it is told by us.
+    for name in ("aiormq", "aio_pika"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    try:
+        return asyncio.run(work)
+    except Trouble as trouble:
+        fail(str(trouble))
+    except BrokenPipeError:  # whoever reads our output has enough
+        raise
+    except BROKER_ERRORS as error:
+        fail(in_one_sentence(url, error))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def fail(why: str) -> NoReturn:
+    """End with one line on stderr and exit status 1."""
+    typer.echo(f"gruppetto: {why}", err=True)
+    raise SystemExit(1)
+
+
+def terminal(*, err: bool = False) -> Console:
+    """Where tables go: as wide as the terminal, and not folded when it is no terminal."""
+    console = Console(highlight=False, stderr=err)
+    return console if console.is_terminal else Console(highlight=False, stderr=err, width=_PIPE_WIDTH)
+
+
+def known(queue: str, queues: Mapping[str, object]) -> str:
+    """The queue, if it is one of ours."""
+    if queue not in queues:
+        fail(f"there is no consumer's queue {queue!r}; there are {', '.join(queues)}")
+    return queue
+
+
+def row(fact: Any) -> dict[str, Any]:
+    """A dataclass as a JSON object."""
+    return {key: plain(value) for key, value in asdict(fact).items()}
+
+
+def write_array(rows: list[dict[str, Any]]) -> None:
+    """One JSON array on stdout, an element a line."""
+    typer.echo("[" + ",".join("\n  " + as_json(one) for one in rows) + ("\n]" if rows else "]"))

@@ -1,0 +1,45 @@
+"""Giving messages once more to one consumer: many in flight, each confirmed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection
+from typing import TypeVar
+
+from ops.messages import Raw, again, message_id
+from shared.publisher import Publisher
+
+T = TypeVar("T")
+
+_IN_FLIGHT = 200
+
+
+async def send_again(
+    publisher: Publisher, queue: str, items: AsyncIterable[T], raw_of: Callable[[T], Raw]
+) -> AsyncGenerator[T, None]:
+    """Put copies right into the queue; each item is told when the broker has confirmed its copy.
+
+    A failure ends it, after those were told that had no failure.
+    """
+    # By id: of two in flight that have the same, the client library takes one's refusal for the other's.
+    batch: dict[str, T] = {}
+    async for item in items:
+        key = message_id(raw_of(item))
+        if key in batch or len(batch) == _IN_FLIGHT:
+            async for done in _confirmed(publisher, queue, batch.values(), raw_of):
+                yield done
+            batch.clear()
+        batch[key] = item
+    async for done in _confirmed(publisher, queue, batch.values(), raw_of):
+        yield done
+
+
+async def _confirmed(
+    publisher: Publisher, queue: str, items: Collection[T], raw_of: Callable[[T], Raw]
+) -> AsyncGenerator[T, None]:
+    sending = [publisher.publish(again(raw_of(item)), "", queue) for item in items]
+    outcomes = await asyncio.gather(*sending, return_exceptions=True)
+    for item, outcome in zip(items, outcomes, strict=True):
+        if outcome is None:
+            yield item
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
