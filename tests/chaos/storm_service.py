@@ -1,0 +1,25 @@
+"""All roles of the storm in the true frame of a service; apart, because the web framework makes a slow start."""
+
+from fastapi import FastAPI
+from storm import SIZES, Producer, Settings, subscribe
+
+from shared.service import Service, run
+
+
+def serve(settings: Settings) -> FastAPI:
+    """Put the service together."""
+    service = Service(settings.name, settings)
+    subscribe(service.bus, service.sessions, settings)
+    if settings.rate:
+        producer = Producer(service.sessions, settings)
+
+        async def step() -> bool:
+            await producer.step()
+            return False
+
+        service.repeat(step, sum(SIZES) / len(SIZES) / settings.rate)
+    return service.app()
+
+
+if __name__ == "__main__":
+    run("storm", Settings, serve)

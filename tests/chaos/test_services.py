@@ -1,0 +1,170 @@
+"""The five services do their main job while they are killed; in the end every row of every board is right."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+
+import aio_pika
+import asyncpg
+import httpx
+import pytest
+from battered import Battered
+from ledger import until
+from weather import LONG, SECONDS, SEED, TIMEOUT_S, Deck, Say, gusts
+
+from devstack import smoke
+from devstack.errors import StackError
+from devstack.servers import Servers, silent
+from devstack.stack import SERVICES, Athlete, Club, Plan, Stack, Starter
+from devstack.together import together
+from devstack.visitor import sign_in
+from shared import topology
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S)
+
+CLUB = Club(athletes=12, days=40, seed=SEED)
+PROCESSES = ("auth", "sync-api", "sync-worker", "ingest", "leaderboard", "web")
+LEAST_S = 6.0  # of storm, because a service takes a second or two to start
+JOIN_S = 120.0
+RIGHT_S = 120.0
+
+
+class System:
+    """The running services, and what becomes of them."""
+
+    def __init__(self, battered: Battered, stack: Stack) -> None:
+        self._battered = battered
+        self.stack = stack
+        self.kills: Counter[str] = Counter()
+
+    async def replace(self, name: str) -> None:
+        """Kill a service and start it again, with the same settings."""
+        command = await self._battered.strike(name)
+        self.kills[name] += 1
+        if name == "sync-worker":
+            # What its lease would wait for; nobody else has one.
+            await self.execute("sync", "update jobs set lease_until = now() where lease_until > now()")
+        await self._battered.supervisor.start(
+            name, command.argv, env=command.env, cwd=command.cwd, layer=command.layer, quiet=True
+        )
+
+    async def replace_broker(self) -> None:
+        await self._battered.kill_broker()
+        self.kills["broker"] += 1
+        await self._battered.start_broker()
+
+    async def healthy(self) -> None:
+        async with httpx.AsyncClient(timeout=5) as client:
+            for name in PROCESSES:
+                port = self._battered.supervisor.processes[name].command.env["HTTP_PORT"]
+                address = f"http://127.0.0.1:{port}/health/ready"
+                await until(partial(_answers, client, address), f"{name} is ready")
+
+    async def execute(self, schema: str, statement: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.stack.database_urls[schema].replace("+asyncpg", ""))
+        try:
+            return list(await connection.fetch(statement))
+        finally:
+            await connection.close()
+
+    async def count(self, schema: str, table: str) -> int:
+        [row] = await self.execute(schema, f"select count(*) as rows from {table}")
+        return int(row["rows"])
+
+    async def progress(self) -> int:
+        return await self.count("auth", "users") + await self.count("ingest", "activities")
+
+    async def join(self, athlete: Athlete) -> None:
+        """As people do: when a page is not there, they try again."""
+
+        async def joined() -> bool:
+            try:
+                await sign_in(self.stack.web_url, athlete.id)
+            except (StackError, httpx.HTTPError):
+                return False
+            return True
+
+        await until(joined, f"athlete {athlete.id} joins", JOIN_S)
+
+    async def outboxes_are_empty(self) -> bool:
+        return sum([await self.count(service, "outbox") for service in SERVICES]) == 0
+
+    async def set_aside(self) -> dict[str, int]:
+        """Dead letters and messages that wait for another attempt, by queue."""
+        queues = [topology.dead_letter_queue(queue) for queue in topology.QUEUES]
+        queues += [topology.retry_queue(queue, step) for queue in topology.QUEUES for step in topology.RETRY_STEPS]
+        async with await aio_pika.connect(self._battered.rabbitmq.url) as connection:
+            channel = await connection.channel()
+            counts = {
+                queue: (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
+                for queue in queues
+            }
+        return {queue: count for queue, count in counts.items() if count}
+
+
+async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+async def system(battered: Battered) -> AsyncIterator[System]:
+    await battered.revive()
+    battered.died.clear()
+    servers = Servers(battered.postgres, battered.rabbitmq, battered.folder / "complete")
+    starter = Starter(Plan(CLUB, None, log_level="WARNING"), battered.supervisor, silent)
+    yield System(battered, await starter.start(servers))
+    await together(*map(battered.supervisor.stop, (*PROCESSES, "strava")))
+
+
+async def test_every_board_is_right_although_services_are_killed(
+    system: System, battered: Battered, say: Say
+) -> None:
+    dice = random.Random(SEED)
+    victims = Deck(dice, PROCESSES)
+    joining = asyncio.create_task(together(*map(system.join, system.stack.athletes)))
+    async for _ in gusts(dice, system.progress, most=200, patience_s=2.5, seconds=max(SECONDS, LEAST_S)):
+        await system.replace(victims.deal())
+        if LONG and not system.kills["broker"] and joining.done():
+            await system.replace_broker()
+    await joining
+    await system.healthy()
+
+    wrong, observed = await _observe_until_right(system)
+    await until(system.outboxes_are_empty, "the outboxes are empty")
+    kills = " ".join(f"{name} {number}" for name, number in sorted(system.kills.items()))
+    say(
+        f"services: athletes {len(system.stack.athletes)}, activities {sum(observed.recorded.values())}, "
+        f"rows {sum(map(len, observed.boards.values()))}, mismatches {len(wrong)}, kills: {kills} (CHAOS_SEED={SEED})"
+    )
+    assert wrong == []
+    assert sum(observed.recorded.values()) > 100
+    assert await system.set_aside() == {}
+    assert battered.died == []
+
+
+async def _observe_until_right(system: System) -> tuple[list[str], smoke.Observed]:
+    """What is wrong in the end, and what the system holds."""
+    names = await smoke._names(system.stack)
+    assert len(names) == len(system.stack.athletes)
+    wanted = smoke.expected(system.stack.athletes, names)
+
+    async with httpx.AsyncClient(base_url=system.stack.leaderboard_url, timeout=30) as client:
+
+        async def observed() -> smoke.Observed:
+            return await smoke._observe(system.stack, client, list(wanted.boards), names)
+
+        async def right() -> bool:
+            # Fetches that failed while auth was away would wait for minutes.
+            await system.execute("sync", "update jobs set not_before = now() where not_before > now()")
+            return not list(smoke.differences(wanted, await observed()))
+
+        with suppress(TimeoutError):
+            await until(right, "every row is right", RIGHT_S)
+        shown = await observed()
+    return list(smoke.differences(wanted, shown)), shown
