@@ -85,5 +85,5 @@ async def test_everything_fails_at_once(scene: Scene) -> None:
     """The handlers, too: what they stumble over takes the way over the retry queues."""
     await scene.declare(SHORT_STEPS)
     blows = [kill_somebody, close_connections, terminate_backends, crash_postgres]
-    await storm(scene, *blows, *([kill_the_broker] if LONG else []), at_once=2, stumbles=50, batch=50, rate=150)
+    await storm(scene, *blows, *([kill_the_broker] if LONG else []), at_once=2, stumbles=25, batch=50, rate=150)
     assert scene.crew.set_aside > 0
