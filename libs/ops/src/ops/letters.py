@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -164,15 +165,14 @@ async def discard(connection: AbstractConnection, queue: str, wanted: Wanted) ->
 async def _count(connection: AbstractConnection, name: str) -> int:
     """How many letters there are, once nobody else holds any."""
     # Also the end of an own look takes the broker a moment, until which its letters seem to be gone.
-    try:
-        async with asyncio.timeout(TURN_S):
-            while True:
-                ready, lookers = await look_at(connection, name)
-                if not lookers:
-                    return ready
-                await asyncio.sleep(_PAUSE_S)
-    except TimeoutError:
-        raise Trouble(f"another command is looking at {name}; try again") from None
+    deadline = time.monotonic() + TURN_S  # no asyncio.timeout: aiormq may swallow a cancellation
+    while True:
+        ready, lookers = await look_at(connection, name)
+        if not lookers:
+            return ready
+        if time.monotonic() > deadline:
+            raise Trouble(f"another command is looking at {name}; try again")
+        await asyncio.sleep(_PAUSE_S)
 
 
 def letter_of(queue: str, raw: Raw) -> Letter:
