@@ -150,6 +150,18 @@ async def test_a_message_that_cannot_be_understood_goes_straight_to_the_dead_let
     assert await broker.count(broker.queue) == 0
 
 
+async def test_a_dead_letter_keeps_odd_headers_and_the_count_of_its_replays(
+    sessions: Sessions, broker: Broker
+) -> None:
+    odd = {"raw": bytearray(b"\xff\xfe"), "deep": {"list": [bytearray(b"\xff"), 1]}, "x-replay": 2, "x-attempt": 1}
+    await broker.put_raw(b"not understood", headers=odd)
+    async with consuming(sessions, broker):
+        letter = await broker.take(broker.letters)
+    assert bytes(letter.headers["raw"]) == b"\xff\xfe"
+    assert letter.headers["x-replay"] == 2
+    assert "x-attempt" not in letter.headers
+
+
 async def test_while_the_database_is_away_the_consumer_waits_and_gives_nothing_back(
     sessions: Sessions, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:

@@ -15,6 +15,7 @@ from devstack.packages import Program, ensure_program
 from devstack.ports import free_ports
 from devstack.secretfile import kept_secret, write_private
 from devstack.supervisor import Supervisor
+from shared.publisher import connect, hang_up
 
 PROGRAM = "usr/lib/rabbitmq/bin/rabbitmq-server"
 PACKAGE = "rabbitmq-server"
@@ -89,8 +90,7 @@ class RabbitServer:
             for port in (self.port, self.management_port):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
-            connection = await aio_pika.connect(self.url, timeout=CONNECT_SECONDS)
-            await connection.close()
+            await hang_up(await connect(self.url, "devstack", CONNECT_SECONDS))
         except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
             return False
         return True

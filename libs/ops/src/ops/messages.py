@@ -13,6 +13,8 @@ from uuid import UUID
 import aio_pika
 from aiormq.abc import DeliveredMessage
 
+from shared.consumer import sendable
+
 Raw: TypeAlias = DeliveredMessage
 BodyEncoding: TypeAlias = Literal["json", "text", "base64"]
 
@@ -88,7 +90,7 @@ def _derived_id(raw: Raw) -> str:
 def again(raw: Raw) -> aio_pika.Message:
     """A copy for one more try: the same message, without the notes about its failures."""
     properties = raw.header.properties
-    kept = {key: _sendable(value) for key, value in headers(raw).items() if not key.startswith("x-")}
+    kept = {key: sendable(value) for key, value in headers(raw).items() if not key.startswith("x-")}
     return aio_pika.Message(
         raw.body,
         headers={**kept, REPLAY: count(headers(raw).get(REPLAY)) + 1},
@@ -103,17 +105,6 @@ def again(raw: Raw) -> aio_pika.Message:
         app_id=properties.app_id,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
     )
-
-
-def _sendable(value: Any) -> Any:
-    # Text that is no UTF-8 comes as bytes, which the client library refuses to send.
-    if isinstance(value, bytes):
-        return bytearray(value)
-    if isinstance(value, dict):
-        return {key: _sendable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_sendable(item) for item in value]
-    return value
 
 
 def plain(value: Any) -> Any:

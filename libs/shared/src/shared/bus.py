@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
@@ -13,12 +12,10 @@ from shared.consumer import Handlers, InvalidMessage
 from shared.db import Sessions
 from shared.events import Event
 from shared.feed import Feed
-from shared.publisher import BROKER_ERRORS, Publisher, with_heartbeat
+from shared.publisher import BROKER_ERRORS, Publisher, connect, hang_up
 from shared.subscription import Subscription
 from shared.topology import dead_letter_queue, exchange_name
 
-CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 5.0
 DRAIN_TIMEOUT_S = 20.0
 LOOK_EVERY_S = 0.5
 
@@ -102,11 +99,8 @@ class Bus:
 
     async def _connect(self) -> AbstractConnection:
         # Not a robust connection: whether it has restored every consumer cannot be seen from outside.
-        self._connection = await aio_pika.connect(
-            with_heartbeat(self._url),
-            timeout=CONNECT_TIMEOUT_S,
-            client_properties={"connection_name": f"{self._name} consumers"},
-        )
+        await hang_up(self._connection)
+        self._connection = await connect(self._url, f"{self._name} consumers")
         return self._connection
 
     async def _keep(self) -> None:
@@ -147,10 +141,7 @@ class Bus:
         for feed in self._feeds:
             await feed.detach()
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(*BROKER_ERRORS):
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await connection.close()
+        await hang_up(connection)
         await self._letters.close()
 
 

@@ -196,7 +196,12 @@ def attempt_of(message: AbstractIncomingMessage) -> int:
 
 
 def _copy(message: AbstractIncomingMessage, headers: dict[str, str | int]) -> aio_pika.Message:
-    kept = {key: value for key, value in message.headers.items() if not key.startswith("x-")}
+    # The count of replays is the one note of ours that outlives a failure.
+    kept = {
+        name: sendable(value)
+        for name, value in message.headers.items()
+        if not name.startswith("x-") or name == "x-replay"
+    }
     return aio_pika.Message(
         message.body,
         headers={**kept, **headers},
@@ -206,3 +211,12 @@ def _copy(message: AbstractIncomingMessage, headers: dict[str, str | int]) -> ai
         content_type=message.content_type,
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
     )
+
+
+def sendable(value: Any) -> Any:
+    """A header as the driver sends it: text that is no UTF-8 came as bytes, which it refuses to send."""
+    if isinstance(value, Mapping):
+        return {key: sendable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [sendable(inner) for inner in value]
+    return bytearray(value) if isinstance(value, bytes) else value

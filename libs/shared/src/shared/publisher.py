@@ -1,6 +1,7 @@
 """Publishing: persistent, confirmed, and over a connection that does nothing else."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -20,6 +21,29 @@ BROKER_ERRORS = aio_pika.exceptions.CONNECTION_EXCEPTIONS
 def with_heartbeat(url: str) -> str:
     """The address, asking for a heartbeat that notices a silently dead connection within a minute."""
     return url if "heartbeat=" in url else f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_S}"
+
+
+async def connect(url: str, name: str, timeout_s: float = 10.0) -> AbstractConnection:
+    """A connection by that name. Raises OSError or an AMQP error.
+
+    aio_pika's own function leaves a connection that failed to the garbage collector, which closes it at any moment.
+    """
+    address = aio_pika.connection.make_url(with_heartbeat(url))
+    connection = aio_pika.Connection(address, client_properties={"connection_name": name})
+    try:
+        await connection.connect(timeout=timeout_s)
+    except BaseException:
+        await hang_up(connection)
+        raise
+    return connection
+
+
+async def hang_up(connection: AbstractConnection | None) -> None:
+    """Close a connection, whatever became of it."""
+    if connection is not None:
+        with contextlib.suppress(*BROKER_ERRORS):
+            async with asyncio.timeout(PUBLISH_TIMEOUT_S):
+                await connection.close()
 
 
 class Publisher:
@@ -81,9 +105,8 @@ class Publisher:
             # Not a robust connection: giving up on one leaves a task behind that reconnects for ever.
             if self._connection is None or not self._connection.connected.is_set():
                 self._channel = None
-                self._connection = await aio_pika.connect(
-                    with_heartbeat(self._url), client_properties={"connection_name": self._name}
-                )
+                await hang_up(self._connection)
+                self._connection = await connect(self._url, self._name, PUBLISH_TIMEOUT_S)
             if self._channel is None or self._channel.is_closed:
                 self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
             return self._channel
@@ -91,8 +114,7 @@ class Publisher:
     async def close(self) -> None:
         """Close the connection; `publish` would open another."""
         connection, self._connection, self._channel = self._connection, None, None
-        if connection is not None:
-            await connection.close()
+        await hang_up(connection)
 
 
 def _error(result: object, late: bool) -> Exception | None:

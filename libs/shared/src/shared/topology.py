@@ -11,6 +11,7 @@ from aio_pika.abc import AbstractChannel, AbstractQueue
 
 from shared import events
 from shared.events import Event
+from shared.publisher import connect
 
 #: Durable queue -> what it hears. A queue is named `<consumer>.<purpose>`.
 QUEUES: dict[str, tuple[type[Event], ...]] = {
@@ -106,7 +107,7 @@ async def declare(
     wanted = policies(queues, retry_steps)
     if management_url is not None:
         await _put_policies(management_url, virtual_host(url), wanted)
-    async with await aio_pika.connect(url, timeout=10) as connection:
+    async with await connect(url, "topology") as connection:
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream")
         producers = {event.producer for heard in [events.EVENTS, *queues.values()] for event in heard}
