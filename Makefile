@@ -32,7 +32,7 @@ chaos: setup  ## the storms in their long form: everything is killed for a minut
 	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800
 
 bench: setup  ## measure beside floors, one line of JSON each
-	@$(BIN)/python bench/bus.py
+	@$(BIN)/python bench/bus.py && $(BIN)/python bench/strava.py
 
 lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code, event contracts
 	@bash scripts/lint.sh

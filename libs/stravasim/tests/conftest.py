@@ -1,6 +1,7 @@
 """A simulator in this process, a clock turned by hand, and a browser and client that talk to it."""
 
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the helpers unfindable
+
+from live import started
 
 from stravasim.app import create_app
 from stravasim.club import load_folder
@@ -94,12 +99,6 @@ class Reader:
         response = await self.get(**parameters)
         assert response.status_code == 200, response.text
         return [activity["id"] for activity in response.json()]
-
-
-def started(number: int, **more: Any) -> Mapping[str, Any]:
-    """A small activity: `number` is its id and its start in minutes after 2026-06-01 00:00 UTC."""
-    start = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(minutes=number)
-    return {"id": number, "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **more}
 
 
 @pytest.fixture

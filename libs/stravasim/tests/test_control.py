@@ -20,13 +20,14 @@ async def test_the_control_side_sees_everything_and_costs_nothing(open_world):
         everything = (await world.client.get("/_sim/activities/7")).json()
 
         assert [(athlete["id"], athlete["activities"]) for athlete in athletes] == [(7, 2), (8, 0)]
-        assert set(athletes[0]) == {"id", "firstname", "lastname", "activities"}
+        assert set(athletes[0]) == {"id", "firstname", "lastname", "activities", "connected", "calls"}
         assert [activity["id"] for activity in everything] == [2, 1]
         assert (await world.client.get("/_sim/activities/8")).json() == []
         assert (await world.client.get("/_sim/activities/9")).status_code == 404
         assert (await world.client.get("/_sim/health")).json() == {"status": "ok"}
         calls = (await world.client.get("/_sim/calls")).json()
-        assert calls == {"paths": {}, "refused": 0, "quarter_hour": 0, "day": 0}
+        assert calls["paths"] == calls["athletes"] == {}
+        assert (calls["refused"], calls["quarter_hour"], calls["overall_day"]) == (0, 0, 0)
 
 
 async def test_an_added_activity_is_completed_starts_now_and_is_listed(world):

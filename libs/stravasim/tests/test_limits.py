@@ -88,7 +88,7 @@ async def test_a_call_with_an_unknown_token_belongs_to_no_application(world):
 def test_the_overall_limit_has_its_own_name():
     usage, refused = count_call(Usage(), Limits(overall_quarter=0, overall_day=10, read_quarter=10, read_day=10), 0)
 
-    assert usage.in_quarter == 1
+    assert usage.overall_quarter == 1
     assert refused is not None
     assert refused.field == "overall rate limit"
 

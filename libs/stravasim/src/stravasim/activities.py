@@ -34,17 +34,26 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ActivityLog:
-    """One athlete's activities: all of them, and the part that `activity:read` may see."""
+    """One athlete's activities: all of them, and the part that `activity:read` may see; `size` in bytes."""
 
     entries: tuple[Entry, ...]
     everything: Listing
     shared: Listing
+    size: int
+
+    def find(self, activity_id: int) -> Entry | None:
+        """The activity with that id."""
+        return next((entry for entry in self.entries if entry.id == activity_id), None)
 
     def plus(self, entry: Entry) -> "ActivityLog":
         """The log with one more activity in its place."""
         entries = list(self.entries)
         insort(entries, entry)
         return log_of(entries)
+
+    def without(self, activity_id: int) -> "ActivityLog":
+        """The log without that activity."""
+        return log_of(entry for entry in self.entries if entry.id != activity_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,8 @@ def log_of(entries: Iterable[Entry]) -> ActivityLog:
     ordered = tuple(sorted(entries))
     everything = _listing(ordered)
     shared = tuple(entry for entry in ordered if not entry.only_me)
-    return ActivityLog(ordered, everything, everything if len(shared) == len(ordered) else _listing(shared))
+    size = sum(len(entry.body) for entry in ordered)
+    return ActivityLog(ordered, everything, everything if len(shared) == len(ordered) else _listing(shared), size)
 
 
 def _listing(entries: tuple[Entry, ...]) -> Listing:
@@ -92,11 +102,6 @@ def _epoch(value: object) -> int | None:
     except ValueError:
         return None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def is_only_me(activity: Mapping[str, object]) -> bool:
-    """Whether only the owner may see it: `visibility` only_me, or `private` true."""
-    return activity.get("visibility") == "only_me" or activity.get("private") is True
 
 
 def parse_query(parameters: Mapping[str, str]) -> ListQuery | Fault:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stravasim.activities import start_of
 from stravasim.club import WARSAW, Club
 from stravasim.dice import Dice
+from stravasim.faults import Fault, bad_request
 from stravasim.members import Member, Place, place_on
 from stravasim.planning import Plan, moving_time, plan_of
 from stravasim.sports import SPORTS, Sport, sport_named
@@ -16,6 +17,7 @@ from stravasim.summary import summary_of
 # Zone arithmetic fails at the ends of the calendar, and a broken date is a fair thing to add.
 _EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_LONGEST = 1e9  # seconds or metres
 
 
 def complete(club: Club, athlete_id: int, given: Mapping[str, object], now: datetime) -> Mapping[str, object]:
@@ -34,6 +36,39 @@ def complete(club: Club, athlete_id: int, given: Mapping[str, object], now: date
     if not isinstance(activity_id, int):
         activity_id = club.next_id(athlete_id, now)
     return summary_of(plan, member, activity_id, dice) | dict(given) | {"id": activity_id}
+
+
+def manual_activity(form: Mapping[str, str]) -> dict[str, object] | Fault:
+    """What the form of `POST /activities` gives; Strava's documentation names the fields and which are required."""
+    for name in ("name", "sport_type", "start_date_local", "elapsed_time"):
+        if not form.get(name) and not (name == "sport_type" and form.get("type")):
+            return bad_request("Activity", name, "missing")
+    numbers: dict[str, float] = {}
+    for name in ("elapsed_time", "distance"):
+        try:
+            numbers[name] = float(form.get(name) or 0)
+        except ValueError:
+            return bad_request("Activity", name)
+        if not 0 <= numbers[name] < _LONGEST:
+            return bad_request("Activity", name)
+    try:
+        local = datetime.fromisoformat(form["start_date_local"]).replace(tzinfo=None)
+    except ValueError:
+        return bad_request("Activity", "start_date_local")
+    start = min(max(local.replace(tzinfo=WARSAW), _EARLIEST), _LATEST).astimezone(UTC)
+    sport = sport_named(form.get("sport_type") or form["type"])
+    return {
+        "name": form["name"],
+        "sport_type": sport.name,
+        "type": sport.type,
+        "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "elapsed_time": int(numbers["elapsed_time"]),
+        "moving_time": int(numbers["elapsed_time"]),
+        "distance": numbers["distance"],
+        "trainer": form.get("trainer") == "1",
+        "commute": form.get("commute") == "1",
+        "manual": True,
+    }
 
 
 def upload_something(club: Club, athlete_id: int, now: datetime) -> Mapping[str, object]:

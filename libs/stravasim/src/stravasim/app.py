@@ -5,17 +5,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader
 
+from stravasim.accidents import Accidents
 from stravasim.clock import Clock, SystemClock
 from stravasim.club import Club
-from stravasim.data_routes import add_data_routes, refusal
+from stravasim.data_routes import DataRoutes, refusal
 from stravasim.faults import UNKNOWN_PATH
 from stravasim.lively import keep_lively
 from stravasim.oauth_routes import OAuthPages
+from stravasim.openapi import document
 from stravasim.sim_routes import calls_of, lines, sim_router
 from stravasim.simulator import Settings, Simulator, new_simulator
+from stravasim.subscription_routes import SubscriptionRoutes
 
 _SHOWN = 100  # athletes on the plain page
 
@@ -33,29 +36,58 @@ def create_app(club: Club, clock: Clock | None = None, settings: Settings | None
         yield
         if task is not None:
             task.cancel()
+        await simulator.sender.close()
 
     async def front_page(_: Request) -> Response:
         return HTMLResponse(_home(simulator, home.render))
 
     app = FastAPI(title="stravasim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.simulator = simulator
-    add_data_routes(app, simulator)
+    DataRoutes(simulator).add_to(app)
+    SubscriptionRoutes(simulator).add_to(app)
     OAuthPages(simulator, templates).add_to(app)
     app.add_route("/", front_page)
+    app.add_route("/openapi.json", _openapi)
     app.include_router(sim_router(simulator))
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
+    app.add_middleware(Accidents, mishaps=simulator.mishaps, who=simulator.tokens.athlete_of)
     return app
 
 
 def _home(simulator: Simulator, render: Callable[..., str]) -> str:
+    calls, allowed, settings = calls_of(simulator), simulator.settings.limits, simulator.settings
+    deliveries = [delivery.outcome for delivery in simulator.sender.deliveries]
     return render(
         total=len(simulator.club.members),
-        athletes=lines(simulator.club, _SHOWN),
-        calls=calls_of(simulator),
-        limits=simulator.settings.limits,
-        client_id=simulator.settings.application.client_id,
+        connected=len(simulator.tokens.approved),
+        athletes=lines(simulator, _SHOWN),
+        calls=calls,
+        budget=[
+            ("Reads, quarter hour", calls.quarter_hour, allowed.read_quarter),
+            ("Reads, day", calls.day, allowed.read_day),
+            ("All, quarter hour", calls.overall_quarter_hour, allowed.overall_quarter),
+            ("All, day", calls.overall_day, allowed.overall_day),
+        ],
+        client_id=settings.application.client_id,
+        now=simulator.clock.now().isoformat(),
+        frozen=simulator.clock.frozen,
+        troubles=[*(["the application is inactive"] if settings.inactive else []), *_troubles(simulator)],
+        callback=simulator.subscription and simulator.subscription.callback_url,
+        delivered=deliveries.count("delivered"),
+        undelivered=len(deliveries) - deliveries.count("delivered"),
     )
+
+
+def _troubles(simulator: Simulator) -> list[str]:
+    return [
+        f"{mishap.kind} for {mishap.athlete_id or 'everybody'} on {mishap.path}"
+        for _, mishap in simulator.mishaps.orders()
+    ]
+
+
+async def _openapi(_: Request) -> Response:
+    return JSONResponse(document())
 
 
 async def _unknown_path(_request: Request, _error: Exception) -> Response:

@@ -1,6 +1,7 @@
-"""The one place where the simulator learns what time it is."""
+"""The one place where the simulator learns what time it is, and where it is told another."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -17,3 +18,49 @@ class SystemClock:
     def now(self) -> datetime:
         """The current moment in UTC."""
         return datetime.now(UTC)
+
+
+class SimulatedClock:
+    """A clock that runs along with another until it is set, frozen or advanced."""
+
+    def __init__(self, along: Clock) -> None:
+        self._along = along
+        self._ahead = timedelta()
+        self._frozen_at: datetime | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._frozen_at is not None
+
+    def now(self) -> datetime:
+        """The simulated moment in UTC."""
+        return self._frozen_at or self._along.now() + self._ahead
+
+    def set(self, moment: datetime) -> None:
+        """Show that moment now; a frozen clock stays frozen."""
+        self._show(moment.astimezone(UTC), self.frozen)
+
+    def advance(self, seconds: float) -> None:
+        """Show a moment that is so much later."""
+        self._show(self.now() + timedelta(seconds=seconds), self.frozen)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stand still, or run on from the moment shown."""
+        self._show(self.now(), frozen)
+
+    def _show(self, moment: datetime, frozen: bool) -> None:
+        self._frozen_at = moment if frozen else None
+        self._ahead = moment - self._along.now()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def until(self, moment: datetime) -> None:
+        """Return when the clock shows that moment or a later one, however it gets there."""
+        while (left_s := (moment - self.now()).total_seconds()) > 0:
+            try:
+                async with asyncio.timeout(None if self.frozen else left_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass

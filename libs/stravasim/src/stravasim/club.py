@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from stravasim.activities import ActivityLog, Entry, is_only_me, log_of, start_of
+from stravasim.activities import ActivityLog, Entry, start_of
 from stravasim.dice import Dice
 from stravasim.folder import MAX_ID, BrokenFolderError, athlete_files, read_entries
 from stravasim.members import Member, athlete_ids, member_of
 from stravasim.planning import Plan, plans_for
+from stravasim.shelf import Shelf
 from stravasim.summary import summary_of
+from stravasim.webhooks import is_private
 
 __all__ = ["BrokenFolderError", "Club", "generate_club", "load_folder"]
 
@@ -25,35 +26,58 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan
 _FIRST_MINUTE = int(datetime.combine(FIRST_DAY, time.min, UTC).timestamp()) // 60
 
 
-@dataclass(slots=True)
 class Club:
     """Athletes by id, in a fixed order, and their activities, which are made when first asked for."""
 
-    members: Mapping[int, Member]
-    _make: Callable[[Member], Iterable[Entry]]
-    _logs: dict[int, ActivityLog] = field(default_factory=dict)
-    _added: set[int] = field(default_factory=set)
+    def __init__(
+        self,
+        members: Mapping[int, Member],
+        make: Callable[[Member], Iterable[Entry]],
+        *,
+        taken: Iterable[int] = (),
+        owner_of: Callable[[int], int | None] = lambda _: None,
+    ) -> None:
+        """`taken` are ids in use; of ids that `make` will use, `owner_of` says to whom they would belong."""
+        self.members = members
+        self._shelf = Shelf(lambda athlete_id: make(members[athlete_id]))
+        self._taken = set(taken)
+        self._owner_of = owner_of
 
     def log(self, athlete_id: int) -> ActivityLog:
         """All activities of an athlete; KeyError for an id outside the club."""
-        log = self._logs.get(athlete_id)
-        if log is None:
-            log = self._logs[athlete_id] = log_of(self._make(self.members[athlete_id]))
-        return log
+        return self._shelf.get(athlete_id)
+
+    def activity(self, athlete_id: int, activity_id: int) -> dict[str, object] | None:
+        """One activity of an athlete; None when there is none with that id."""
+        entry = self.log(athlete_id).find(activity_id)
+        return None if entry is None else json.loads(entry.body)
 
     def add(self, athlete_id: int, activity: Mapping[str, object]) -> None:
         """Give an athlete one more activity, which must carry an `id` that `is_free`."""
         entry = entry_of(activity)
-        self._logs[athlete_id] = self.log(athlete_id).plus(entry)
-        self._added.add(entry.id)
+        self._shelf.put(athlete_id, self.log(athlete_id).plus(entry))
+        self._taken.add(entry.id)
+
+    def change(self, athlete_id: int, activity: Mapping[str, object]) -> None:
+        """Put this in the place of the activity with the same id."""
+        entry = entry_of(activity)
+        self._shelf.put(athlete_id, self.log(athlete_id).without(entry.id).plus(entry))
+
+    def remove(self, athlete_id: int, activity_id: int) -> None:
+        """Delete an activity; its id is never used again."""
+        self._shelf.put(athlete_id, self.log(athlete_id).without(activity_id))
+        self._taken.add(activity_id)
 
     def is_free(self, activity_id: int) -> bool:
-        """Whether no activity of the club has that id."""
-        return all(entry.id != activity_id for athlete in self.members for entry in self.log(athlete).entries)
+        """Whether no activity of the club has or had that id."""
+        if activity_id in self._taken:
+            return False
+        owner = self._owner_of(activity_id)
+        return owner is None or self.log(owner).find(activity_id) is None
 
     def next_id(self, athlete_id: int, uploaded: datetime) -> int:
         """A free id for an upload at that moment: later uploads have higher ids, as on Strava."""
-        taken = self._added | {entry.id for entry in self.log(athlete_id).entries}
+        taken = self._taken | {entry.id for entry in self.log(athlete_id).entries}
         return _id_for(uploaded, self.members[athlete_id].index, len(self.members), taken)
 
 
@@ -80,7 +104,14 @@ def generate_club(*, athletes: int, days: int, seed: int, until: date, now: date
         plans = (plan for day in calendar for plan in plans_for(member, day) if plan.uploaded <= cutoff)
         return _entries(member, plans, athletes)
 
-    return Club(members, history)
+    ids = tuple(members)
+    step = _ids_per_minute(athletes)
+
+    def owner_of(activity_id: int) -> int | None:
+        index = (activity_id - _FIRST_ID) % step
+        return ids[index] if activity_id >= _FIRST_ID and index < len(ids) else None
+
+    return Club(members, history, owner_of=owner_of)
 
 
 def load_folder(path: Path) -> Club:
@@ -100,7 +131,7 @@ def load_folder(path: Path) -> Club:
             seen[entry.id] = f"{file.name}, entry {number}"
             histories[athlete_id].append(entry)
     members = {athlete_id: member_of("folder", index, athlete_id) for index, athlete_id in enumerate(histories)}
-    return Club(members, lambda member: histories[member.athlete_id], _added=set(seen))
+    return Club(members, lambda member: histories[member.athlete_id], taken=seen)
 
 
 def entry_of(activity: Mapping[str, object]) -> Entry:
@@ -108,7 +139,7 @@ def entry_of(activity: Mapping[str, object]) -> Entry:
     activity_id = activity["id"]
     if not isinstance(activity_id, int) or isinstance(activity_id, bool) or not 1 <= activity_id <= MAX_ID:
         raise ValueError(f"id must be an integer from 1 to {MAX_ID}")
-    return Entry(start_of(activity), activity_id, is_only_me(activity), _ENCODER.encode(activity).encode())
+    return Entry(start_of(activity), activity_id, is_private(activity), _ENCODER.encode(activity).encode())
 
 
 def _entries(member: Member, plans: Iterable[Plan], athletes: int) -> Iterable[Entry]:
@@ -122,9 +153,13 @@ def _entries(member: Member, plans: Iterable[Plan], athletes: int) -> Iterable[E
 
 def _id_for(uploaded: datetime, index: int, athletes: int, taken: set[int]) -> int:
     # Each athlete owns one remainder, so ids never meet and nobody's history depends on anyone else's.
-    step = max(_IDS_PER_MINUTE, athletes)
+    step = _ids_per_minute(athletes)
     minute = max(0, int(uploaded.timestamp()) // 60 - _FIRST_MINUTE)
     activity_id = _FIRST_ID + minute * step + index
     while activity_id in taken:
         activity_id += step
     return activity_id
+
+
+def _ids_per_minute(athletes: int) -> int:
+    return max(_IDS_PER_MINUTE, athletes)

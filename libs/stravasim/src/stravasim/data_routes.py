@@ -1,4 +1,4 @@
-"""The data API: the athlete and the athlete's activities.
+"""The data API: the athlete, the athlete's activities, and one of them.
 
 Plain Starlette routes and ready-made bytes: a list call is the hot path of every load test.
 """
@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from fastapi import FastAPI, Request, Response
 
 from stravasim.activities import page_of, parse_query
-from stravasim.faults import NO_ACTIVITY_SCOPE, Fault
+from stravasim.additions import complete, manual_activity
+from stravasim.details import detail_of
+from stravasim.faults import NO_ACTIVITY, NO_ACTIVITY_SCOPE, NO_WRITE_SCOPE, Fault
+from stravasim.oauth import Grant
 from stravasim.profile import profile_of
 from stravasim.simulator import Headers, Simulator
+from stravasim.webhooks import is_private
 
+_ID_DIGITS = 19
 JSON_TYPE = "application/json; charset=utf-8"
 
 
@@ -33,31 +38,84 @@ def refusal(fault: Fault, headers: Headers | None = None) -> Response:
     return answer(fault.status, fault.body(), headers)
 
 
-def add_data_routes(app: FastAPI, simulator: Simulator) -> None:
-    """Serve both data calls, under `/api/v3` and, as on the base address announced for 2027, without a prefix."""
+class DataRoutes:
+    """The data calls of one simulator."""
 
-    async def athlete(request: Request) -> Response:
-        simulator.calls[request.url.path] += 1
-        grant, headers = simulator.admit(request.headers.get("authorization", ""))
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def add_to(self, app: FastAPI) -> None:
+        """Serve under `/api/v3` and, as on the base address announced for 2027, without a prefix."""
+        for prefix in ("/api/v3", ""):
+            app.add_route(prefix + "/athlete/activities", self.activities, methods=["GET"])
+            app.add_route(prefix + "/athlete", self.athlete, methods=["GET"])
+            app.add_route(prefix + "/activities", self.create, methods=["POST"])
+            app.add_route(prefix + "/activities/{id}", self.activity, methods=["GET"])
+
+    async def athlete(self, request: Request) -> Response:
+        """The athlete whose token it is."""
+        grant, headers = self._admit(request)
         if isinstance(grant, Fault):
             return refusal(grant, headers)
         return answer(200, compact(profile_of(grant.athlete_id)), headers)
 
-    async def activities(request: Request) -> Response:
-        simulator.calls[request.url.path] += 1
-        grant, headers = simulator.admit(request.headers.get("authorization", ""))
+    async def activities(self, request: Request) -> Response:
+        """One page of the athlete's activities."""
+        grant, headers = self._admit(request)
         if isinstance(grant, Fault):
             return refusal(grant, headers)
-        sees_everything = "activity:read_all" in grant.scopes
-        if not sees_everything and "activity:read" not in grant.scopes:
+        if not _may_read(grant):
             return refusal(NO_ACTIVITY_SCOPE, headers)
         query = parse_query(request.query_params)
         if isinstance(query, Fault):
             return refusal(query, headers)
-        log = simulator.club.log(grant.athlete_id)
-        listing = log.everything if sees_everything else log.shared
-        return answer(200, page_of(listing, query, short=simulator.settings.short_pages), headers)
+        log = self._simulator.club.log(grant.athlete_id)
+        listing = log.everything if _sees_everything(grant) else log.shared
+        return answer(200, page_of(listing, query, short=self._simulator.settings.short_pages), headers)
 
-    for prefix in ("/api/v3", ""):
-        app.add_route(prefix + "/athlete/activities", activities, methods=["GET"])
-        app.add_route(prefix + "/athlete", athlete, methods=["GET"])
+    async def activity(self, request: Request) -> Response:
+        """One activity with its details: hidden, deleted and other people's look the same."""
+        grant, headers = self._admit(request)
+        if isinstance(grant, Fault):
+            return refusal(grant, headers)
+        if not _may_read(grant):
+            return refusal(NO_ACTIVITY_SCOPE, headers)
+        text = request.path_params["id"]
+        known = text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS
+        found = self._simulator.club.activity(grant.athlete_id, int(text)) if known else None
+        if found is None or (is_private(found) and not _sees_everything(grant)):
+            return refusal(NO_ACTIVITY, headers)
+        return answer(200, compact(detail_of(found)), headers)
+
+    async def create(self, request: Request) -> Response:
+        """A manual activity: the one call here that is no read."""
+        grant, headers = self._admit(request, read=False)
+        if isinstance(grant, Fault):
+            return refusal(grant, headers)
+        if "activity:write" not in grant.scopes:
+            return refusal(NO_WRITE_SCOPE, headers)
+        form = await request.form()
+        given = manual_activity({key: value for key, value in form.items() if isinstance(value, str)})
+        if isinstance(given, Fault):
+            return refusal(given, headers)
+        simulator = self._simulator
+        activity = complete(simulator.club, grant.athlete_id, given, simulator.clock.now())
+        simulator.add(grant.athlete_id, activity)
+        return answer(201, compact(detail_of(activity)), headers)
+
+    def _admit(self, request: Request, *, read: bool = True) -> tuple[Grant | Fault, Headers]:
+        self._simulator.calls[_counted_path(request)] += 1
+        return self._simulator.admit(request.headers.get("authorization", ""), read=read)
+
+
+def _counted_path(request: Request) -> str:
+    path = request.url.path
+    return f"{path.rpartition('/')[0]}/{{id}}" if "id" in request.path_params else path
+
+
+def _sees_everything(grant: Grant) -> bool:
+    return "activity:read_all" in grant.scopes
+
+
+def _may_read(grant: Grant) -> bool:
+    return not grant.scopes.isdisjoint({"activity:read", "activity:read_all"})

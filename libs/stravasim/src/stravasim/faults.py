@@ -37,6 +37,10 @@ def not_found(resource: str, field: str = "", code: str = "not found") -> Fault:
 
 BAD_TOKEN = unauthorized("Athlete", "access_token")
 NO_ACTIVITY_SCOPE = unauthorized("AccessToken", "activity:read_permission", "missing")
+NO_WRITE_SCOPE = unauthorized("AccessToken", "activity:write_permission", "missing")
+INACTIVE = Fault(403, "Forbidden", "Application", "Status", "Inactive")
+NO_ACTIVITY = not_found("Activity")
+SERVER_ERROR = Fault(500, "Internal Server Error", "Application", "", "error")
 RATE_LIMITED = Fault(429, "Rate Limit Exceeded", "Application", "rate limit", "exceeded")
 OVERALL_RATE_LIMITED = Fault(429, "Rate Limit Exceeded", "Application", "overall rate limit", "exceeded")
 UNKNOWN_PATH = Fault(404, "Record Not Found", "resource", "path", "invalid")

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stravasim.activities import Entry, is_only_me, start_of
+from stravasim.activities import Entry, start_of
+from stravasim.webhooks import is_private
 
 MAX_ID = 2**63 - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -64,7 +65,7 @@ def _entry(value: object, body: str, where: str) -> Entry:
     activity_id = value["id"]
     if not isinstance(activity_id, int) or isinstance(activity_id, bool) or not 1 <= activity_id <= MAX_ID:
         raise BrokenFolderError(f"{where}: id must be an integer from 1 to {MAX_ID}")
-    return Entry(start_of(value), activity_id, is_only_me(value), body.encode())
+    return Entry(start_of(value), activity_id, is_private(value), body.encode())
 
 
 def _items(text: str, path: Path) -> Iterator[tuple[object, str]]:

@@ -28,15 +28,14 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Calls counted so far in the current quarter hour and UTC day.
-
-    Every data call simulated is a read, and a read counts in both buckets, so one pair of numbers serves both.
-    """
+    """Calls counted so far in the current quarter hour and UTC day: all of them, and the reads among them."""
 
     window: int = -1
     day: int = -1
-    in_quarter: int = 0
-    in_day: int = 0
+    overall_quarter: int = 0
+    overall_day: int = 0
+    read_quarter: int = 0
+    read_day: int = 0
 
 
 def parse_limits(text: str) -> Limits:
@@ -58,35 +57,47 @@ def as_of(usage: Usage, now: float) -> Usage:
     window, day = int(now // QUARTER_HOUR), int(now // DAY)
     if usage.window == window and usage.day == day:
         return usage
+    same_window, same_day = usage.window == window, usage.day == day
     return Usage(
         window=window,
         day=day,
-        in_quarter=usage.in_quarter if usage.window == window else 0,
-        in_day=usage.in_day if usage.day == day else 0,
+        overall_quarter=usage.overall_quarter if same_window else 0,
+        overall_day=usage.overall_day if same_day else 0,
+        read_quarter=usage.read_quarter if same_window else 0,
+        read_day=usage.read_day if same_day else 0,
     )
 
 
-def count_call(usage: Usage, limits: Limits, now: float) -> tuple[Usage, Fault | None]:
-    """Count one read at `now` (epoch seconds): the new usage, and the 429 if the call is over a limit.
+def count_call(usage: Usage, limits: Limits, now: float, *, read: bool = True) -> tuple[Usage, Fault | None]:
+    """Count one call at `now` (epoch seconds): the new usage, and the 429 if the call is over a limit.
 
     Recorded: the usage includes the current call, the call that reaches the limit is still answered, and
-    refused calls go on counting, so usage may exceed its limit.
+    refused calls go on counting, so usage may exceed its limit. What creates an activity is no read.
     """
     before = as_of(usage, now)
-    after = Usage(before.window, before.day, before.in_quarter + 1, before.in_day + 1)
-    if after.in_quarter > limits.read_quarter or after.in_day > limits.read_day:
+    after = Usage(
+        before.window,
+        before.day,
+        before.overall_quarter + 1,
+        before.overall_day + 1,
+        before.read_quarter + read,
+        before.read_day + read,
+    )
+    if read and (after.read_quarter > limits.read_quarter or after.read_day > limits.read_day):
         return after, RATE_LIMITED
-    if after.in_quarter > limits.overall_quarter or after.in_day > limits.overall_day:
+    if after.overall_quarter > limits.overall_quarter or after.overall_day > limits.overall_day:
         return after, OVERALL_RATE_LIMITED
     return after, None
 
 
-def headers(usage: Usage, limits: Limits) -> list[tuple[bytes, bytes]]:
-    """The four rate-limit headers, in the spelling recorded on the wire."""
-    used = b"%d,%d" % (usage.in_quarter, usage.in_day)
+def headers(usage: Usage, limits: Limits, *, read: bool = True) -> list[tuple[bytes, bytes]]:
+    """The four rate-limit headers, in the spelling recorded on the wire.
+
+    Recorded with the answer to a call that is no read: `X-Readratelimit-Usage: ,`, both numbers empty.
+    """
     return [
         (b"X-Ratelimit-Limit", b"%d,%d" % (limits.overall_quarter, limits.overall_day)),
-        (b"X-Ratelimit-Usage", used),
+        (b"X-Ratelimit-Usage", b"%d,%d" % (usage.overall_quarter, usage.overall_day)),
         (b"X-Readratelimit-Limit", b"%d,%d" % (limits.read_quarter, limits.read_day)),
-        (b"X-Readratelimit-Usage", used),
+        (b"X-Readratelimit-Usage", b"%d,%d" % (usage.read_quarter, usage.read_day) if read else b","),
     ]

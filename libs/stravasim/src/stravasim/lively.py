@@ -20,4 +20,4 @@ async def keep_lively(simulator: Simulator, every: float) -> None:
     for athlete_id in turns(simulator.settings.seed, tuple(simulator.club.members)):
         await asyncio.sleep(every)
         activity = upload_something(simulator.club, athlete_id, simulator.clock.now())
-        simulator.club.add(athlete_id, activity)
+        simulator.add(athlete_id, activity)

@@ -149,11 +149,11 @@ class Tokens:
 
     application: Application
     new_secret: Callable[[], str]
-    rotation: Rotation = Rotation.RENEWAL
     approved: dict[int, frozenset[str]] = field(default_factory=dict)
     _codes: dict[str, tuple[int, Grant]] = field(default_factory=dict)
     _access: dict[str, AccessToken] = field(default_factory=dict)
     _current: dict[str, AccessToken] = field(default_factory=dict)
+    _revoked: set[str] = field(default_factory=set)
 
     def approve(self, grant: Grant, now: int) -> str:
         """Remember the athlete's consent and issue a single-use code for it."""
@@ -162,7 +162,7 @@ class Tokens:
         self._codes[code] = (now + CODE_LIFETIME, grant)
         return code
 
-    def answer(self, parameters: Mapping[str, str], now: int) -> TokenAnswer | Fault:
+    def answer(self, parameters: Mapping[str, str], now: int, rotation: Rotation) -> TokenAnswer | Fault:
         """Answer a token call, either grant. Faults are those recorded or reported for Strava.
 
         The answer to an unknown grant_type is not known; the one here is a choice.
@@ -174,15 +174,34 @@ class Tokens:
         if parameters.get("grant_type") == "authorization_code":
             return self._exchange(parameters.get("code", ""), now)
         if parameters.get("grant_type") == "refresh_token":
-            return self._refresh(parameters.get("refresh_token", ""), now)
+            return self._refresh(parameters.get("refresh_token", ""), now, rotation)
         return bad_request("Application", "grant_type")
 
     def grant_for(self, access_token: str, now: int) -> Grant | Fault:
         """What a bearer token allows at this moment, or the 401 for an unknown or expired one."""
         token = self._access.get(access_token)
-        if token is None or token.expires_at <= now:
+        if token is None or token.expires_at <= now or access_token in self._revoked:
             return BAD_TOKEN
         return token.grant
+
+    def has_room_for(self, athlete_id: int, capacity: int | None) -> bool:
+        """Whether the application may connect this athlete: one who is connected already always may."""
+        return capacity is None or athlete_id in self.approved or len(self.approved) < capacity
+
+    def athlete_of(self, token: str) -> int | None:
+        """Whose living access or refresh token this is."""
+        access = self._current.get(token) or self._access.get(token)
+        return None if access is None or token in self._revoked else access.grant.athlete_id
+
+    def forget(self, athlete_id: int) -> bool:
+        """End the connection of an athlete: every code and token dies; returns whether there was one.
+
+        A dead token is remembered, so that it is told from one that was never issued.
+        """
+        self._codes = {code: issued for code, issued in self._codes.items() if issued[1].athlete_id != athlete_id}
+        self._current = {token: it for token, it in self._current.items() if it.grant.athlete_id != athlete_id}
+        self._revoked |= {token for token, it in self._access.items() if it.grant.athlete_id == athlete_id}
+        return self.approved.pop(athlete_id, None) is not None
 
     def is_known(self, access_token: str) -> bool:
         """Whether the token was issued here, even if it has expired since."""
@@ -197,14 +216,14 @@ class Tokens:
         self._current[refresh_token] = access
         return TokenAnswer(access, refresh_token, ACCESS_LIFETIME, grant.athlete_id)
 
-    def _refresh(self, refresh_token: str, now: int) -> TokenAnswer | Fault:
+    def _refresh(self, refresh_token: str, now: int, rotation: Rotation) -> TokenAnswer | Fault:
         access = self._current.get(refresh_token)
         if access is None:
             return bad_request("RefreshToken", "refresh_token")
         renew = access.expires_at - now <= RENEWAL_MARGIN
         if renew:
             access = self._issue(access.grant, now)
-        if self.rotation == Rotation.ALWAYS or (renew and self.rotation == Rotation.RENEWAL):
+        if rotation == Rotation.ALWAYS or (renew and rotation == Rotation.RENEWAL):
             del self._current[refresh_token]
             refresh_token = self.new_secret()
         self._current[refresh_token] = access

@@ -1,5 +1,6 @@
 """The consent page and the token call."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
@@ -30,6 +31,7 @@ class OAuthPages:
     def __init__(self, simulator: Simulator, templates: Environment) -> None:
         self._simulator = simulator
         self._page = templates.get_template("authorize.html")
+        self._full = templates.get_template("full.html")
 
     def add_to(self, app: FastAPI) -> None:
         """Serve the page under its web and mobile addresses, the token call under both of its."""
@@ -38,6 +40,8 @@ class OAuthPages:
         app.add_route("/oauth/authorize", self.decide, methods=["POST"])
         app.add_route("/oauth/token", self.token, methods=["POST"])
         app.add_route("/api/v3/oauth/token", self.token, methods=["POST"])
+        app.add_route("/oauth/revoke", self.revoke, methods=["POST"])
+        app.add_route("/oauth/deauthorize", self.deauthorize, methods=["POST"])
 
     async def page(self, request: Request) -> Response:
         """The consent page, or at once the redirect for an athlete who has allowed just this before."""
@@ -83,11 +87,37 @@ class OAuthPages:
         simulator = self._simulator
         simulator.calls[request.url.path] += 1
         parameters = {**request.query_params, **_texts(await request.form())}
-        result = simulator.tokens.answer(parameters, simulator.now())
+        result = simulator.tokens.answer(parameters, simulator.now(), simulator.settings.rotation)
         if isinstance(result, Fault):
             return refusal(result)
         athlete = None if result.athlete_id is None else profile_of(result.athlete_id)
         return answer(200, compact(result.payload(athlete)))
+
+    async def revoke(self, request: Request) -> Response:
+        """End a connection, named by either of its tokens: 200 without a body, even for a token nobody knows."""
+        simulator = self._simulator
+        simulator.calls[request.url.path] += 1
+        application = simulator.settings.application
+        if _basic(request) != (str(application.client_id), application.client_secret):
+            return answer(401, compact({"message": "Authorization Error", "errors": []}))
+        token = str((await request.form()).get("token", ""))
+        if not token:
+            return refusal(bad_request("Token", "token", "missing"))
+        athlete_id = simulator.tokens.athlete_of(token)
+        if athlete_id is not None:
+            simulator.disconnect(athlete_id, by_application=True)
+        return Response(status_code=200)
+
+    async def deauthorize(self, request: Request) -> Response:
+        """The older way, with the access token itself; counted as a read, as was recorded."""
+        simulator = self._simulator
+        simulator.calls[request.url.path] += 1
+        authorization = request.headers.get("authorization", "")
+        grant, headers = simulator.admit(authorization)
+        if isinstance(grant, Fault):
+            return refusal(grant, headers)
+        simulator.disconnect(grant.athlete_id, by_application=True)
+        return answer(200, compact({"access_token": authorization.partition(" ")[2].strip()}), headers)
 
     def _athlete(self, text: str) -> int | None:
         if not (text.isascii() and text.isdigit() and len(text) <= 19):
@@ -103,8 +133,22 @@ class OAuthPages:
         return self._simulator.tokens.approved.get(athlete_id) == frozenset(wanted.scopes)
 
     def _approve(self, athlete_id: int, wanted: AuthorizeRequest, scopes: frozenset[str]) -> Response:
+        capacity = self._simulator.settings.capacity
+        if not self._simulator.tokens.has_room_for(athlete_id, capacity):
+            return HTMLResponse(self._full.render(capacity=capacity), status_code=403)
         code = self._simulator.tokens.approve(Grant(athlete_id, scopes), self._simulator.now())
         return RedirectResponse(approved_redirect(wanted, code, scopes), status_code=302)
+
+
+def _basic(request: Request) -> tuple[str, str] | None:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, _, password = b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return name, password
 
 
 def _texts(form: FormData) -> Mapping[str, str]:

@@ -1,29 +1,42 @@
 """Everything one running simulator knows; the routes share it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from stravasim import limits
-from stravasim.clock import Clock
+from stravasim import limits, webhooks
+from stravasim.clock import Clock, SimulatedClock
 from stravasim.club import Club
-from stravasim.faults import BAD_TOKEN, Fault
+from stravasim.faults import BAD_TOKEN, INACTIVE, Fault
 from stravasim.limits import DEFAULT_LIMITS, Limits, Usage
+from stravasim.mishaps import Mishaps
 from stravasim.oauth import DEMO_APPLICATION, Application, Grant, Rotation, Tokens
+from stravasim.sender import Sender
+from stravasim.webhooks import News, Subscription
 
 Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the simulator behaves. `lively` is the seconds between uploads by random athletes, None for never."""
+    """How the simulator behaves; the control side can change all but the first and the last while it runs.
+
+    `lively` is the seconds between uploads by random athletes, None for never; `capacity` how many athletes may
+    connect, None for any number. While `inactive`, data calls are refused and tokens still answered, as with an
+    application whose owner has no subscription. `revocation_is_told` says whether an application that revokes a
+    token hears of it by webhook, which is not known of Strava. `signed` adds the header that is reported since 2026.
+    """
 
     application: Application = DEMO_APPLICATION
     limits: Limits = DEFAULT_LIMITS
     rotation: Rotation = Rotation.RENEWAL
     short_pages: bool = False
     lively: float | None = None
+    capacity: int | None = None
+    inactive: bool = False
+    revocation_is_told: bool = True
+    signed: bool = False
     seed: int = 1
 
 
@@ -32,18 +45,22 @@ class Simulator:
     """The club, the tokens handed out, the calls counted, and the clock they are measured with."""
 
     club: Club
-    clock: Clock
+    clock: SimulatedClock
     settings: Settings
     tokens: Tokens
+    mishaps: Mishaps
+    sender: Sender
+    subscription: Subscription | None = None
     usage: Usage = field(default_factory=Usage)
     calls: Counter[str] = field(default_factory=Counter)
+    callers: Counter[int] = field(default_factory=Counter)
     refused: int = 0
 
     def now(self) -> int:
         """The current moment in whole epoch seconds."""
         return int(self.clock.now().timestamp())
 
-    def admit(self, authorization: str) -> tuple[Grant | Fault, Headers]:
+    def admit(self, authorization: str, *, read: bool = True) -> tuple[Grant | Fault, Headers]:
         """Count a data call and say who makes it, or why it is refused; with the headers of its answer.
 
         A call with a token that was never issued here belongs to no application: it is not counted, and its
@@ -54,12 +71,65 @@ class Simulator:
         if scheme.lower() != "bearer" or not self.tokens.is_known(token):
             return BAD_TOKEN, []
         now = self.now()
-        self.usage, refusal = limits.count_call(self.usage, self.settings.limits, now)
-        headers = limits.headers(self.usage, self.settings.limits)
+        self.usage, refusal = limits.count_call(self.usage, self.settings.limits, now, read=read)
+        headers = limits.headers(self.usage, self.settings.limits, read=read)
         if refusal is not None:
             self.refused += 1
             return refusal, headers
-        return self.tokens.grant_for(token, now), headers
+        if self.settings.inactive:
+            return INACTIVE, headers
+        grant = self.tokens.grant_for(token, now)
+        if isinstance(grant, Grant):
+            self.callers[grant.athlete_id] += 1
+        return grant, headers
+
+    def add(self, athlete_id: int, activity: Mapping[str, object]) -> None:
+        """An upload, early or late."""
+        self.club.add(athlete_id, activity)
+        self._tell_of(athlete_id, int(str(activity["id"])), None, activity)
+
+    def change(self, athlete_id: int, activity_id: int, changes: Mapping[str, object]) -> dict[str, object] | None:
+        """An edit, hiding included; None when there is no such activity."""
+        before = self.club.activity(athlete_id, activity_id)
+        if before is None:
+            return None
+        after = {**before, **changes, "id": activity_id}
+        if "visibility" in changes and "private" not in changes:
+            after["private"] = changes["visibility"] == "only_me"
+        self.club.change(athlete_id, after)
+        self._tell_of(athlete_id, activity_id, before, after)
+        return after
+
+    def remove(self, athlete_id: int, activity_id: int) -> bool:
+        """A deletion; returns whether there was such an activity."""
+        before = self.club.activity(athlete_id, activity_id)
+        if before is None:
+            return False
+        self.club.remove(athlete_id, activity_id)
+        self._tell_of(athlete_id, activity_id, before, None)
+        return True
+
+    def disconnect(self, athlete_id: int, *, by_application: bool = False) -> bool:
+        """End an athlete's connection; returns whether there was one."""
+        was_connected = self.tokens.forget(athlete_id)
+        if was_connected and (self.settings.revocation_is_told or not by_application):
+            self._tell(webhooks.deauthorized(athlete_id))
+        return was_connected
+
+    def _tell_of(
+        self,
+        athlete_id: int,
+        activity_id: int,
+        before: Mapping[str, object] | None,
+        after: Mapping[str, object] | None,
+    ) -> None:
+        scopes = self.tokens.approved.get(athlete_id)
+        if scopes is not None:
+            self._tell(webhooks.activity_news(athlete_id, activity_id, before, after, scopes))
+
+    def _tell(self, news: News | None) -> None:
+        if news is not None and self.subscription is not None:
+            self.sender.tell(news, self.subscription, signed=self.settings.signed)
 
 
 def new_simulator(
@@ -69,4 +139,12 @@ def new_simulator(
     new_secret: Callable[[], str] = lambda: token_hex(20),
 ) -> Simulator:
     """A simulator that has not been called yet."""
-    return Simulator(club, clock, settings, Tokens(settings.application, new_secret, settings.rotation))
+    simulated = SimulatedClock(clock)
+    return Simulator(
+        club,
+        simulated,
+        settings,
+        Tokens(settings.application, new_secret),
+        Mishaps(settings.seed),
+        Sender(simulated, settings.seed, settings.application.client_secret),
+    )

@@ -1,0 +1,68 @@
+"""A simulator on a real port, and a callback that hears its webhooks: for what only the wire shows."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[str]:
+    """The address of an application on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server._serve(sockets=[listener]))
+        while not server.started:
+            assert not task.done()
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await task
+
+
+@dataclass
+class Callback:
+    """A webhook receiver: what it heard, and what it does next time (a status, or seconds to think)."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    moods: list[int | float] = field(default_factory=list)
+    challenge: str | None = None  # a wrong one, if set
+    verify_tokens: list[str] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[Route("/hook", self._greet, methods=["GET"]), Route("/hook", self._hear, methods=["POST"])]
+        )
+
+    async def _greet(self, request: Request) -> Response:
+        self.verify_tokens.append(request.query_params["hub.verify_token"])
+        return JSONResponse({"hub.challenge": self.challenge or request.query_params["hub.challenge"]})
+
+    async def _hear(self, request: Request) -> Response:
+        mood = self.moods.pop(0) if self.moods else 200
+        if isinstance(mood, float):
+            await asyncio.sleep(mood)
+            mood = 200
+        if mood == 200:
+            self.bodies.append(await request.body())
+            self.headers.append(dict(request.headers))
+            self.events.append(await request.json())
+        return Response(status_code=int(mood))
+
+
+def started(number: int, **more: Any) -> Mapping[str, Any]:
+    """A small activity: `number` is its id and its start in minutes after 2026-06-01 00:00 UTC."""
+    start = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(minutes=number)
+    return {"id": number, "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **more}

@@ -1,0 +1,132 @@
+"""What happens to activities after their upload, and how the list and the detail show it."""
+
+import pytest
+from live import started
+
+from stravasim.client import Control, ControlError
+
+
+@pytest.fixture
+def control(world):
+    return Control("http://strava.test", world.client._transport)
+
+
+async def detail(reader, activity_id):
+    return await reader.get(f"/api/v3/activities/{activity_id}")
+
+
+async def test_a_detail_has_what_the_list_has_and_more(world, control):
+    reader = await world.reader()
+    added = await control.upload(7, sport_type="Run", distance=10_500.0)
+    [listed] = (await reader.get(per_page=1)).json()
+    answer = await detail(reader, added["id"])
+    whole = answer.json()
+    assert answer.headers["x-readratelimit-usage"] == "2,2"
+    assert whole["resource_state"] == 3
+    assert {key: whole[key] for key in listed if key not in {"resource_state", "map"}} == {
+        key: value for key, value in listed.items() if key not in {"resource_state", "map"}
+    }
+    assert whole["map"]["polyline"] == listed["map"]["summary_polyline"]
+    assert len(whole["splits_metric"]) == 11
+    assert {"description", "calories", "laps", "best_efforts", "hide_from_home"} <= whole.keys()
+    assert "hide_from_home" not in listed
+    assert (await detail(reader, added["id"])).json() == whole
+
+
+@pytest.mark.parametrize("path", ["1", "99", "0", "-1", "x", "9" * 30, "٣"])
+async def test_absent_strange_hidden_and_other_people_s_activities_look_the_same(open_world, path):
+    async with open_world([started(1, private=True)]) as world:
+        answer = await detail(await world.reader(granted="activity:read"), path)
+        assert answer.status_code == 404
+        assert answer.json() == {
+            "message": "Resource Not Found",
+            "errors": [{"resource": "Activity", "field": "", "code": "not found"}],
+        }
+
+
+async def test_a_detail_needs_the_right_to_read(world):
+    answer = await detail(await world.reader(granted="read"), 1)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (401, "activity:read_permission")
+
+
+async def test_an_edit_is_seen_and_a_deletion_is_final(world, control):
+    reader = await world.reader()
+    await control.edit(7, 3, name="Renamed", distance=77.0)
+    assert (await detail(reader, 3)).json()["name"] == "Renamed"
+    await control.edit(7, 3, start_date="2026-06-20T10:00:00Z")
+    assert await reader.ids() == [3, 5, 4, 2, 1], "it moved to its new place"
+    await control.delete(7, 3)
+    assert await reader.ids() == [5, 4, 2, 1]
+    assert (await detail(reader, 3)).status_code == 404
+    for gone in (control.delete(7, 3), control.edit(7, 3, name="x"), control.edit(99, 1, name="x")):
+        with pytest.raises(ControlError, match="404"):
+            await gone
+    with pytest.raises(ControlError, match="already exists"):
+        await control.upload(7, id=3)
+
+
+async def test_hiding_takes_it_from_those_who_may_not_see_everything(world, control):
+    everything, shared = await world.reader(), await world.reader(granted="activity:read")
+    await control.edit(7, 2, visibility="only_me")
+    assert await everything.ids() == [5, 4, 3, 2, 1]
+    assert await shared.ids() == [5, 4, 3, 1]
+    await control.edit(7, 2, visibility="everyone")
+    assert await shared.ids() == [5, 4, 3, 2, 1]
+
+
+async def test_the_list_drifts_while_it_is_paged(world, control):
+    reader = await world.reader()
+    first = await reader.ids(per_page=2)
+    await control.upload(7, id=6, start_date="2026-06-30T00:00:00Z")
+    assert (first, await reader.ids(per_page=2, page=2)) == ([5, 4], [4, 3]), "an insert repeats one"
+    await control.delete(7, 6)
+    await control.delete(7, 5)
+    assert await reader.ids(per_page=2, page=2) == [2, 1], "a deletion skips one"
+
+
+async def test_a_late_upload_has_a_new_id_and_an_old_start(world, control):
+    reader = await world.reader()
+    late = await control.upload(7, start_date="2026-06-01T00:02:30Z")
+    assert late["id"] > 2**31
+    assert await reader.ids() == [5, 4, 3, late["id"], 2, 1]
+    assert late["id"] not in await reader.ids(after=1780272180), "a cursor on the newest start misses it"
+
+
+async def test_a_manual_activity_can_be_made_with_the_right_to_write_and_is_no_read(world):
+    world.asked["scope"] += ",activity:write"
+    tokens = await world.tokens(granted="activity:write,activity:read")
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    form = {
+        "name": "By hand",
+        "sport_type": "Ride",
+        "start_date_local": "2026-06-30T10:00:00Z",
+        "elapsed_time": "3600",
+        "distance": "25000",
+    }
+    made = await world.client.post("/api/v3/activities", data=form, headers=headers)
+    assert made.status_code == 201
+    assert made.json()["manual"] is True
+    assert (made.json()["start_date_local"], made.json()["distance"]) == ("2026-06-30T10:00:00Z", 25_000.0)
+    recorded = {key: value for key, value in made.headers.raw if b"atelimit-Usage" in key}
+    assert recorded == {b"X-Ratelimit-Usage": b"1,1", b"X-Readratelimit-Usage": b","}
+    for name, wrong in (("name", ""), ("elapsed_time", "long"), ("distance", "nan"), ("start_date_local", "soon")):
+        refused = await world.client.post("/api/v3/activities", data=form | {name: wrong}, headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, name)
+    reader = await world.reader(granted="activity:read")
+    denied = await world.client.post("/activities", data=form, headers={"Authorization": f"Bearer {reader.token}"})
+    assert denied.status_code == 401
+
+
+async def test_calls_are_told_by_path_and_by_athlete_and_can_be_forgotten(world, control):
+    reader = await world.reader()
+    await reader.get()
+    await detail(reader, 3)
+    await detail(reader, 4)
+    calls = await control.calls()
+    assert calls["paths"]["/api/v3/activities/{id}"] == 2
+    assert calls["athletes"] == {"7": 3}
+    assert [one["calls"] for one in await control.athletes()] == [3, 0]
+    assert [one["connected"] for one in await control.athletes()] == [True, False]
+    await control.forget_calls()
+    assert (await control.calls())["athletes"] == {}
+    assert (await control.calls())["quarter_hour"] == 3

@@ -1,0 +1,231 @@
+"""Webhooks: a handshake, what is told of a change, three attempts, and bad weather on the way."""
+
+import asyncio
+import hashlib
+import hmac
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from live import Callback, serving
+
+from stravasim.webhooks import activity_news
+
+CREDENTIALS = {"client_id": "12345", "client_secret": "simulated-secret"}
+BOTH = frozenset({"activity:read", "activity:read_all"})
+
+
+async def until(condition):
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def subscribe(world, url, **changed):
+    form = CREDENTIALS | {"callback_url": url, "verify_token": "mine"} | changed
+    return await world.client.post("/api/v3/push_subscriptions", data=form)
+
+
+@asynccontextmanager
+async def subscribed(world, callback=None):
+    callback = callback or Callback()
+    async with serving(callback.app()) as address:
+        answer = await subscribe(world, f"{address}/hook")
+        assert answer.status_code == 201, answer.text
+        yield callback
+        await world.app.state.simulator.sender.close()
+
+
+async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(world):
+    async with subscribed(world) as callback:
+        assert callback.verify_tokens == ["mine"]
+        listed = await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)
+        [subscription] = listed.json()
+        assert subscription["callback_url"].endswith("/hook")
+        assert subscription["created_at"] == "2026-07-01T12:00:00.000000000Z"
+        assert subscription["application_id"] == 12345
+        assert listed.headers["x-ratelimit-usage"] == "0,0"
+
+        second = await subscribe(world, subscription["callback_url"])
+        assert second.status_code == 400
+        assert second.json()["errors"] == [{"resource": "PushSubscription", "field": "", "code": "already exists"}]
+
+        path = f"/api/v3/push_subscriptions/{subscription['id']}"
+        assert (await world.client.delete(path, params=CREDENTIALS)).status_code == 204
+        assert (await world.client.delete(path, params=CREDENTIALS)).status_code == 404
+        assert (await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).json() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "resource"),
+    [
+        ({"client_id": "7"}, 400, "Application"),
+        ({"client_secret": "wrong"}, 401, "Application"),
+        ({"callback_url": ""}, 400, "PushSubscription"),
+        ({"callback_url": "http://localhost/" + "x" * 255}, 400, "PushSubscription"),
+        ({"callback_url": "no address"}, 400, "PushSubscription"),
+        ({"callback_url": "http://127.0.0.1:1/hook"}, 400, "PushSubscription"),
+    ],
+)
+async def test_what_cannot_be_subscribed_is_refused(world, changed, status, resource):
+    answer = await subscribe(world, "http://127.0.0.1:1/hook", **changed)
+    assert (answer.status_code, answer.json()["errors"][0]["resource"]) == (status, resource)
+
+
+async def test_a_callback_with_a_wrong_challenge_is_not_verifiable(world):
+    async with serving(Callback(challenge="guess").app()) as address:
+        answer = await subscribe(world, f"{address}/hook")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"resource": "PushSubscription", "field": "callback url", "code": "not verifiable"}
+    ]
+
+
+async def test_uploads_edits_and_deletions_are_told_with_strings_for_updates(world):
+    await world.reader()
+    async with subscribed(world) as callback:
+        added = (await world.client.post("/_sim/athletes/7/activities", json={"name": "A"})).json()
+        path = f"/_sim/athletes/7/activities/{added['id']}"
+        await until(lambda: len(callback.events) == 1)
+        await world.client.patch(path, json={"name": "B", "sport_type": "Hike", "type": "Hike"})
+        await until(lambda: len(callback.events) == 2)
+        await world.client.patch(path, json={"visibility": "only_me"})
+        await until(lambda: len(callback.events) == 3)
+        await world.client.delete(path)
+        await until(lambda: len(callback.events) == 4)
+
+    assert [event["aspect_type"] for event in callback.events] == ["create", "update", "update", "delete"]
+    assert callback.events[0] == {
+        "aspect_type": "create",
+        "event_time": 1782907200,
+        "object_id": added["id"],
+        "object_type": "activity",
+        "owner_id": 7,
+        "subscription_id": callback.events[0]["subscription_id"],
+        "updates": {},
+    }
+    assert callback.events[1]["updates"] == {"title": "B", "type": "Hike"}
+    assert callback.events[2]["updates"] == {"private": "true"}
+
+
+async def test_nothing_is_told_of_distance_of_strangers_or_without_a_subscription(world):
+    await world.client.post("/_sim/athletes/7/activities", json={})  # nobody is connected
+    await world.reader()
+    added = (await world.client.post("/_sim/athletes/7/activities", json={})).json()  # nobody is subscribed
+    async with subscribed(world) as callback:
+        await world.client.patch(f"/_sim/athletes/7/activities/{added['id']}", json={"distance": 1.0})
+        await world.client.post("/_sim/athletes/8/activities", json={})
+        await world.client.post("/_sim/athletes/7/activities", json={"name": "told"})
+        await until(lambda: callback.events)
+    assert [event["aspect_type"] for event in callback.events] == ["create"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "before", "after", "aspect"),
+    [
+        ({"activity:read"}, {}, {"private": True}, "delete"),
+        ({"activity:read"}, {"private": True}, {}, "create"),
+        ({"activity:read"}, {"private": True}, {"private": True, "name": "x"}, None),
+        ({"activity:read"}, None, {"visibility": "only_me"}, None),
+        ({"activity:read"}, {"private": True}, None, None),
+        (BOTH, {}, {"private": True}, "update"),
+        (BOTH, None, {"visibility": "only_me"}, "create"),
+        (BOTH, {"private": True}, None, "delete"),
+        ({"activity:read_all"}, None, {}, None),  # without activity:read no webhooks ever come
+    ],
+)
+def test_hiding_looks_like_deleting_without_the_right_to_see_everything(scopes, before, after, aspect):
+    news = activity_news(7, 1, before, after, frozenset(scopes))
+    assert (None if news is None else news.aspect) == aspect
+
+
+async def test_a_revocation_is_told_as_a_string_and_kills_the_tokens(world):
+    reader = await world.reader()
+    async with subscribed(world) as callback:
+        assert (await world.client.post("/_sim/athletes/7/revoke")).json() == {"was_connected": True}
+        await until(lambda: callback.events)
+        assert (await world.client.post("/_sim/athletes/7/revoke")).json() == {"was_connected": False}
+    [event] = callback.events
+    assert (event["object_type"], event["object_id"], event["owner_id"]) == ("athlete", 7, 7)
+    assert (event["aspect_type"], event["updates"]) == ("update", {"authorized": "false"})
+    assert (await reader.get()).status_code == 401
+
+
+async def test_three_attempts_and_then_the_event_is_dropped(world):
+    await world.reader()
+    await world.client.put("/_sim/webhooks/weather", json={"retry_after_s": 0})
+    async with subscribed(world, Callback(moods=[500, 404, 200, 500, 500, 500, 200])) as callback:
+        await world.client.post("/_sim/athletes/7/activities", json={"name": "kept"})
+        await until(lambda: outcomes(world) == ["delivered"])
+        await world.client.post("/_sim/athletes/7/activities", json={"name": "dropped"})
+        await until(lambda: outcomes(world) == ["delivered", "dropped"])
+        deliveries = (await world.client.get("/_sim/webhooks")).json()["deliveries"]
+    assert [one["attempts"] for one in deliveries] == [["500", "404", "200"], ["500", "500", "500"]]
+    assert len(callback.events) == 1
+
+
+def outcomes(world):
+    return [one.outcome for one in world.app.state.simulator.sender.deliveries]
+
+
+async def test_an_answer_after_two_seconds_is_none_and_the_next_attempt_waits_for_the_clock(world):
+    await world.client.post("/_sim/clock", json={"frozen": True})
+    await world.reader()
+    async with subscribed(world, Callback(moods=[2.5])) as callback:
+        await world.client.post("/_sim/athletes/7/activities", json={})
+        deliveries = world.app.state.simulator.sender.deliveries
+        await until(lambda: deliveries and deliveries[0].attempts)
+        assert deliveries[0].attempts == ["no answer within 2 s"]
+        heard = len(callback.events)
+        await world.client.post("/_sim/clock", json={"advance_s": 59})
+        assert deliveries[0].outcome == "waiting"
+        await world.client.post("/_sim/clock", json={"advance_s": 1})
+        await until(lambda: deliveries[0].outcome == "delivered")
+    assert len(callback.events) >= heard + 1
+
+
+@pytest.mark.parametrize(
+    ("weather", "heard"), [({"duplicates": 1}, 6), ({"loss": 1}, 0), ({"reordering": 1, "delay_s": 5}, 3)]
+)
+async def test_events_are_repeated_lost_or_overtake_one_another(world, weather, heard):
+    await world.client.post("/_sim/clock", json={"frozen": True})
+    await world.client.put("/_sim/webhooks/weather", json=weather)
+    await world.reader()
+    async with subscribed(world) as callback:
+        ids = [(await world.client.post("/_sim/athletes/7/activities", json={})).json()["id"] for _ in range(3)]
+        for _ in range(20):
+            await world.client.post("/_sim/clock", json={"advance_s": 1})
+        await until(lambda: "waiting" not in outcomes(world))
+    assert len(callback.events) == heard
+    assert {event["object_id"] for event in callback.events} <= set(ids)
+
+
+async def test_the_signature_is_that_of_the_body(world):
+    await world.client.patch("/_sim/settings", json={"signed": True})
+    await world.reader()
+    async with subscribed(world) as callback:
+        await world.client.post("/_sim/athletes/7/activities", json={})
+        await until(lambda: callback.events)
+    stamp, value = callback.headers[0]["x-strava-signature"].split(",")
+    signed = stamp.removeprefix("t=").encode() + b"." + callback.bodies[0]
+    assert value == "v1=" + hmac.new(b"simulated-secret", signed, hashlib.sha256).hexdigest()
+
+
+async def test_an_inactive_application_has_no_subscriptions_but_its_tokens_are_answered(world):
+    reader = await world.reader()
+    await world.client.patch("/_sim/settings", json={"inactive": True})
+    refused = await reader.get()
+    assert refused.status_code == 403
+    assert refused.json() == {
+        "message": "Forbidden",
+        "errors": [{"resource": "Application", "field": "Status", "code": "Inactive"}],
+    }
+    assert (await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).status_code == 403
+    assert "access_token" in await world.tokens()
+    await world.client.patch("/_sim/settings", json={"inactive": False})
+    assert (await reader.get()).status_code == 200
+
+
+async def test_a_live_server_tells_over_the_wire(world):
+    async with serving(world.app) as address, httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/_sim/webhooks")).json() == {"subscription": None, "deliveries": []}
