@@ -14,7 +14,7 @@ from shared.consumer import Delivery, Processor
 from shared.db import Sessions
 from shared.events import UserAuthorized
 from stravasim.activities import log_of
-from stravasim.oauth import ACCESS_LIFETIME, Grant
+from stravasim.oauth import ACCESS_LIFETIME, Grant, Rotation
 from stravasim.simulator import Simulator
 from sync.handlers import HANDLERS
 from sync.worker import Worker
@@ -53,6 +53,7 @@ class FakeAuth:
                 "code": code,
             },
             issued,
+            Rotation.RENEWAL,
         )
         return str(answer.access.value)  # type: ignore[union-attr]
 
