@@ -21,7 +21,7 @@ from devstack.ports import free_ports
 from shared import service as service_module
 from shared.db import Sessions
 from shared.outbox import emit
-from shared.service import Service
+from shared.service import Service, listen
 from shared.settings import ServiceSettings
 
 
@@ -157,6 +157,22 @@ async def test_a_metrics_port_that_is_taken_is_named(
             _, said = await child.communicate()
             assert child.returncode == 2
             assert said.decode().startswith(f"cannot start: METRICS_PORT {ports['METRICS_PORT']} cannot be used")
+
+
+async def test_answers_are_not_held_back_until_the_client_has_acknowledged() -> None:
+    accepted: asyncio.Queue[int] = asyncio.Queue()
+
+    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        here = writer.get_extra_info("socket")
+        accepted.put_nowait(here.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    server = await asyncio.start_server(look, sock=listen("127.0.0.1", 0))
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert await accepted.get() != 0
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:
