@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +20,10 @@ from starlette.routing import Route
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """The address of an application on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # Named as TCP, so that asyncio turns Nagle's algorithm off, as the command does.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve(sockets=[listener]))
@@ -66,3 +71,35 @@ def started(number: int, **more: Any) -> Mapping[str, Any]:
     """A small activity: `number` is its id and its start in minutes after 2026-06-01 00:00 UTC."""
     start = datetime(2026, 6, 1, tzinfo=UTC) + timedelta(minutes=number)
     return {"id": number, "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **more}
+
+
+async def consent(address: str, query: Mapping[str, str], athlete_id: int, granted: list[str]) -> str:
+    """The code that an athlete's browser brings back from the consent page."""
+    form = {"athlete_id": str(athlete_id), "decision": "authorize", "granted": granted}
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as browser:
+        page = await browser.get("/oauth/authorize", params=query)
+        assert page.status_code == 200, page.text
+        sent = await browser.post("/oauth/authorize", data=dict(query) | form)
+    back = parse_qs(urlsplit(sent.headers["location"]).query)
+    assert back.get("state") == ([query["state"]] if "state" in query else None)
+    return back["code"][0]
+
+
+async def sign_in(address: str, athlete_id: int, scopes: list[str]) -> str:
+    """An access token, got as an application gets it."""
+    query = {
+        "client_id": "12345",
+        "redirect_uri": "http://localhost/",
+        "response_type": "code",
+        "scope": ",".join(scopes),
+        "state": "s",
+    }
+    code = await consent(address, query, athlete_id, scopes)
+    form = {
+        "client_id": "12345",
+        "client_secret": "simulated-secret",
+        "grant_type": "authorization_code",
+        "code": code,
+    }
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        return str((await client.post("/oauth/token", data=form)).json()["access_token"])

@@ -92,6 +92,23 @@ async def test_a_late_upload_has_a_new_id_and_an_old_start(world, control):
     assert late["id"] not in await reader.ids(after=1780272180), "a cursor on the newest start misses it"
 
 
+async def test_a_new_activity_is_found_and_listed_after_its_lag(world, control):
+    await control.configure(detail_lag_s=30, list_lag_s=60)
+    everything, shared = await world.reader(), await world.reader(granted="activity:read")
+    new = await control.upload(7, start_date="2026-06-30T00:00:00Z")
+    seen = []
+    for _ in range(3):
+        listed = [new["id"] in await reader.ids() for reader in (everything, shared)]
+        seen.append(((await detail(everything, new["id"])).status_code, listed))
+        await control.set_clock(advance_s=30)
+    assert seen == [(404, [False, False]), (200, [False, False]), (200, [True, True])]
+    assert await everything.ids() == [new["id"], 5, 4, 3, 2, 1]
+    await control.configure(list_lag_s=3600)
+    assert await everything.ids() == [5, 4, 3, 2, 1]
+    await control.delete(7, new["id"])
+    assert await everything.ids(per_page=2) == [5, 4]
+
+
 async def test_a_manual_activity_can_be_made_with_the_right_to_write_and_is_no_read(world):
     world.asked["scope"] += ",activity:write"
     tokens = await world.tokens(granted="activity:write,activity:read")

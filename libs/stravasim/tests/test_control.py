@@ -105,7 +105,7 @@ async def test_a_lively_club_grows_by_itself(world):
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    assert len(club.log(7).entries) + len(club.log(8).entries) > 5 + 5
+    assert len(club.log(7)) + len(club.log(8)) > 5 + 5
 
 
 def test_the_same_seed_keeps_the_club_lively_in_the_same_way():

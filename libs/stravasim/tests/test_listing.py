@@ -138,10 +138,10 @@ async def test_undated_activities_come_last_in_the_order_of_their_ids(open_world
 )
 def test_paging_to_the_empty_page_finds_each_activity_in_the_bounds_once(starts, after, before, per_page, short):
     entries = [Entry(start, number, only_me=False, body=b"%d" % number) for number, start in enumerate(starts)]
-    listing = log_of(entries).everything
+    log = log_of(entries)
     found: list[int] = []
     for page in range(1, len(starts) + 3):
-        items = json.loads(page_of(listing, ListQuery(after, before, page, per_page), short=short))
+        items = json.loads(page_of(log, ListQuery(after, before, page, per_page), short=short))
         if not items:
             break
         found += items

@@ -59,6 +59,17 @@ async def test_only_the_calls_meant_go_wrong_and_the_control_side_never_does(wor
         assert (await client.get(PATH)).status_code == 200
 
 
+async def test_calls_that_go_wrong_are_counted_too(world):
+    async with live(world) as (control, client):
+        await control.break_calls("500", count=1)
+        await control.break_calls("cut", count=1)
+        assert (await client.get(PATH)).status_code == 500
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(PATH)
+        assert (await client.get(PATH)).headers["x-ratelimit-usage"] == "3,3"
+        assert (await control.calls())["paths"][PATH] == 3
+
+
 async def test_a_cut_connection_ends_in_the_middle_of_the_body(world):
     async with live(world) as (control, client):
         await control.break_calls("cut", count=1)

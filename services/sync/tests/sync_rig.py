@@ -13,7 +13,6 @@ from sqlalchemy import text
 from shared.consumer import Delivery, Processor
 from shared.db import Sessions
 from shared.events import UserAuthorized
-from stravasim.activities import log_of
 from stravasim.oauth import ACCESS_LIFETIME, Grant, Rotation
 from stravasim.simulator import Simulator
 from sync.handlers import HANDLERS
@@ -99,10 +98,6 @@ class World:
             self.strava.club.add(
                 ATHLETE, {"id": strava_id, "sport_type": "Run", "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **fields}
             )
-
-    def take_away(self, strava_id: int) -> None:
-        log = self.strava.club.log(ATHLETE)
-        self.strava.club._logs[ATHLETE] = log_of(entry for entry in log.entries if entry.id != strava_id)
 
     async def authorize(self, user: UUID = USER, athlete: int = ATHLETE) -> None:
         event = UserAuthorized(

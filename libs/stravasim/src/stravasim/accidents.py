@@ -1,14 +1,16 @@
 """Makes calls go wrong on the wire: an ASGI layer around everything that plays Strava."""
 
 import asyncio
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stravasim.faults import BAD_TOKEN, SERVER_ERROR
-from stravasim.mishaps import Kind, Mishap, Mishaps
+from stravasim.mishaps import Kind, Mishap
+from stravasim.simulator import Simulator
 
+_SPOILING = frozenset({Kind.SLOW, Kind.CUT, Kind.INVALID_JSON})
 _PIECES = 10
 _HTML = b"<html><head><title>503 Service Unavailable</title></head><body><h1>503</h1></body></html>"
 _ODD = b"<html><body>597</body></html>"
@@ -17,38 +19,25 @@ _ODD = b"<html><body>597</body></html>"
 class Accidents:
     """Passes calls on to the application, unless something befalls them."""
 
-    def __init__(self, app: ASGIApp, mishaps: Mishaps, who: Callable[[str], int | None]) -> None:
+    def __init__(self, app: ASGIApp, simulator: Simulator) -> None:
         self._app = app
-        self._mishaps = mishaps
-        self._who = who
+        self._simulator = simulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
-        mishap = self._mishap_of(scope)
-        if mishap is None:
+        if not self._simulator.mishaps or scope["type"] != "http" or scope["path"].startswith("/_sim"):
             await self._app(scope, receive, send)
             return
-        match mishap.kind:
-            case Kind.ERROR_500:
-                await _answer(send, 500, SERVER_ERROR.body())
-            case Kind.HTML_503:
-                await _answer(send, 503, _HTML, b"text/html")
-            case Kind.ODD_597:
-                await _answer(send, 597, _ODD, b"text/html")
-            case Kind.UNAUTHORIZED:
-                await _answer(send, 401, BAD_TOKEN.body())
-            case Kind.TIMEOUT:
-                await asyncio.sleep(mishap.seconds)
-                await _break_off(send)
-            case _:
-                await self._spoil(mishap, scope, receive, send)
-
-    def _mishap_of(self, scope: Scope) -> Mishap | None:
-        if scope["type"] != "http" or scope["path"].startswith("/_sim"):
-            return None
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        path = scope["path"].removeprefix("/api/v3")
-        return self._mishaps.draw(self._who(authorization.partition(" ")[2].strip()), path or "/")
+        path, token = scope["path"], _token(scope)
+        who = self._simulator.tokens.athlete_of(token)
+        mishap = self._simulator.mishaps.draw(who, path.removeprefix("/api/v3") or "/")
+        if mishap is None:
+            await self._app(scope, receive, send)
+        elif mishap.kind in _SPOILING:
+            await self._spoil(mishap, scope, receive, send)
+        else:
+            self._simulator.count_broken(path, token)
+            await _refuse(mishap, send)
 
     async def _spoil(self, mishap: Mishap, scope: Scope, receive: Receive, send: Send) -> None:
         """Take the right answer whole, and give it in another way."""
@@ -79,6 +68,26 @@ class Accidents:
             await asyncio.sleep(mishap.seconds / _PIECES)
             await send({"type": "http.response.body", "body": body[at : at + size], "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(mishap: Mishap, send: Send) -> None:
+    match mishap.kind:
+        case Kind.ERROR_500:
+            await _answer(send, 500, SERVER_ERROR.body())
+        case Kind.HTML_503:
+            await _answer(send, 503, _HTML, b"text/html")
+        case Kind.ODD_597:
+            await _answer(send, 597, _ODD, b"text/html")
+        case Kind.UNAUTHORIZED:
+            await _answer(send, 401, BAD_TOKEN.body())
+        case _:
+            await asyncio.sleep(mishap.seconds)
+            await _break_off(send)
+
+
+def _token(scope: Scope) -> str:
+    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    return str(authorization.partition(" ")[2].strip())
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json; charset=utf-8") -> None:

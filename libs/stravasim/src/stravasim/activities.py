@@ -1,10 +1,13 @@
 """How Strava lists an athlete's activities: order, bounds, paging, visibility."""
 
 import re
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
+from operator import neg
 
 from stravasim.faults import Fault, bad_request
 
@@ -25,31 +28,50 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Entries by ascending start and id, as two parallel arrays made for slicing."""
-
-    starts: tuple[int, ...]
-    bodies: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ActivityLog:
-    """One athlete's activities: all of them, and the part that `activity:read` may see; `size` in bytes."""
+    """One athlete's activities, newest first: the text of all, each with a comma after it, and where each begins.
 
-    entries: tuple[Entry, ...]
-    everything: Listing
-    shared: Listing
-    size: int
+    A page is so one piece of the text, and an activity costs no Python object. `ends` are offsets behind the comma.
+    """
+
+    starts: "array[int]"
+    ids: "array[int]"
+    hidden: bytes
+    ends: "array[int]"
+    text: bytes
+
+    def __len__(self) -> int:
+        """How many activities there are."""
+        return len(self.ids)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, nearly."""
+        return len(self.text) + 25 * len(self.ids)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every activity by itself, in order."""
+        return [self.at(place) for place in range(len(self))]
+
+    def at(self, place: int) -> Entry:
+        """The activity in that place, the newest being in place 0."""
+        return Entry(self.starts[place], self.ids[place], bool(self.hidden[place]), self.body(place))
+
+    def body(self, place: int) -> bytes:
+        """The JSON of the activity in that place."""
+        return self.text[self.ends[place - 1] if place else 0 : self.ends[place] - 1]
 
     def find(self, activity_id: int) -> Entry | None:
         """The activity with that id."""
-        return next((entry for entry in self.entries if entry.id == activity_id), None)
+        try:
+            return self.at(self.ids.index(activity_id))
+        except (ValueError, OverflowError):
+            return None
 
     def plus(self, entry: Entry) -> "ActivityLog":
         """The log with one more activity in its place."""
-        entries = list(self.entries)
-        insort(entries, entry)
-        return log_of(entries)
+        return log_of([*self.entries, entry])
 
     def without(self, activity_id: int) -> "ActivityLog":
         """The log without that activity."""
@@ -68,15 +90,14 @@ class ListQuery:
 
 def log_of(entries: Iterable[Entry]) -> ActivityLog:
     """Sort entries by start, ties by id, into a log."""
-    ordered = tuple(sorted(entries))
-    everything = _listing(ordered)
-    shared = tuple(entry for entry in ordered if not entry.only_me)
-    size = sum(len(entry.body) for entry in ordered)
-    return ActivityLog(ordered, everything, everything if len(shared) == len(ordered) else _listing(shared), size)
-
-
-def _listing(entries: tuple[Entry, ...]) -> Listing:
-    return Listing(tuple(entry.start for entry in entries), tuple(entry.body for entry in entries))
+    ordered = sorted(entries, reverse=True)
+    return ActivityLog(
+        array("q", (entry.start for entry in ordered)),
+        array("q", (entry.id for entry in ordered)),
+        bytes(entry.only_me for entry in ordered),
+        array("q", accumulate(len(entry.body) + 1 for entry in ordered)),
+        b"".join(part for entry in ordered for part in (entry.body, b",")),
+    )
 
 
 def start_of(activity: Mapping[str, object]) -> int:
@@ -127,21 +148,36 @@ def parse_query(parameters: Mapping[str, str]) -> ListQuery | Fault:
     )
 
 
-def page_of(listing: Listing, query: ListQuery, *, short: bool = False) -> bytes:
+def page_of(
+    log: ActivityLog,
+    query: ListQuery,
+    *,
+    private: bool = True,
+    short: bool = False,
+    unlisted: Collection[int] = (),
+) -> bytes:
     """One page as a JSON array, `[]` beyond the end.
 
     Recorded: newest first, unless `after` is given without `before`: then oldest first. Both bounds are
-    exclusive here (not documented). With `short`, every page holds fewer items than asked, which Strava's
-    documentation allows on any page; nothing is lost, and only the page after the last is empty.
+    exclusive here (not documented). Without `private`, and of the ids in `unlisted`, nothing is seen. With `short`,
+    every page holds fewer items than asked, which Strava's documentation allows on any page; nothing is lost, and
+    only the page after the last is empty.
     """
-    low = 0 if query.after is None else bisect_right(listing.starts, query.after)
-    high = len(listing.starts) if query.before is None else bisect_left(listing.starts, query.before)
+    places: Sequence[int] = _places_between(log, query)
+    if unlisted or (not private and any(log.hidden)):
+        places = [place for place in places if (private or not log.hidden[place]) and log.ids[place] not in unlisted]
     size = max(1, query.per_page - 1 - query.per_page // 10) if short else query.per_page
-    skipped = (query.page - 1) * size
     if query.after is not None and query.before is None:
-        first = low + skipped
-        chosen = listing.bodies[first : min(first + size, high)]
-    else:
-        last = high - skipped
-        chosen = listing.bodies[max(last - size, low) : max(last, low)][::-1]
-    return b"[" + b",".join(chosen) + b"]"
+        places = places[::-1]
+    skipped = (query.page - 1) * size
+    chosen = places[skipped : skipped + size]
+    if isinstance(chosen, range) and chosen.step == 1 and chosen:
+        first = log.ends[chosen[0] - 1] if chosen[0] else 0
+        return b"[%b]" % log.text[first : log.ends[chosen[-1]] - 1]
+    return b"[%b]" % b",".join(map(log.body, chosen))
+
+
+def _places_between(log: ActivityLog, query: ListQuery) -> range:
+    first = 0 if query.before is None else bisect_right(log.starts, -query.before, key=neg)
+    end = len(log) if query.after is None else bisect_left(log.starts, -query.after, key=neg)
+    return range(first, max(first, end))

@@ -26,7 +26,7 @@ def complete(club: Club, athlete_id: int, given: Mapping[str, object], now: date
     Without a start it starts `now`. The same call to the same club gives the same activity.
     """
     member = club.members[athlete_id]
-    dice = Dice(f"{member.seed}:added:{len(club.log(athlete_id).entries)}")
+    dice = Dice(f"{member.seed}:added:{len(club.log(athlete_id))}")
     start = now
     if given.get("start_date") is not None or given.get("start_date_local") is not None:
         start = min(max(datetime.fromtimestamp(start_of(given), UTC), _EARLIEST), _LATEST)
@@ -104,7 +104,7 @@ def _fitted(plan: Plan, member: Member, given: Mapping[str, object], dice: Dice)
     plan = replace(
         plan,
         visibility=visibility if isinstance(visibility, str) else "everyone",
-        trainer=given.get("trainer", plan.sport.name == "VirtualRide") is True,
+        trainer=given.get("trainer", plan.sport.is_virtual) is True,
         commute=given.get("commute") is True,
         manual=given.get("manual") is True,
     )

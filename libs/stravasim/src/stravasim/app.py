@@ -38,20 +38,27 @@ def create_app(club: Club, clock: Clock | None = None, settings: Settings | None
             task.cancel()
         await simulator.sender.close()
 
+    async def control_openapi(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document(simulator.settings.application))
+
     async def front_page(_: Request) -> Response:
         return HTMLResponse(_home(simulator, home.render))
 
-    app = FastAPI(title="stravasim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(title="stravasim, control side", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.simulator = simulator
     DataRoutes(simulator).add_to(app)
     SubscriptionRoutes(simulator).add_to(app)
     OAuthPages(simulator, templates).add_to(app)
     app.add_route("/", front_page)
-    app.add_route("/openapi.json", _openapi)
+    app.add_route("/openapi.json", openapi)
+    app.add_route("/_sim/openapi.json", control_openapi)
     app.include_router(sim_router(simulator))
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
-    app.add_middleware(Accidents, mishaps=simulator.mishaps, who=simulator.tokens.athlete_of)
+    app.add_middleware(Accidents, simulator=simulator)
     return app
 
 
@@ -84,10 +91,6 @@ def _troubles(simulator: Simulator) -> list[str]:
         f"{mishap.kind} for {mishap.athlete_id or 'everybody'} on {mishap.path}"
         for _, mishap in simulator.mishaps.orders()
     ]
-
-
-async def _openapi(_: Request) -> Response:
-    return JSONResponse(document())
 
 
 async def _unknown_path(_request: Request, _error: Exception) -> Response:

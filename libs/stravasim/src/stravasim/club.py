@@ -77,7 +77,7 @@ class Club:
 
     def next_id(self, athlete_id: int, uploaded: datetime) -> int:
         """A free id for an upload at that moment: later uploads have higher ids, as on Strava."""
-        taken = self._taken | {entry.id for entry in self.log(athlete_id).entries}
+        taken = self._taken.union(self.log(athlete_id).ids)
         return _id_for(uploaded, self.members[athlete_id].index, len(self.members), taken)
 
 

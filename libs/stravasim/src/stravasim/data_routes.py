@@ -69,9 +69,15 @@ class DataRoutes:
         query = parse_query(request.query_params)
         if isinstance(query, Fault):
             return refusal(query, headers)
-        log = self._simulator.club.log(grant.athlete_id)
-        listing = log.everything if _sees_everything(grant) else log.shared
-        return answer(200, page_of(listing, query, short=self._simulator.settings.short_pages), headers)
+        simulator, settings = self._simulator, self._simulator.settings
+        page = page_of(
+            simulator.club.log(grant.athlete_id),
+            query,
+            private=_sees_everything(grant),
+            short=settings.short_pages,
+            unlisted=simulator.younger_than(grant.athlete_id, settings.list_lag_s),
+        )
+        return answer(200, page, headers)
 
     async def activity(self, request: Request) -> Response:
         """One activity with its details: hidden, deleted and other people's look the same."""
@@ -82,8 +88,11 @@ class DataRoutes:
             return refusal(NO_ACTIVITY_SCOPE, headers)
         text = request.path_params["id"]
         known = text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS
-        found = self._simulator.club.activity(grant.athlete_id, int(text)) if known else None
+        simulator = self._simulator
+        found = simulator.club.activity(grant.athlete_id, int(text)) if known else None
         if found is None or (is_private(found) and not _sees_everything(grant)):
+            return refusal(NO_ACTIVITY, headers)
+        if found["id"] in simulator.younger_than(grant.athlete_id, simulator.settings.detail_lag_s):
             return refusal(NO_ACTIVITY, headers)
         return answer(200, compact(detail_of(found)), headers)
 
@@ -94,8 +103,7 @@ class DataRoutes:
             return refusal(grant, headers)
         if "activity:write" not in grant.scopes:
             return refusal(NO_WRITE_SCOPE, headers)
-        form = await request.form()
-        given = manual_activity({key: value for key, value in form.items() if isinstance(value, str)})
+        given = manual_activity(await fields_of(request))
         if isinstance(given, Fault):
             return refusal(given, headers)
         simulator = self._simulator
@@ -104,13 +112,14 @@ class DataRoutes:
         return answer(201, compact(detail_of(activity)), headers)
 
     def _admit(self, request: Request, *, read: bool = True) -> tuple[Grant | Fault, Headers]:
-        self._simulator.calls[_counted_path(request)] += 1
+        self._simulator.count(request.scope["path"])
         return self._simulator.admit(request.headers.get("authorization", ""), read=read)
 
 
-def _counted_path(request: Request) -> str:
-    path = request.url.path
-    return f"{path.rpartition('/')[0]}/{{id}}" if "id" in request.path_params else path
+async def fields_of(request: Request) -> Mapping[str, str]:
+    """The texts of the form and the query: Strava takes both."""
+    form = await request.form()
+    return {**request.query_params, **{key: value for key, value in form.items() if isinstance(value, str)}}
 
 
 def _sees_everything(grant: Grant) -> bool:

@@ -50,6 +50,10 @@ class Mishaps:
         self._orders: dict[int, Mishap] = {}
         self._last = 0
 
+    def __bool__(self) -> bool:
+        """Whether any order is in force."""
+        return bool(self._orders)
+
     def orders(self) -> Iterable[tuple[int, Mishap]]:
         """Every order with its number."""
         return self._orders.items()

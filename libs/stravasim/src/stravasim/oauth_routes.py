@@ -8,7 +8,7 @@ from fastapi.datastructures import FormData
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 
-from stravasim.data_routes import answer, compact, refusal
+from stravasim.data_routes import answer, compact, fields_of, refusal
 from stravasim.faults import Fault, bad_request
 from stravasim.oauth import AuthorizeRequest, Grant, approved_redirect, check_authorize, denied_redirect
 from stravasim.profile import profile_of
@@ -34,7 +34,7 @@ class OAuthPages:
         self._full = templates.get_template("full.html")
 
     def add_to(self, app: FastAPI) -> None:
-        """Serve the page under its web and mobile addresses, the token call under both of its."""
+        """Serve the page under its web and mobile addresses, those for programs with and without prefix."""
         app.add_route("/oauth/authorize", self.page, methods=["GET"])
         app.add_route("/oauth/mobile/authorize", self.page, methods=["GET"])
         app.add_route("/oauth/authorize", self.decide, methods=["POST"])
@@ -42,10 +42,11 @@ class OAuthPages:
         app.add_route("/api/v3/oauth/token", self.token, methods=["POST"])
         app.add_route("/oauth/revoke", self.revoke, methods=["POST"])
         app.add_route("/oauth/deauthorize", self.deauthorize, methods=["POST"])
+        app.add_route("/api/v3/oauth/deauthorize", self.deauthorize, methods=["POST"])
 
     async def page(self, request: Request) -> Response:
         """The consent page, or at once the redirect for an athlete who has allowed just this before."""
-        self._simulator.calls[request.url.path] += 1
+        self._simulator.count(request.scope["path"])
         parameters = request.query_params
         wanted = check_authorize(parameters, self._simulator.settings.application)
         if isinstance(wanted, Fault):
@@ -69,7 +70,7 @@ class OAuthPages:
 
     async def decide(self, request: Request) -> Response:
         """The form's answer: back to the application with a code, or with access_denied."""
-        self._simulator.calls[request.url.path] += 1
+        self._simulator.count(request.scope["path"])
         form = await request.form()
         wanted = check_authorize(_texts(form), self._simulator.settings.application)
         if isinstance(wanted, Fault):
@@ -85,8 +86,8 @@ class OAuthPages:
     async def token(self, request: Request) -> Response:
         """Both grants, with fields in the form or the query; recorded token answers have no rate headers."""
         simulator = self._simulator
-        simulator.calls[request.url.path] += 1
-        parameters = {**request.query_params, **_texts(await request.form())}
+        simulator.count(request.scope["path"])
+        parameters = await fields_of(request)
         result = simulator.tokens.answer(parameters, simulator.now(), simulator.settings.rotation)
         if isinstance(result, Fault):
             return refusal(result)
@@ -96,7 +97,7 @@ class OAuthPages:
     async def revoke(self, request: Request) -> Response:
         """End a connection, named by either of its tokens: 200 without a body, even for a token nobody knows."""
         simulator = self._simulator
-        simulator.calls[request.url.path] += 1
+        simulator.count(request.scope["path"])
         application = simulator.settings.application
         if _basic(request) != (str(application.client_id), application.client_secret):
             return answer(401, compact({"message": "Authorization Error", "errors": []}))
@@ -111,7 +112,7 @@ class OAuthPages:
     async def deauthorize(self, request: Request) -> Response:
         """The older way, with the access token itself; counted as a read, as was recorded."""
         simulator = self._simulator
-        simulator.calls[request.url.path] += 1
+        simulator.count(request.scope["path"])
         authorization = request.headers.get("authorization", "")
         grant, headers = simulator.admit(authorization)
         if isinstance(grant, Fault):

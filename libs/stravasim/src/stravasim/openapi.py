@@ -2,10 +2,15 @@
 
 from typing import Any, TypeAlias
 
+from stravasim.oauth import Application
+
 Json: TypeAlias = dict[str, Any]
 
 _INTEGER = {"type": "integer"}
 _TEXT = {"type": "string"}
+_SOME_TEXT = {"type": "string", "minLength": 1}
+_EPOCH = {"type": "integer", "minimum": -(10**17), "maximum": 10**17}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 10**17}
 _ACTIVITY = {
     "type": "object",
     "required": ["id"],
@@ -60,67 +65,23 @@ _SUBSCRIPTION = {
 }
 
 
-def document() -> Json:
-    """OpenAPI 3.1; every path is served under `/api/v3`, the data paths also without it."""
+def document(application: Application) -> Json:
+    """OpenAPI 3.1; every path is served under `/api/v3`, the data paths also without it.
+
+    The one application's credentials are constants in it, so that a tool that follows the document gets past them.
+    """
+    credentials = {
+        "client_id": {"type": "integer", "const": application.client_id},
+        "client_secret": {"type": "string", "const": application.client_secret},
+    }
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Strava, simulated",
             "version": "3",
-            "description": "The part of Strava's API v3 that stravasim plays. `/_sim` is its control side.",
+            "description": "What stravasim plays of Strava's API v3; `/_sim/openapi.json` is its control side.",
         },
-        "paths": {
-            "/oauth/token": {"post": _operation("Both grants", _TOKENS, form=_token_form(), faults=(400, 401))},
-            "/oauth/revoke": {
-                "post": _operation("End a connection", None, form={"token": _TEXT}, faults=(400, 401), basic=True)
-            },
-            "/oauth/deauthorize": {
-                "post": _operation("End a connection, the older way", {"type": "object"}, bearer=True)
-            },
-            "/api/v3/athlete": {"get": _operation("The athlete", _ATHLETE, bearer=True)},
-            "/api/v3/athlete/activities": {
-                "get": _operation(
-                    "One page of activities",
-                    {"type": "array", "items": _ACTIVITY},
-                    query={"before": _INTEGER, "after": _INTEGER, "page": _INTEGER, "per_page": _INTEGER},
-                    faults=(400, 401, 403, 429),
-                    bearer=True,
-                )
-            },
-            "/api/v3/activities/{id}": {
-                "get": _operation("One activity", _ACTIVITY, path="id", faults=(401, 403, 404, 429), bearer=True)
-            },
-            "/api/v3/activities": {
-                "post": _operation(
-                    "A manual activity",
-                    _ACTIVITY,
-                    form=_activity_form(),
-                    status=201,
-                    faults=(400, 401, 403, 429),
-                    bearer=True,
-                )
-            },
-            "/api/v3/push_subscriptions": {
-                "get": _operation(
-                    "The webhook subscription",
-                    {"type": "array", "items": _SUBSCRIPTION},
-                    query=_CREDENTIALS,
-                    faults=(400, 401, 403),
-                ),
-                "post": _operation(
-                    "Subscribe, with a handshake",
-                    _SUBSCRIPTION,
-                    form={**_CREDENTIALS, "callback_url": _TEXT, "verify_token": _TEXT},
-                    status=201,
-                    faults=(400, 401, 403),
-                ),
-            },
-            "/api/v3/push_subscriptions/{id}": {
-                "delete": _operation(
-                    "Unsubscribe", None, query=_CREDENTIALS, path="id", status=204, faults=(400, 401, 403, 404)
-                )
-            },
-        },
+        "paths": {**_oauth_paths(credentials), **_data_paths(), **_webhook_paths(credentials)},
         "components": {
             "schemas": {"Fault": _FAULT},
             "securitySchemes": {
@@ -131,53 +92,155 @@ def document() -> Json:
     }
 
 
-_CREDENTIALS = {"client_id": _INTEGER, "client_secret": _TEXT}
-
-
-def _token_form() -> Json:
+def _oauth_paths(credentials: Json) -> Json:
     grants = {"enum": ["authorization_code", "refresh_token"]}
-    return {**_CREDENTIALS, "grant_type": grants, "code": _TEXT, "refresh_token": _TEXT}
-
-
-def _activity_form() -> Json:
+    form = {**credentials, "grant_type": grants, "code": _TEXT, "refresh_token": _TEXT}
     return {
-        "name": _TEXT,
-        "sport_type": _TEXT,
-        "start_date_local": {"type": "string", "format": "date-time"},
-        "elapsed_time": _INTEGER,
-        "distance": {"type": "number"},
-        "trainer": _INTEGER,
-        "commute": _INTEGER,
+        "/oauth/token": {
+            "post": _operation(
+                "token",
+                "Both grants",
+                _TOKENS,
+                form=form,
+                required=(*credentials, "grant_type"),
+                faults=(400, 401),
+            )
+        },
+        "/oauth/revoke": {
+            "post": _operation(
+                "revoke", "End a connection", None, form={"token": _TEXT}, faults=(400, 401), security="basic"
+            )
+        },
+        "/oauth/deauthorize": {
+            "post": _operation(
+                "deauthorize", "End a connection, the older way", {"type": "object"}, security="bearer"
+            )
+        },
     }
 
 
+def _data_paths() -> Json:
+    bounds = {"before": _EPOCH, "after": _EPOCH, "page": _COUNT, "per_page": _COUNT}
+    activities = {"type": "array", "items": _ACTIVITY}
+    return {
+        "/api/v3/athlete": {"get": _operation("athlete", "The athlete", _ATHLETE, security="bearer")},
+        "/api/v3/athlete/activities": {
+            "get": _operation(
+                "activities",
+                "One page of activities",
+                activities,
+                query=bounds,
+                faults=(400, 401, 403, 429),
+                security="bearer",
+            )
+        },
+        "/api/v3/activities/{id}": {
+            "get": _operation(
+                "activity", "One activity", _ACTIVITY, path="id", faults=(401, 403, 404, 429), security="bearer"
+            )
+        },
+        "/api/v3/activities": {
+            "post": _operation(
+                "create",
+                "A manual activity",
+                _ACTIVITY,
+                form=_ACTIVITY_FORM,
+                required=("name", "sport_type", "start_date_local", "elapsed_time"),
+                status=201,
+                leads_to="activity",
+                faults=(400, 401, 403, 429),
+                security="bearer",
+            )
+        },
+    }
+
+
+def _webhook_paths(credentials: Json) -> Json:
+    subscriptions = {"type": "array", "items": _SUBSCRIPTION}
+    form = {**credentials, "callback_url": _TEXT, "verify_token": _TEXT}
+    return {
+        "/api/v3/push_subscriptions": {
+            "get": _operation(
+                "subscriptions",
+                "The webhook subscription",
+                subscriptions,
+                query=credentials,
+                required=tuple(credentials),
+                faults=(400, 401, 403),
+            ),
+            "post": _operation(
+                "subscribe",
+                "Subscribe, with a handshake",
+                _SUBSCRIPTION,
+                form=form,
+                required=(*credentials, "callback_url"),
+                status=201,
+                leads_to="unsubscribe",
+                faults=(400, 401, 403),
+            ),
+        },
+        "/api/v3/push_subscriptions/{id}": {
+            "delete": _operation(
+                "unsubscribe",
+                "Unsubscribe",
+                None,
+                query=credentials,
+                required=tuple(credentials),
+                path="id",
+                status=204,
+                faults=(400, 401, 403, 404),
+            )
+        },
+    }
+
+
+_ACTIVITY_FORM = {
+    "name": _SOME_TEXT,
+    "sport_type": _SOME_TEXT,
+    "start_date_local": {"type": "string", "format": "date-time"},
+    "elapsed_time": {"type": "integer", "minimum": 0, "maximum": 10**8},
+    "distance": {"type": "number", "minimum": 0, "maximum": 10**8},
+    "trainer": {"enum": [0, 1]},
+    "commute": {"enum": [0, 1]},
+}
+
+
 def _operation(
+    name: str,
     summary: str,
     schema: Json | None,
     *,
     query: Json | None = None,
     form: Json | None = None,
+    required: tuple[str, ...] = (),
     path: str = "",
     status: int = 200,
+    leads_to: str = "",
     faults: tuple[int, ...] = (401, 403, 429),
-    bearer: bool = False,
-    basic: bool = False,
+    security: str = "",
 ) -> Json:
-    parameters = [{"name": name, "in": "query", "schema": kind} for name, kind in (query or {}).items()]
+    """One operation; the `id` of its answer is that of the operation it `leads_to`."""
+    parameters = [
+        {"name": given, "in": "query", "schema": kind, "required": given in required}
+        for given, kind in (query or {}).items()
+    ]
     if path:
         parameters.append({"name": path, "in": "path", "required": True, "schema": {**_INTEGER, "format": "int64"}})
-    right = {"description": "Done"} | ({"content": _json(schema)} if schema else {})
+    right: Json = {"description": "Done"} | ({"content": _json(schema)} if schema else {})
+    if leads_to:
+        right["links"] = {leads_to: {"operationId": leads_to, "parameters": {"id": "$response.body#/id"}}}
     wrong = {"description": "Refused", "content": _json({"$ref": "#/components/schemas/Fault"})}
     operation: Json = {
+        "operationId": name,
         "summary": summary,
         "parameters": parameters,
         "responses": {str(status): right, **{str(fault): wrong for fault in faults}},
     }
     if form is not None:
-        body = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": form}}}
-        operation["requestBody"] = {"content": body}
-    if bearer or basic:
-        operation["security"] = [{"bearer" if bearer else "basic": []}]
+        body = {"type": "object", "properties": form, "required": list(required)}
+        operation["requestBody"] = {"content": {"application/x-www-form-urlencoded": {"schema": body}}}
+    if security:
+        operation["security"] = [{security: []}]
     return operation
 
 

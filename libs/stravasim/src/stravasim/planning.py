@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 from stravasim.dice import Dice
 from stravasim.members import Member, Place, is_travel_day, place_on
-from stravasim.sports import RIDE, SPORTS, WALK, Sport
+from stravasim.sports import RARE, RIDE, SPORTS, WALK, Sport
 
 _WEEKDAY = ((6.0, 8.0, 0.25), (11.5, 13.0, 0.1), (16.5, 20.0, 0.65))  # from hour, to hour, weight
 _WEEKEND = ((7.0, 12.0, 0.7), (14.0, 18.0, 0.3))
 _BREAK = timedelta(minutes=20)
 _LAST_END = 23 * 3600  # seconds of the local day
+_SHORT_WALK_KM = 2.0
+_SOMETHING_ELSE = 0.03  # of the workouts, so that a club of some size does every sport there is
 _HEAD_UNITS = ("Garmin Edge 840", "Wahoo ELEMNT BOLT", "Hammerhead Karoo")
 
 
@@ -37,7 +39,7 @@ class Plan:
     @property
     def has_gps(self) -> bool:
         """Whether there is a track; a virtual ride has one in its virtual world."""
-        outdoors = not self.trainer or self.sport.name.startswith("Virtual")
+        outdoors = not self.trainer or self.sport.is_virtual
         return self.sport.gps and outdoors and not self.manual and self.distance > 0
 
 
@@ -55,14 +57,20 @@ def plans_for(member: Member, day: date) -> Iterator[Plan]:
         start = max(wanted, free_from)
         plan = _recorded(_workout(member, place, start.astimezone(UTC), dice), member, dice)
         if member.never_rests:
+            if _ends_too_late(start, plan, day):
+                plan = plan_of(member, WALK, place, start.astimezone(UTC), dice, km=_SHORT_WALK_KM)
             plan = replace(plan, uploaded=_ended(plan), hidden_start=False)
-        end = start + timedelta(seconds=plan.elapsed)
-        if end.date() > day or end.hour * 3600 > _LAST_END:
+        if _ends_too_late(start, plan, day):
             return
-        free_from = end + _BREAK
+        free_from = start + timedelta(seconds=plan.elapsed) + _BREAK
         yield plan
         if plan.sport.gear == "b" and not (plan.manual or plan.trainer) and dice.chance(0.05):
             yield _second_recording(plan, dice)
+
+
+def _ends_too_late(start: datetime, plan: Plan, day: date) -> bool:
+    end = start + timedelta(seconds=plan.elapsed)
+    return end.date() > day or end.hour * 3600 > _LAST_END
 
 
 def _how_many(member: Member, day: date, dice: Dice) -> int:
@@ -89,10 +97,12 @@ def _workout(member: Member, place: Place, start: datetime, dice: Dice) -> Plan:
         low, high = (4.0, 12.0) if sport is RIDE else (1.0, 2.5)
         return replace(plan_of(member, sport, place, start, dice, km=dice.uniform(low, high)), commute=True)
     sport = SPORTS[dice.choices(list(member.habits), weights=list(member.habits.values()))[0]]
+    if not member.never_rests and dice.chance(_SOMETHING_ELSE):
+        sport = dice.choice(RARE)
     plan = plan_of(member, sport, place, start, dice)
     if sport is RIDE and dice.chance(0.08):
         return replace(plan, trainer=True, distance=0.0 if dice.chance(0.5) else plan.distance)
-    if sport.name == "VirtualRide":
+    if sport.is_virtual:
         return replace(plan, trainer=True, device="Zwift")
     return plan
 
@@ -129,7 +139,7 @@ def _recorded(plan: Plan, member: Member, dice: Dice) -> Plan:
     elif throw < only_me + followers:
         plan = replace(plan, visibility="followers_only")
     manual_chance = 0.25 if plan.sport.name in {"Swim", "WeightTraining", "Yoga"} else 0.015
-    if not plan.commute and plan.sport.name != "VirtualRide" and dice.chance(manual_chance):
+    if not plan.commute and not plan.sport.is_virtual and dice.chance(manual_chance):
         late = timedelta(hours=dice.uniform(0.5, 9))
         return replace(plan, manual=True, trainer=False, elapsed=plan.moving, uploaded=plan.uploaded + late)
     if dice.chance(0.025):

@@ -17,7 +17,7 @@ from stravasim.faults import NO_ACTIVITY, Fault, bad_request, not_found
 from stravasim.mishaps import Kind, Mishap
 from stravasim.oauth import Rotation
 from stravasim.profile import profile_of
-from stravasim.simulator import Simulator
+from stravasim.simulator import LONGEST_LAG_S, Simulator
 from stravasim.webhooks import Weather
 
 
@@ -72,6 +72,8 @@ class SettingsChange(BaseModel):
     capacity: int | None = Field(None, ge=0)
     inactive: bool | None = None
     revocation_is_told: bool | None = None
+    detail_lag_s: float | None = Field(None, ge=0, le=LONGEST_LAG_S)
+    list_lag_s: float | None = Field(None, ge=0, le=LONGEST_LAG_S)
     signed: bool | None = None
 
 
@@ -96,6 +98,9 @@ class WeatherChange(BaseModel):
     retry_after_s: float = Field(60.0, ge=0, le=3600)
 
 
+_REFUSED: dict[str, Any] = {"description": "Refused, with a reason"}
+
+
 def lines(simulator: Simulator, most: int | None = None) -> list[AthleteLine]:
     """The first `most` athletes of the club, or all, in its order."""
     club = simulator.club
@@ -105,7 +110,7 @@ def lines(simulator: Simulator, most: int | None = None) -> list[AthleteLine]:
             id=athlete_id,
             firstname=str(person["firstname"]),
             lastname=str(person["lastname"]),
-            activities=len(club.log(athlete_id).entries),
+            activities=len(club.log(athlete_id)),
             connected=athlete_id in simulator.tokens.approved,
             calls=simulator.callers[athlete_id],
         )
@@ -129,7 +134,7 @@ def calls_of(simulator: Simulator) -> Calls:
 
 def sim_router(simulator: Simulator) -> APIRouter:
     """The routes under `/_sim`."""
-    router = APIRouter(prefix="/_sim")
+    router = APIRouter(prefix="/_sim", responses={400: _REFUSED, 404: _REFUSED})
     _add_reading(router, simulator)
     _add_people(router, simulator)
     _add_switches(router, simulator)
@@ -159,9 +164,8 @@ def _add_reading(router: APIRouter, simulator: Simulator) -> None:
     async def activities(athlete_id: int) -> Response:
         if athlete_id not in simulator.club.members:
             return refusal(not_found("Athlete"))
-        everything = simulator.club.log(athlete_id).everything
-        whole = ListQuery(per_page=max(1, len(everything.starts)))
-        return answer(200, page_of(everything, whole))
+        log = simulator.club.log(athlete_id)
+        return answer(200, page_of(log, ListQuery(per_page=max(1, len(log)))))
 
     @router.get("/webhooks")
     async def webhooks() -> dict[str, Any]:

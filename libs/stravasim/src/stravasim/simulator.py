@@ -1,8 +1,10 @@
 """Everything one running simulator knows; the routes share it."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from secrets import token_hex
 
 from stravasim import limits, webhooks
@@ -16,6 +18,8 @@ from stravasim.sender import Sender
 from stravasim.webhooks import News, Subscription
 
 Headers = list[tuple[bytes, bytes]]
+LONGEST_LAG_S = 3_600.0
+_OBJECT = re.compile(r"/(activities|push_subscriptions)/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,10 @@ class Settings:
 
     `lively` is the seconds between uploads by random athletes, None for never; `capacity` how many athletes may
     connect, None for any number. While `inactive`, data calls are refused and tokens still answered, as with an
-    application whose owner has no subscription. `revocation_is_told` says whether an application that revokes a
-    token hears of it by webhook, which is not known of Strava. `signed` adds the header that is reported since 2026.
+    application whose owner has no subscription. A new activity's details are found `detail_lag_s` after its upload,
+    and it is listed after `list_lag_s`; its webhook waits for neither. `revocation_is_told` says whether an
+    application that revokes a token hears of it by webhook, which is not known of Strava. `signed` adds the header
+    that is reported since 2026.
     """
 
     application: Application = DEMO_APPLICATION
@@ -35,6 +41,8 @@ class Settings:
     lively: float | None = None
     capacity: int | None = None
     inactive: bool = False
+    detail_lag_s: float = 0.0
+    list_lag_s: float = 0.0
     revocation_is_told: bool = True
     signed: bool = False
     seed: int = 1
@@ -55,10 +63,21 @@ class Simulator:
     calls: Counter[str] = field(default_factory=Counter)
     callers: Counter[int] = field(default_factory=Counter)
     refused: int = 0
+    _uploaded: dict[int, dict[int, datetime]] = field(default_factory=dict)
 
     def now(self) -> int:
         """The current moment in whole epoch seconds."""
         return int(self.clock.now().timestamp())
+
+    def count(self, path: str) -> None:
+        """Count a call under its path, without what differs from one object to the next."""
+        self.calls[_OBJECT.sub(r"/\1/{id}", path)] += 1
+
+    def count_broken(self, path: str, token: str) -> None:
+        """Count a call that a mishap keeps from being answered: as far as is known it costs what a right one does."""
+        self.count(path)
+        if self.tokens.is_known(token):
+            self.usage, _ = limits.count_call(self.usage, self.settings.limits, self.now())
 
     def admit(self, authorization: str, *, read: bool = True) -> tuple[Grant | Fault, Headers]:
         """Count a data call and say who makes it, or why it is refused; with the headers of its answer.
@@ -86,7 +105,19 @@ class Simulator:
     def add(self, athlete_id: int, activity: Mapping[str, object]) -> None:
         """An upload, early or late."""
         self.club.add(athlete_id, activity)
-        self._tell_of(athlete_id, int(str(activity["id"])), None, activity)
+        activity_id = int(str(activity["id"]))
+        lately = self.younger_than(athlete_id, LONGEST_LAG_S)
+        before = self._uploaded.get(athlete_id, {})
+        self._uploaded[athlete_id] = {one: before[one] for one in lately} | {activity_id: self.clock.now()}
+        self._tell_of(athlete_id, activity_id, None, activity)
+
+    def younger_than(self, athlete_id: int, age_s: float) -> Collection[int]:
+        """The athlete's activities that were uploaded less than that long ago."""
+        uploaded = self._uploaded.get(athlete_id)
+        if not uploaded or not age_s:
+            return ()
+        since = self.clock.now() - timedelta(seconds=age_s)
+        return {activity_id for activity_id, moment in uploaded.items() if moment > since}
 
     def change(self, athlete_id: int, activity_id: int, changes: Mapping[str, object]) -> dict[str, object] | None:
         """An edit, hiding included; None when there is no such activity."""

@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI, Request, Response
 
 from stravasim import limits, webhooks
-from stravasim.data_routes import answer, compact, refusal
+from stravasim.data_routes import answer, compact, fields_of, refusal
 from stravasim.faults import INACTIVE, Fault, bad_request, unauthorized
 from stravasim.limits import Usage
 from stravasim.simulator import Headers, Simulator
@@ -32,7 +32,7 @@ class SubscriptionRoutes:
 
     async def create(self, request: Request) -> Response:
         """Ask the callback, and keep the subscription when it answers as it has to."""
-        parameters = await _parameters(request)
+        parameters = await fields_of(request)
         problem = self._problem(request, parameters)
         if problem is not None:
             return refusal(problem, self._headers())
@@ -50,7 +50,7 @@ class SubscriptionRoutes:
 
     async def list(self, request: Request) -> Response:
         """The subscription, or none."""
-        problem = self._problem(request, await _parameters(request))
+        problem = self._problem(request, await fields_of(request))
         if problem is not None:
             return refusal(problem, self._headers())
         subscription = self._simulator.subscription
@@ -59,7 +59,7 @@ class SubscriptionRoutes:
 
     async def delete(self, request: Request) -> Response:
         """End it."""
-        problem = self._problem(request, await _parameters(request))
+        problem = self._problem(request, await fields_of(request))
         if problem is not None:
             return refusal(problem, self._headers())
         subscription = self._simulator.subscription
@@ -72,7 +72,7 @@ class SubscriptionRoutes:
 
     def _problem(self, request: Request, parameters: Mapping[str, str]) -> Fault | None:
         simulator = self._simulator
-        simulator.calls[request.url.path] += 1
+        simulator.count(request.scope["path"])
         if parameters.get("client_id") != str(simulator.settings.application.client_id):
             return bad_request("Application", "client_id")
         if parameters.get("client_secret") != simulator.settings.application.client_secret:
@@ -104,8 +104,3 @@ def _said(response: httpx.Response) -> object:
     except ValueError:
         return None
     return said.get("hub.challenge") if isinstance(said, dict) else None
-
-
-async def _parameters(request: Request) -> Mapping[str, str]:
-    form = await request.form()
-    return {**request.query_params, **{key: value for key, value in form.items() if isinstance(value, str)}}

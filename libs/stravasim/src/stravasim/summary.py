@@ -146,7 +146,7 @@ def _speeds(plan: Plan, dice: Dice) -> dict[str, object]:
 def _power(plan: Plan, member: Member, dice: Dice) -> dict[str, object]:
     if plan.sport.gear != "b" or plan.manual:
         return {}
-    measured = member.has_power_meter or plan.sport.name == "VirtualRide"
+    measured = member.has_power_meter or plan.sport.is_virtual
     watts = round(dice.near(165 * member.fitness, 0.2), 1)
     power: dict[str, object] = {"average_watts": watts}
     if measured:
