@@ -144,6 +144,30 @@ async def test_calls_are_told_by_path_and_by_athlete_and_can_be_forgotten(world,
     assert calls["athletes"] == {"7": 3}
     assert [one["calls"] for one in await control.athletes()] == [3, 0]
     assert [one["connected"] for one in await control.athletes()] == [True, False]
+    assert [(call["path"], call["status"]) for call in await control.latest_calls(7)][-2:] == [
+        ("/api/v3/activities/3", 200),
+        ("/api/v3/activities/4", 200),
+    ]
+    assert await control.latest_calls(8) == []
     await control.forget_calls()
+    assert await control.latest_calls() == []
     assert (await control.calls())["athletes"] == {}
     assert (await control.calls())["quarter_hour"] == 3
+
+
+async def test_the_latest_calls_tell_how_each_was_answered_and_no_secret(world, control):
+    reader = await world.reader()
+    await control.break_calls("500", count=1)
+    await reader.get(per_page=2)
+    await reader.get(per_page=2, page=2)
+    await world.client.get("/api/v3/push_subscriptions", params={"client_id": "1", "client_secret": "canary"})
+    await reader.get("/api/v3/no-such-thing")
+    latest = await control.latest_calls()
+    assert [(call["athlete_id"], call["query"], call["status"]) for call in latest[-4:]] == [
+        (7, "per_page=2", 500),
+        (7, "per_page=2&page=2", 200),
+        (None, "", 400),
+        (7, "", 404),
+    ]
+    assert "canary" not in str(latest)
+    assert "canary" not in (await world.client.get("/")).text

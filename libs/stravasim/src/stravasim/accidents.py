@@ -16,6 +16,12 @@ _HTML = b"<html><head><title>503 Service Unavailable</title></head><body><h1>503
 _ODD = b"<html><body>597</body></html>"
 
 
+def token_of(scope: Scope) -> str:
+    """The bearer token of a call, or nothing."""
+    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    return str(authorization.partition(" ")[2].strip())
+
+
 class Accidents:
     """Passes calls on to the application, unless something befalls them."""
 
@@ -28,7 +34,7 @@ class Accidents:
         if not self._simulator.mishaps or scope["type"] != "http" or scope["path"].startswith("/_sim"):
             await self._app(scope, receive, send)
             return
-        path, token = scope["path"], _token(scope)
+        path, token = scope["path"], token_of(scope)
         who = self._simulator.tokens.athlete_of(token)
         mishap = self._simulator.mishaps.draw(who, path.removeprefix("/api/v3") or "/")
         if mishap is None:
@@ -83,11 +89,6 @@ async def _refuse(mishap: Mishap, send: Send) -> None:
         case _:
             await asyncio.sleep(mishap.seconds)
             await _break_off(send)
-
-
-def _token(scope: Scope) -> str:
-    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-    return str(authorization.partition(" ")[2].strip())
 
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json; charset=utf-8") -> None:

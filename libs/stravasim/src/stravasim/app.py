@@ -13,6 +13,7 @@ from stravasim.clock import Clock, SystemClock
 from stravasim.club import Club
 from stravasim.data_routes import DataRoutes, refusal
 from stravasim.faults import UNKNOWN_PATH
+from stravasim.journal import Journal
 from stravasim.lively import keep_lively
 from stravasim.oauth_routes import OAuthPages
 from stravasim.openapi import document
@@ -21,6 +22,7 @@ from stravasim.simulator import Settings, Simulator, new_simulator
 from stravasim.subscription_routes import SubscriptionRoutes
 
 _SHOWN = 100  # athletes on the plain page
+_LATEST_SHOWN = 8
 
 
 def create_app(club: Club, clock: Clock | None = None, settings: Settings | None = None) -> FastAPI:
@@ -59,6 +61,7 @@ def create_app(club: Club, clock: Clock | None = None, settings: Settings | None
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
     app.add_middleware(Accidents, simulator=simulator)
+    app.add_middleware(Journal, simulator=simulator)
     return app
 
 
@@ -70,6 +73,7 @@ def _home(simulator: Simulator, render: Callable[..., str]) -> str:
         connected=len(simulator.tokens.approved),
         athletes=lines(simulator, _SHOWN),
         calls=calls,
+        latest=[*simulator.latest][: -_LATEST_SHOWN - 1 : -1],
         budget=[
             ("Reads, quarter hour", calls.quarter_hour, allowed.read_quarter),
             ("Reads, day", calls.day, allowed.read_day),

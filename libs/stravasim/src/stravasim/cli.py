@@ -40,7 +40,7 @@ app = typer.Typer(cls=_OneLineErrors, add_completion=False, pretty_exceptions_en
 
 @app.callback()
 def main() -> None:
-    """A simulator of Strava's sign-in, activity list and rate limits, with an invented club."""
+    """A Strava to develop and test against: sign-in, activities, rate limits, webhooks, and all that goes wrong."""
 
 
 @app.command()
@@ -70,7 +70,10 @@ def serve(
     short_pages: Annotated[bool, typer.Option("--short-pages", help="Pages hold fewer items than asked.")] = False,
     lively: Annotated[float, typer.Option(min=0, help="Seconds between uploads by random athletes; 0 for none.")] = 0,
 ) -> None:
-    """Serve a simulated Strava until Ctrl-C. Mistakes are told in one line on stderr, with exit code 2."""
+    """Serve a simulated Strava until Ctrl-C. Mistakes are told in one line on stderr, with exit code 2.
+
+    The page at / shows who connects and what is called; /openapi.json and /_sim/openapi.json describe both sides.
+    """
     try:
         settings = Settings(
             application=Application(client_id, client_secret, redirect_domain),

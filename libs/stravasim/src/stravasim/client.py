@@ -81,6 +81,10 @@ class Control:
         """Calls by path and athlete, refusals, and the usage of the current windows."""
         return await self._object("GET", "/calls")
 
+    async def latest_calls(self, athlete_id: int | None = None) -> list[dict[str, Any]]:
+        """The last thousand calls, or those of an athlete among them: at, athlete_id, method, path, query, status."""
+        return await self._list("GET", "/calls/latest" + (f"?athlete_id={athlete_id}" if athlete_id else ""))
+
     async def forget_calls(self) -> None:
         """Count calls and refusals from zero; the usage of the windows stays."""
         await self._ask("DELETE", "/calls")

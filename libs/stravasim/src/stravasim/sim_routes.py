@@ -17,7 +17,7 @@ from stravasim.faults import NO_ACTIVITY, Fault, bad_request, not_found
 from stravasim.mishaps import Kind, Mishap
 from stravasim.oauth import Rotation
 from stravasim.profile import profile_of
-from stravasim.simulator import LONGEST_LAG_S, Simulator
+from stravasim.simulator import LONGEST_LAG_S, Call, Simulator
 from stravasim.webhooks import Weather
 
 
@@ -154,10 +154,15 @@ def _add_reading(router: APIRouter, simulator: Simulator) -> None:
     async def calls() -> Calls:
         return calls_of(simulator)
 
+    @router.get("/calls/latest")
+    async def latest(athlete_id: int | None = None) -> list[Call]:
+        return [call for call in simulator.latest if athlete_id is None or call.athlete_id == athlete_id]
+
     @router.delete("/calls", status_code=204)
     async def forget_calls() -> None:
         simulator.calls.clear()
         simulator.callers.clear()
+        simulator.latest.clear()
         simulator.refused = 0
 
     @router.get("/activities/{athlete_id}")

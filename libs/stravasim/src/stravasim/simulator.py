@@ -1,7 +1,7 @@
 """Everything one running simulator knows; the routes share it."""
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from stravasim.webhooks import News, Subscription
 
 Headers = list[tuple[bytes, bytes]]
 LONGEST_LAG_S = 3_600.0
+_LATEST = 1_000  # calls that the control side can look at
 _OBJECT = re.compile(r"/(activities|push_subscriptions)/[^/]+$")
 
 
@@ -48,6 +49,18 @@ class Settings:
     seed: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call and the status of its answer, 0 if there was none; `query` only of calls with a bearer token."""
+
+    at: datetime
+    athlete_id: int | None
+    method: str
+    path: str
+    query: str
+    status: int
+
+
 @dataclass(slots=True)
 class Simulator:
     """The club, the tokens handed out, the calls counted, and the clock they are measured with."""
@@ -63,6 +76,7 @@ class Simulator:
     calls: Counter[str] = field(default_factory=Counter)
     callers: Counter[int] = field(default_factory=Counter)
     refused: int = 0
+    latest: deque[Call] = field(default_factory=lambda: deque(maxlen=_LATEST))
     _uploaded: dict[int, dict[int, datetime]] = field(default_factory=dict)
 
     def now(self) -> int:
