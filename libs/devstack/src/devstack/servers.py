@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,12 @@ async def private_servers(
     *,
     durable: bool = True,
     say: Callable[[str], None] = silent,
+    also: Iterable[Callable[[], Awaitable[object]]] = (),
 ) -> AsyncIterator[Servers]:
     """Both servers, ready; their data is kept in `folder`, or thrown away when that is None.
 
-    They end with the supervisor. Raises StackError when they cannot be started.
+    What is `also` to be done needs no server, but the folder for itself: it is begun with them and done when they
+    are ready. They end with the supervisor. Raises StackError when they cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
         if not (home / COMPLETE).exists():
@@ -75,7 +77,7 @@ async def private_servers(
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
-        _, broker = await together(*starting)
+        _, broker, *_ = await together(*starting, *(begin() for begin in also))
         try:
             yield Servers(postgres, broker, home / COMPLETE)
         finally:

@@ -87,6 +87,7 @@ class Starter:
         self._supervisor = supervisor
         self._say = say
         self._secrets: dict[str, str] = {}
+        self._athletes: list[Athlete] = []
         names = ("strava", *SERVICES, "sync-worker")
         self._ports = dict(zip(names, free_ports(len(names)), strict=True))
         if plan.web_port is not None:
@@ -97,14 +98,15 @@ class Starter:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     async def start(self, servers: Servers) -> Stack:
-        """Everything, the simulator first: its data decide the challenge's days."""
-        database_urls = await servers.roles(SERVICES)
-        self._say("preparing schemas, topology and the simulated club")
-        _, athletes = await together(self._prepare(database_urls, servers), self._start_strava())
+        """Everything else, once the simulator runs: its data decide the challenge's days."""
+        athletes = self._athletes
         days = oracle.days(oracle.outings(athlete.activities) for athlete in athletes)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
         first_day, last_day = days[0], days[1] + timedelta(days=self._plan.grace_days)
+        self._say("preparing schemas and topology")
+        database_urls = await servers.roles(SERVICES)
+        await self._prepare(database_urls, servers)
         self._say("starting the services")
         await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
         servers.mark_complete()
@@ -120,7 +122,8 @@ class Starter:
         }
         await self._supervisor.run("prepare", [sys.executable, "-m", "devstack.migrations"], env=_base_env() | env)
 
-    async def _start_strava(self) -> list[Athlete]:
+    async def start_strava(self) -> None:
+        """The simulated Strava; it needs no server, and says at once when its data cannot be used."""
         # Enough calls for everybody's history at once: what happens when they are spent is tested elsewhere.
         limits = "1000000,10000000,1000000,10000000"
         await self._supervisor.start(
@@ -135,7 +138,9 @@ class Starter:
         async with httpx.AsyncClient(base_url=self.url("strava"), timeout=30) as client:
             await self._supervisor.until_ready("strava", lambda: _answers(client, "/_sim/health"), START_S)
             listed = (await client.get("/_sim/athletes")).json()
-            return [Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed]
+            self._athletes = [
+                Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed
+            ]
 
     async def _start_services(
         self, database_urls: dict[str, str], rabbitmq_url: str, days: tuple[date, date]
@@ -206,9 +211,12 @@ class Starter:
 @asynccontextmanager
 async def running_stack(plan: Plan, supervisor: Supervisor, say: Say) -> AsyncIterator[Stack]:
     """The whole system, ready for people; ended with the block. Raises StackError."""
-    say("starting Postgres and RabbitMQ")
-    async with private_servers(plan.folder, supervisor, durable=plan.durable, say=say) as servers:
-        yield await Starter(plan, supervisor, say).start(servers)
+    say("starting Postgres, RabbitMQ and the simulated club")
+    starter = Starter(plan, supervisor, say)
+    async with private_servers(
+        plan.folder, supervisor, durable=plan.durable, say=say, also=[starter.start_strava]
+    ) as servers:
+        yield await starter.start(servers)
 
 
 def _base_env() -> dict[str, str]:
