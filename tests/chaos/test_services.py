@@ -118,6 +118,7 @@ async def system(battered: Battered) -> AsyncIterator[System]:
     battered.died.clear()
     servers = Servers(battered.postgres, battered.rabbitmq, battered.folder / "complete")
     starter = Starter(Plan(CLUB, None, log_level="WARNING"), battered.supervisor, silent)
+    await starter.start_strava()
     yield System(battered, await starter.start(servers))
     await together(*map(battered.supervisor.stop, (*PROCESSES, "strava")))
 

@@ -122,6 +122,16 @@ def test_nothing_outlives_a_runner_that_is_killed_while_it_starts(run_stack):
     runner.until_nothing_is_left()
 
 
+def test_a_process_that_shows_no_mark_for_a_moment_is_still_found(monkeypatch):
+    """While it becomes another program, its environment reads as empty."""
+    looks = iter([{2**30}, set(), set(), {2**30 + 1}])
+    killed = []
+    monkeypatch.setattr(guard, "stack_processes", lambda _: next(looks, set()))
+    monkeypatch.setattr(guard, "kill", killed.append)
+    assert guard.sweep("stack") == set()
+    assert killed == [2**30, 2**30 + 1]
+
+
 def test_a_killed_guard_is_replaced_and_nothing_outlives_the_runner(run_stack):
     runner = run_stack("daemon")
     runner.until_says("ready")

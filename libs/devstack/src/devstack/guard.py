@@ -17,6 +17,7 @@ from pathlib import Path
 MARKER = "GRUPPETTO_STACK"
 SWEEP_SECONDS = 10.0
 RUN_SECONDS = 20.0
+LOOKS = 5
 NULL = subprocess.DEVNULL
 
 
@@ -40,13 +41,19 @@ def run(argv: list[str]) -> None:
 
 
 def sweep(stack: str, seconds: float = SWEEP_SECONDS) -> set[int]:
-    """Kill every process of the stack, and return those that are still there after the deadline."""
+    """Kill every process of the stack, and return those that are still there after the deadline.
+
+    One look that finds nothing is no proof: a process shows no environment while it becomes another program.
+    """
     deadline = time.monotonic() + seconds
-    while (doomed := stack_processes(stack)) and time.monotonic() < deadline:
+    nothing_found = 0
+    while nothing_found < LOOKS and time.monotonic() < deadline:
+        doomed = stack_processes(stack)
+        nothing_found = 0 if doomed else nothing_found + 1
         for pid in doomed:
             kill(pid)
         time.sleep(0.02)
-    return doomed
+    return stack_processes(stack)
 
 
 def kill(pid: int) -> None:
