@@ -26,7 +26,7 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
 test: setup  ## run every test, browser included
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 chaos: setup  ## the storms in their long form: everything is killed for a minute; SECONDS=n
 	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800

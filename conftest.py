@@ -27,6 +27,26 @@ CHROMIUM_ARGS = [
 ]
 
 
+class Told:
+    """Shows what a test has `said` (a property of its report), also when it passed in another process."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            for name, value in report.user_properties:
+                if name == "said":
+                    self._terminal.write(f"\n{value}")
+
+
+@pytest.hookimpl(trylast=True)  # the terminal reporter is there by then
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Told(terminal), "told")
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium, installed or unpacked when the machine has none."""

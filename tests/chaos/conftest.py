@@ -1,7 +1,7 @@
 """Servers of its own for the chaos, and a scene for each test."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,9 @@ async def battered() -> AsyncIterator[Battered]:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Show a line, also of a test that passes."""
-
-    def show(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}")
-
-    return show
+def say(record_property: Callable[[str, object], None]) -> Say:
+    """Show a line when the test has ended, also of one that passes."""
+    return lambda line: record_property("said", line)
 
 
 @pytest.fixture
