@@ -46,6 +46,24 @@ async def test_a_token_expires_with_the_clock(control, world):
     assert (await reader.get()).status_code == 401
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1970-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+async def test_a_clock_at_the_ends_of_the_calendar_is_refused_and_stays(control, world, moment):
+    before = await control.set_clock()
+    with pytest.raises(ControlError, match="400"):
+        await control.set_clock(now=datetime.fromisoformat(moment))
+    assert await control.set_clock() == before
+
+
+@pytest.mark.parametrize("moment", ["1971-01-01T00:00:00Z", "8999-12-31T23:59:59Z"])
+async def test_a_clock_near_the_ends_of_the_calendar_works(control, world, moment):
+    await control.set_clock(now=datetime.fromisoformat(moment), frozen=True)
+    reader = await world.reader()
+    added = await control.upload(7)
+    assert added["start_date"] == moment
+    assert added["id"] in await reader.ids()
+    assert (await world.client.get("/")).status_code == 200
+
+
 @pytest.mark.parametrize("wish", [{"advance_s": -1}, {"now": "soon"}, {"now": "2026-07-01T00:00:00"}])
 async def test_a_clock_that_cannot_be_set_so_says_so(world, wish):
     assert (await world.client.post("/_sim/clock", json=wish)).status_code == 422

@@ -4,6 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+# Arithmetic with moments and zones fails at the ends of the calendar.
+EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
 
 class Clock(Protocol):
     """Anything that can say what time it is; tests pass one they can turn by hand."""
@@ -39,11 +43,11 @@ class SimulatedClock:
         return self._frozen_at or self._along.now() + self._ahead
 
     def set(self, moment: datetime) -> None:
-        """Show that moment now; a frozen clock stays frozen."""
-        self._show(moment.astimezone(UTC), self.frozen)
+        """Show that moment now; a frozen clock stays frozen. Raises OverflowError beyond `EARLIEST` and `LATEST`."""
+        self._show(moment, self.frozen)
 
     def advance(self, seconds: float) -> None:
-        """Show a moment that is so much later."""
+        """Show a moment that is so much later. Raises OverflowError beyond `LATEST`."""
         self._show(self.now() + timedelta(seconds=seconds), self.frozen)
 
     def freeze(self, frozen: bool) -> None:
@@ -51,6 +55,9 @@ class SimulatedClock:
         self._show(self.now(), frozen)
 
     def _show(self, moment: datetime, frozen: bool) -> None:
+        if not EARLIEST <= moment <= LATEST:
+            raise OverflowError(f"the clock shows moments from {EARLIEST.year} to {LATEST.year}")
+        moment = moment.astimezone(UTC)
         self._frozen_at = moment if frozen else None
         self._ahead = moment - self._along.now()
         changed, self._changed = self._changed, asyncio.Event()
