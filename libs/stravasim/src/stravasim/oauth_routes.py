@@ -34,7 +34,7 @@ class OAuthPages:
         self._full = templates.get_template("full.html")
 
     def add_to(self, app: FastAPI) -> None:
-        """Serve the page under its web and mobile addresses, those for programs with and without prefix."""
+        """Serve the page under its web and mobile addresses, and what programs call, mostly under both bases."""
         app.add_route("/oauth/authorize", self.page, methods=["GET"])
         app.add_route("/oauth/mobile/authorize", self.page, methods=["GET"])
         app.add_route("/oauth/authorize", self.decide, methods=["POST"])
