@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 
@@ -30,9 +30,11 @@ async def serving(app: Any) -> AsyncIterator[str]:
         while not server.started:
             assert not task.done()
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await task
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Callback:
     bodies: list[bytes] = field(default_factory=list)
     moods: list[int | float] = field(default_factory=list)
     challenge: str | None = None  # a wrong one, if set
+    drip_s: float = 0.0  # between the bytes of the challenge's answer
+    queries: list[dict[str, str]] = field(default_factory=list)
     verify_tokens: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
@@ -53,7 +57,14 @@ class Callback:
 
     async def _greet(self, request: Request) -> Response:
         self.verify_tokens.append(request.query_params["hub.verify_token"])
-        return JSONResponse({"hub.challenge": self.challenge or request.query_params["hub.challenge"]})
+        self.queries.append(dict(request.query_params))
+        answer = JSONResponse({"hub.challenge": self.challenge or request.query_params["hub.challenge"]})
+        return StreamingResponse(self._drip(bytes(answer.body))) if self.drip_s else answer
+
+    async def _drip(self, body: bytes) -> AsyncIterator[bytes]:
+        for at in range(len(body)):
+            await asyncio.sleep(self.drip_s)
+            yield body[at : at + 1]
 
     async def _hear(self, request: Request) -> Response:
         mood = self.moods.pop(0) if self.moods else 200

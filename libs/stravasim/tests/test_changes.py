@@ -1,5 +1,7 @@
 """What happens to activities after their upload, and how the list and the detail show it."""
 
+from datetime import datetime
+
 import pytest
 from live import started
 
@@ -74,6 +76,82 @@ async def test_hiding_takes_it_from_those_who_may_not_see_everything(world, cont
     assert await shared.ids() == [5, 4, 3, 2, 1]
 
 
+async def test_an_edit_changes_what_follows_from_it(world, control):
+    run = await control.upload(
+        7, sport_type="Run", start_date="2026-06-10T08:00:00Z", timezone="(GMT+01:00) Europe/Warsaw"
+    )
+    ride = await control.edit(7, run["id"], sport_type="GravelRide")
+    assert ride["type"] == "Ride"
+    moved = await control.edit(7, run["id"], start_date="2026-01-10T08:00:00Z")
+    assert (moved["start_date_local"], moved["utc_offset"]) == ("2026-01-10T09:00:00Z", 3600.0)
+    again = await control.edit(7, run["id"], start_date_local="2026-07-10T09:00:00Z")
+    assert (again["start_date"], again["utc_offset"]) == ("2026-07-10T07:00:00Z", 7200.0)
+    hidden = await control.edit(7, run["id"], private=True)
+    assert hidden["visibility"] == "only_me"
+    shown = await control.edit(7, run["id"], private=False)
+    assert shown["visibility"] == "everyone"
+    followers = await control.edit(7, run["id"], visibility="followers_only")
+    assert followers["private"] is False
+
+
+async def test_a_local_start_alone_is_a_wall_clock_where_the_athlete_is(world, control):
+    for month in range(1, 13):
+        local = f"2025-{month:02}-15T10:00:00Z"
+        added = await control.upload(7, start_date_local=local)
+        start, shown = (datetime.fromisoformat(added[key]) for key in ("start_date", "start_date_local"))
+        assert added["start_date_local"] == local
+        assert (shown - start).total_seconds() == added["utc_offset"]
+
+
+async def test_what_only_a_detail_tells_is_kept_from_the_list(world, control):
+    reader = await world.reader()
+    added = await control.upload(7, description="Up the hill", hide_from_home=True)
+    told = (await detail(reader, added["id"])).json()
+    assert (told["description"], told["hide_from_home"]) == ("Up the hill", True)
+    await control.edit(7, added["id"], description="Down the hill")
+    assert (await detail(reader, added["id"])).json()["description"] == "Down the hill"
+    [listed] = (await reader.get(per_page=1)).json()
+    assert listed["id"] == added["id"]
+    assert not {"description", "hide_from_home"} & listed.keys()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"start_date": "0001-01-01T00:00:00+14:00"},
+        {"start_date": "9999-12-31T23:59:59-14:00"},
+        {"start_date_local": "0001-01-01T00:00:00Z"},
+        {"moving_time": 10**400},
+        {"distance": -1e308},
+    ],
+)
+async def test_odd_values_can_be_uploaded_listed_and_fetched(world, control, given):
+    reader = await world.reader()
+    added = await control.upload(7, **given)
+    assert added["id"] in await reader.ids()
+    assert (await detail(reader, added["id"])).status_code == 200
+
+
+@pytest.mark.parametrize("body", ['{"distance": NaN}', '{"name": "\\ud800"}', "[1]", "{"])
+async def test_an_edit_that_json_cannot_tell_is_refused(world, body):
+    answer = await world.client.patch("/_sim/athletes/7/activities/3", content=body)
+    assert answer.status_code == 400
+
+
+async def test_a_control_body_with_what_json_cannot_tell_is_refused_in_json(world):
+    answer = await world.client.post(
+        "/_sim/clock", content='{"advance_s": NaN}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["body", "advance_s"]
+
+
+async def test_a_form_that_cannot_be_read_is_a_fault(world):
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await world.client.post("/oauth/token", content=b"--y\r\nnothing", headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (400, "Bad Request")
+
+
 async def test_the_list_drifts_while_it_is_paged(world, control):
     reader = await world.reader()
     first = await reader.ids(per_page=2)
@@ -119,11 +197,13 @@ async def test_a_manual_activity_can_be_made_with_the_right_to_write_and_is_no_r
         "start_date_local": "2026-06-30T10:00:00Z",
         "elapsed_time": "3600",
         "distance": "25000",
+        "description": "Along the river",
     }
     made = await world.client.post("/api/v3/activities", data=form, headers=headers)
     assert made.status_code == 201
     assert made.json()["manual"] is True
     assert (made.json()["start_date_local"], made.json()["distance"]) == ("2026-06-30T10:00:00Z", 25_000.0)
+    assert made.json()["description"] == "Along the river"
     recorded = {key: value for key, value in made.headers.raw if b"atelimit-Usage" in key}
     assert recorded == {b"X-Ratelimit-Usage": b"1,1", b"X-Readratelimit-Usage": b","}
     for name, wrong in (("name", ""), ("elapsed_time", "long"), ("distance", "nan"), ("start_date_local", "soon")):

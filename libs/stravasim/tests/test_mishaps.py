@@ -70,6 +70,22 @@ async def test_calls_that_go_wrong_are_counted_too(world):
         assert (await control.calls())["paths"][PATH] == 3
 
 
+async def test_a_page_that_looks_at_the_simulator_uses_up_no_mishap(world):
+    async with live(world) as (control, client):
+        await control.break_calls("500", count=1)
+        for path in ("/", "/openapi.json", "/_sim/calls"):
+            assert (await client.get(path)).status_code == 200
+        assert (await client.get(PATH)).status_code == 500
+
+
+async def test_a_broken_upload_is_counted_as_no_read(world):
+    async with live(world) as (control, client):
+        await control.break_calls("503", count=1)
+        assert (await client.post("/api/v3/activities", data={})).status_code == 503
+        calls = await control.calls()
+        assert (calls["overall_quarter_hour"], calls["quarter_hour"]) == (1, 0)
+
+
 async def test_a_cut_connection_ends_in_the_middle_of_the_body(world):
     async with live(world) as (control, client):
         await control.break_calls("cut", count=1)

@@ -238,3 +238,15 @@ async def test_rotation_can_be_had_on_every_refresh_or_never(open_world):
 )
 async def test_token_errors_have_the_known_bodies(world, fields, expected):
     assert error_of(await world.token(**fields)) == expected
+
+
+async def test_a_long_run_does_not_remember_every_token_that_ever_was(world):
+    refresh = (await world.tokens())["refresh_token"]
+    for _ in range(100):
+        world.clock.turn(21_600)
+        await world.submit()
+        refresh = (await world.refresh(refresh)).json()["refresh_token"]
+    tokens = world.app.state.simulator.tokens
+    assert len(tokens._access) < 15
+    assert len(tokens._codes) < 15
+    assert len(tokens._current) == 1

@@ -64,6 +64,25 @@ async def test_a_clock_near_the_ends_of_the_calendar_works(control, world, momen
     assert (await world.client.get("/")).status_code == 200
 
 
+async def test_a_turn_that_is_refused_changes_nothing(control, world):
+    before = await control.set_clock()
+    with pytest.raises(ControlError, match="400"):
+        await control.set_clock(now=datetime(8999, 12, 31, tzinfo=UTC), advance_s=86_401, frozen=True)
+    assert await control.set_clock() == before
+    last = datetime(9000, 1, 1, tzinfo=UTC)
+    assert await control.set_clock(now=last) == last
+    world.clock.turn(1)
+    assert await control.set_clock(frozen=True) == last + timedelta(seconds=1)
+    assert await control.set_clock(now=before, frozen=False) == before
+
+
+async def test_a_clock_turned_back_hides_nothing(control, world):
+    await control.configure(list_lag_s=5)
+    added = await control.upload(7)
+    await control.set_clock(now=datetime(2026, 6, 1, tzinfo=UTC))
+    assert added["id"] in await (await world.reader()).ids()
+
+
 @pytest.mark.parametrize("wish", [{"advance_s": -1}, {"now": "soon"}, {"now": "2026-07-01T00:00:00"}])
 async def test_a_clock_that_cannot_be_set_so_says_so(world, wish):
     assert (await world.client.post("/_sim/clock", json=wish)).status_code == 422
@@ -71,13 +90,13 @@ async def test_a_clock_that_cannot_be_set_so_says_so(world, wish):
 
 async def test_waiting_for_a_moment_follows_the_clock():
     clock = SimulatedClock(SystemClock())
-    clock.freeze(True)
-    waiting = asyncio.create_task(clock.until(clock.now() + timedelta(hours=1)))
+    clock.turn(frozen=True)
+    waiting = asyncio.create_task(clock.passing(3600)())
     await asyncio.sleep(0)
-    clock.advance(3599)
+    clock.turn(advance_s=3599)
     await asyncio.sleep(0)
     assert not waiting.done()
-    clock.advance(1)
+    clock.turn(advance_s=1)
     async with asyncio.timeout(5):
         await waiting
 

@@ -65,6 +65,8 @@ async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(world):
         ({"callback_url": "http://localhost/" + "x" * 255}, 400, "PushSubscription"),
         ({"callback_url": "no address"}, 400, "PushSubscription"),
         ({"callback_url": "http://127.0.0.1:1/hook"}, 400, "PushSubscription"),
+        ({"callback_url": "http://localhost:99999/"}, 400, "PushSubscription"),
+        ({"callback_url": "http://xn--/"}, 400, "PushSubscription"),
     ],
 )
 async def test_what_cannot_be_subscribed_is_refused(world, changed, status, resource):
@@ -81,13 +83,51 @@ async def test_a_callback_with_a_wrong_challenge_is_not_verifiable(world):
     ]
 
 
+async def test_a_callback_that_drips_its_answer_is_not_verifiable(world):
+    async with serving(Callback(drip_s=0.5).app()) as address:
+        assert (await subscribe(world, f"{address}/hook")).status_code == 400
+
+
+async def test_the_callback_s_own_query_is_kept_in_the_handshake_and_in_events(world):
+    await world.reader()
+    callback = Callback()
+    async with serving(callback.app()) as address:
+        assert (await subscribe(world, f"{address}/hook?secret=path")).status_code == 201
+        await world.client.post("/_sim/athletes/7/activities", json={})
+        await until(lambda: callback.events)
+        await world.app.state.simulator.sender.close()
+    assert callback.queries[0]["secret"] == "path"
+    assert callback.queries[0]["hub.mode"] == "subscribe"
+
+
+async def test_a_burst_reaches_a_callback_that_takes_its_time(world):
+    await world.reader()
+    async with subscribed(world, Callback(moods=[0.3] * 400)):
+        for _ in range(400):
+            await world.client.post("/_sim/athletes/7/activities", json={})
+        await until(lambda: set(outcomes(world)) == {"delivered"})
+        assert {len(one.attempts) for one in world.app.state.simulator.sender.deliveries} == {1}
+
+
+async def test_a_clock_that_is_turned_back_does_not_hold_up_deliveries(world):
+    await world.client.put("/_sim/webhooks/weather", json={"delay_s": 5})
+    await world.reader()
+    async with subscribed(world) as callback:
+        await world.client.post("/_sim/athletes/7/activities", json={})
+        await world.client.post("/_sim/clock", json={"now": "2026-01-01T00:00:00Z", "frozen": True})
+        await world.client.post("/_sim/clock", json={"advance_s": 4})
+        assert outcomes(world) == ["waiting"]
+        await world.client.post("/_sim/clock", json={"advance_s": 1})
+        await until(lambda: callback.events)
+
+
 async def test_uploads_edits_and_deletions_are_told_with_strings_for_updates(world):
     await world.reader()
     async with subscribed(world) as callback:
         added = (await world.client.post("/_sim/athletes/7/activities", json={"name": "A"})).json()
         path = f"/_sim/athletes/7/activities/{added['id']}"
         await until(lambda: len(callback.events) == 1)
-        await world.client.patch(path, json={"name": "B", "sport_type": "Hike", "type": "Hike"})
+        await world.client.patch(path, json={"name": "B", "sport_type": "Hike"})
         await until(lambda: len(callback.events) == 2)
         await world.client.patch(path, json={"visibility": "only_me"})
         await until(lambda: len(callback.events) == 3)

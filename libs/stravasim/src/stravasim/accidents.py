@@ -10,6 +10,7 @@ from stravasim.faults import BAD_TOKEN, SERVER_ERROR
 from stravasim.mishaps import Kind, Mishap
 from stravasim.simulator import Simulator
 
+PLAYED = ("/api/v3/", "/oauth/", "/athlete", "/activities", "/push_subscriptions")
 _SPOILING = frozenset({Kind.SLOW, Kind.CUT, Kind.INVALID_JSON})
 _PIECES = 10
 _HTML = b"<html><head><title>503 Service Unavailable</title></head><body><h1>503</h1></body></html>"
@@ -31,7 +32,7 @@ class Accidents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
-        if not self._simulator.mishaps or scope["type"] != "http" or scope["path"].startswith("/_sim"):
+        if not self._simulator.mishaps or scope["type"] != "http" or not scope["path"].startswith(PLAYED):
             await self._app(scope, receive, send)
             return
         path, token = scope["path"], token_of(scope)
@@ -42,7 +43,8 @@ class Accidents:
         elif mishap.kind in _SPOILING:
             await self._spoil(mishap, scope, receive, send)
         else:
-            self._simulator.count_broken(path, token)
+            read = (scope["method"], path.removeprefix("/api/v3")) != ("POST", "/activities")
+            self._simulator.count_broken(path, token, read=read)
             await _refuse(mishap, send)
 
     async def _spoil(self, mishap: Mishap, scope: Scope, receive: Receive, send: Send) -> None:

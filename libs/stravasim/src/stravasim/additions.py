@@ -12,12 +12,13 @@ from stravasim.faults import Fault, bad_request
 from stravasim.members import Member, Place, place_on
 from stravasim.planning import Plan, moving_time, plan_of
 from stravasim.sports import SPORTS, Sport, sport_named
-from stravasim.summary import summary_of
+from stravasim.summary import moments, summary_of
 
 # Zone arithmetic fails at the ends of the calendar, and a broken date is a fair thing to add.
 _EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 _LONGEST = 1e9  # seconds or metres
+_SHOWN = "everyone"
 
 
 def complete(club: Club, athlete_id: int, given: Mapping[str, object], now: datetime) -> Mapping[str, object]:
@@ -29,13 +30,41 @@ def complete(club: Club, athlete_id: int, given: Mapping[str, object], now: date
     dice = Dice(f"{member.seed}:added:{len(club.log(athlete_id))}")
     start = now
     if given.get("start_date") is not None or given.get("start_date_local") is not None:
-        start = min(max(datetime.fromtimestamp(start_of(given), UTC), _EARLIEST), _LATEST)
+        start = _moment(start_of(given))
     place = _place(member, given, start)
+    if given.get("start_date") is None and given.get("utc_offset") is None and "start_date_local" in given:
+        start = in_zone(start, place.zone)
     plan = _fitted(plan_of(member, _sport(member, given, dice), place, start, dice), member, given, dice)
     activity_id = given.get("id")
     if not isinstance(activity_id, int):
         activity_id = club.next_id(athlete_id, now)
     return summary_of(plan, member, activity_id, dice) | dict(given) | {"id": activity_id}
+
+
+def in_zone(local: datetime, zone: str) -> datetime:
+    """The moment (UTC) of a wall clock there, given with a false UTC."""
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def edited(before: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """The activity after an edit: what follows from the changed keys changes with them, unless it is given too."""
+    after = {**before, **changes, "id": before["id"]}
+    sport = changes.get("sport_type")
+    if isinstance(sport, str) and "type" not in changes:
+        after["type"] = sport_named(sport).type
+    if "visibility" in changes and "private" not in changes:
+        after["private"] = changes["visibility"] == "only_me"
+    elif "private" in changes and "visibility" not in changes:
+        hidden = before.get("visibility") == "only_me"
+        after["visibility"] = (
+            "only_me" if changes["private"] is True else _SHOWN if hidden else before.get("visibility")
+        )
+    given = {key: value for key, value in changes.items() if key in {"start_date", "start_date_local"}}
+    zone = _zone_of(after)
+    if len(given) == 1 and zone is not None:
+        start = _moment(start_of(given))
+        after |= moments(start if "start_date" in given else in_zone(start, zone), zone) | given
+    return after
 
 
 def manual_activity(form: Mapping[str, str]) -> dict[str, object] | Fault:
@@ -52,22 +81,23 @@ def manual_activity(form: Mapping[str, str]) -> dict[str, object] | Fault:
         if not 0 <= numbers[name] < _LONGEST:
             return bad_request("Activity", name)
     try:
-        local = datetime.fromisoformat(form["start_date_local"]).replace(tzinfo=None)
+        local = datetime.fromisoformat(form["start_date_local"]).replace(tzinfo=UTC)
     except ValueError:
         return bad_request("Activity", "start_date_local")
-    start = min(max(local.replace(tzinfo=WARSAW), _EARLIEST), _LATEST).astimezone(UTC)
+    local = min(max(local, _EARLIEST), _LATEST)
     sport = sport_named(form.get("sport_type") or form["type"])
     return {
         "name": form["name"],
         "sport_type": sport.name,
         "type": sport.type,
-        "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "start_date_local": f"{local:%Y-%m-%dT%H:%M:%SZ}",
         "elapsed_time": int(numbers["elapsed_time"]),
         "moving_time": int(numbers["elapsed_time"]),
         "distance": numbers["distance"],
         "trainer": form.get("trainer") == "1",
         "commute": form.get("commute") == "1",
         "manual": True,
+        **({"description": form["description"]} if form.get("description") else {}),
     }
 
 
@@ -88,15 +118,21 @@ def _sport(member: Member, given: Mapping[str, object], dice: Dice) -> Sport:
 
 def _place(member: Member, given: Mapping[str, object], start: datetime) -> Place:
     usual = place_on(member, start.astimezone(WARSAW).date())
-    label = given.get("timezone")
-    if not isinstance(label, str):
-        return usual
-    zone = label.rpartition(" ")[2]
+    zone = _zone_of(given)
+    return usual if zone is None else replace(usual, zone=zone)
+
+
+def _zone_of(activity: Mapping[str, object]) -> str | None:
+    label = activity.get("timezone")
+    zone = label.rpartition(" ")[2] if isinstance(label, str) else ""
     try:
-        ZoneInfo(zone)
+        return ZoneInfo(zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return usual
-    return replace(usual, zone=zone)
+        return None
+
+
+def _moment(epoch_s: int) -> datetime:
+    return datetime.fromtimestamp(min(max(epoch_s, _EARLIEST.timestamp()), _LATEST.timestamp()), UTC)
 
 
 def _fitted(plan: Plan, member: Member, given: Mapping[str, object], dice: Dice) -> Plan:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader
 
@@ -12,7 +13,7 @@ from stravasim.accidents import Accidents
 from stravasim.clock import Clock, SystemClock
 from stravasim.club import Club
 from stravasim.data_routes import DataRoutes, refusal
-from stravasim.faults import UNKNOWN_PATH
+from stravasim.faults import UNKNOWN_PATH, bad_request
 from stravasim.journal import Journal
 from stravasim.lively import keep_lively
 from stravasim.oauth_routes import OAuthPages
@@ -58,6 +59,8 @@ def create_app(club: Club, clock: Clock | None = None, settings: Settings | None
     app.add_route("/openapi.json", openapi)
     app.add_route("/_sim/openapi.json", control_openapi)
     app.include_router(sim_router(simulator))
+    app.add_exception_handler(RequestValidationError, _not_as_described)
+    app.add_exception_handler(400, _unreadable)
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _unknown_path)
     app.add_middleware(Accidents, simulator=simulator)
@@ -95,6 +98,17 @@ def _troubles(simulator: Simulator) -> list[str]:
         f"{mishap.kind} for {mishap.athlete_id or 'everybody'} on {mishap.path}"
         for _, mishap in simulator.mishaps.orders()
     ]
+
+
+async def _not_as_described(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # Without the input, which may be what JSON cannot say.
+    problems = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    return JSONResponse({"detail": problems}, status_code=422)
+
+
+async def _unreadable(_request: Request, _error: Exception) -> Response:
+    return refusal(bad_request("Request", "body"))
 
 
 async def _unknown_path(_request: Request, _error: Exception) -> Response:

@@ -118,7 +118,9 @@ def _run(club: Club, settings: Settings, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     address = f"[{host}]" if ":" in host else host
     typer.echo(f"Simulating Strava for {len(club.members)} athletes on http://{address}:{port}", err=True)
-    config = uvicorn.Config(create_app(club, settings=settings), log_level="warning", access_log=False)
+    application = create_app(club, settings=settings)
+    # A call that hangs on order must not hold up the end.
+    config = uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

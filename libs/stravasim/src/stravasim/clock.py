@@ -1,8 +1,12 @@
 """The one place where the simulator learns what time it is, and where it is told another."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
+
+Wait: TypeAlias = Callable[[], Awaitable[None]]
 
 # Arithmetic with moments and zones fails at the ends of the calendar.
 EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
@@ -31,6 +35,7 @@ class SimulatedClock:
         self._along = along
         self._ahead = timedelta()
         self._frozen_at: datetime | None = None
+        self._turned_back = timedelta()
         self._changed = asyncio.Event()
 
     @property
@@ -42,30 +47,33 @@ class SimulatedClock:
         """The simulated moment in UTC."""
         return self._frozen_at or self._along.now() + self._ahead
 
-    def set(self, moment: datetime) -> None:
-        """Show that moment now; a frozen clock stays frozen. Raises OverflowError beyond `EARLIEST` and `LATEST`."""
-        self._show(moment, self.frozen)
+    def turn(self, *, to: datetime | None = None, advance_s: float = 0, frozen: bool | None = None) -> None:
+        """Show that moment, and then one so much later; stand still or run on from there, or as before.
 
-    def advance(self, seconds: float) -> None:
-        """Show a moment that is so much later. Raises OverflowError beyond `LATEST`."""
-        self._show(self.now() + timedelta(seconds=seconds), self.frozen)
-
-    def freeze(self, frozen: bool) -> None:
-        """Stand still, or run on from the moment shown."""
-        self._show(self.now(), frozen)
-
-    def _show(self, moment: datetime, frozen: bool) -> None:
-        if not EARLIEST <= moment <= LATEST:
-            raise OverflowError(f"the clock shows moments from {EARLIEST.year} to {LATEST.year}")
-        moment = moment.astimezone(UTC)
-        self._frozen_at = moment if frozen else None
+        Raises OverflowError, and changes nothing, when that would be beyond `EARLIEST` and `LATEST`.
+        """
+        before = self.now()
+        moment = before
+        if to is not None or advance_s:
+            moment = (to or before) + timedelta(seconds=advance_s)
+            if not EARLIEST <= moment <= LATEST:
+                raise OverflowError(f"the clock can be set from {EARLIEST.year} to {LATEST.year}")
+            moment = moment.astimezone(UTC)
+        self._frozen_at = moment if (self.frozen if frozen is None else frozen) else None
         self._ahead = moment - self._along.now()
+        self._turned_back += max(before - moment, timedelta())
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def until(self, moment: datetime) -> None:
-        """Return when the clock shows that moment or a later one, however it gets there."""
-        while (left_s := (moment - self.now()).total_seconds()) > 0:
+    def passing(self, seconds: float) -> Wait:
+        """A wait, to be called, for so much simulated time from now on.
+
+        Turning the clock on shortens it; turning it back does not lengthen it.
+        """
+        return partial(self._until, self.now() + timedelta(seconds=seconds), self._turned_back)
+
+    async def _until(self, moment: datetime, turned_back: timedelta) -> None:
+        while (left_s := (moment - (self._turned_back - turned_back) - self.now()).total_seconds()) > 0:
             try:
                 async with asyncio.timeout(None if self.frozen else left_s):
                     await self._changed.wait()

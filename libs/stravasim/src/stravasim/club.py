@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from stravasim.activities import ActivityLog, Entry, start_of
+from stravasim.details import ONLY_IN_DETAIL
 from stravasim.dice import Dice
 from stravasim.folder import MAX_ID, BrokenFolderError, athlete_files, read_entries
 from stravasim.members import Member, athlete_ids, member_of
@@ -41,6 +42,7 @@ class Club:
         self.members = members
         self._shelf = Shelf(lambda athlete_id: make(members[athlete_id]))
         self._taken = set(taken)
+        self._details: dict[int, dict[str, object]] = {}
         self._owner_of = owner_of
 
     def log(self, athlete_id: int) -> ActivityLog:
@@ -48,25 +50,26 @@ class Club:
         return self._shelf.get(athlete_id)
 
     def activity(self, athlete_id: int, activity_id: int) -> dict[str, object] | None:
-        """One activity of an athlete; None when there is none with that id."""
+        """One activity of an athlete, with what only its detail tells; None when there is none with that id."""
         entry = self.log(athlete_id).find(activity_id)
-        return None if entry is None else json.loads(entry.body)
+        return None if entry is None else json.loads(entry.body) | self._details.get(activity_id, {})
 
     def add(self, athlete_id: int, activity: Mapping[str, object]) -> None:
         """Give an athlete one more activity, which must carry an `id` that `is_free`."""
-        entry = entry_of(activity)
+        entry = self._entry(activity)
         self._shelf.put(athlete_id, self.log(athlete_id).plus(entry))
         self._taken.add(entry.id)
 
     def change(self, athlete_id: int, activity: Mapping[str, object]) -> None:
         """Put this in the place of the activity with the same id."""
-        entry = entry_of(activity)
+        entry = self._entry(activity)
         self._shelf.put(athlete_id, self.log(athlete_id).without(entry.id).plus(entry))
 
     def remove(self, athlete_id: int, activity_id: int) -> None:
         """Delete an activity; its id is never used again."""
         self._shelf.put(athlete_id, self.log(athlete_id).without(activity_id))
         self._taken.add(activity_id)
+        self._details.pop(activity_id, None)
 
     def is_free(self, activity_id: int) -> bool:
         """Whether no activity of the club has or had that id."""
@@ -74,6 +77,13 @@ class Club:
             return False
         owner = self._owner_of(activity_id)
         return owner is None or self.log(owner).find(activity_id) is None
+
+    def _entry(self, activity: Mapping[str, object]) -> Entry:
+        entry = entry_of({key: value for key, value in activity.items() if key not in ONLY_IN_DETAIL})
+        told = {key: value for key, value in activity.items() if key in ONLY_IN_DETAIL}
+        if told:
+            self._details[entry.id] = told
+        return entry
 
     def next_id(self, athlete_id: int, uploaded: datetime) -> int:
         """A free id for an upload at that moment: later uploads have higher ids, as on Strava."""

@@ -4,8 +4,13 @@ from collections.abc import Mapping
 
 from stravasim.dice import Dice
 
+# What can be given with an activity, and is told with its detail alone.
+ONLY_IN_DETAIL = frozenset(
+    {"description", "calories", "perceived_exertion", "prefer_perceived_exertion", "hide_from_home", "private_note"}
+)
 _SPLIT_M = {"splits_metric": 1_000.0, "splits_standard": 1_609.344}
 _MOST_SPLITS = 500
+_MOST = 1e12  # metres or seconds; one may upload what one likes
 _RUNS = {"Run", "TrailRun", "VirtualRun"}
 
 
@@ -22,6 +27,7 @@ def detail_of(summary: Mapping[str, object]) -> dict[str, object]:
         "calories": round(moving * dice.uniform(0.1, 0.25), 1),
         "perceived_exertion": None,
         "prefer_perceived_exertion": None,
+        "hide_from_home": dice.chance(0.03),
         "segment_efforts": [],
         **{key: _splits(distance, moving, length_m) for key, length_m in _SPLIT_M.items()},
         "laps": [_lap(summary, distance, moving)],
@@ -29,16 +35,18 @@ def detail_of(summary: Mapping[str, object]) -> dict[str, object]:
         **({"gear": _gear(gear)} if isinstance(gear, str) else {}),
         "photos": {"primary": None, "count": summary.get("total_photo_count", 0)},
         "stats_visibility": [{"type": name, "visibility": "everyone"} for name in ("heart_rate", "pace", "power")],
-        "hide_from_home": False,
         "embed_token": f"{dice.getrandbits(160):040x}",
         "similar_activities": None,
         "available_zones": ["heartrate"] if summary.get("has_heartrate") else [],
+        **{key: summary[key] for key in ONLY_IN_DETAIL & summary.keys()},
     }
 
 
 def _number(summary: Mapping[str, object], key: str) -> float:
     value = summary.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST:
+        return float(value)
+    return 0.0
 
 
 def _map(summary: Mapping[str, object]) -> object:

@@ -2,10 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stravasim.accidents import token_of
+from stravasim.accidents import PLAYED, token_of
 from stravasim.simulator import Call, Simulator
-
-_PLAYED = ("/api/v3/", "/oauth/", "/athlete", "/activities", "/push_subscriptions")
 
 
 class Journal:
@@ -17,7 +15,7 @@ class Journal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
-        if scope["type"] != "http" or not scope["path"].startswith(_PLAYED):
+        if scope["type"] != "http" or not scope["path"].startswith(PLAYED):
             await self._app(scope, receive, send)
             return
         status = 0

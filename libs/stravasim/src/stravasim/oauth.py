@@ -14,6 +14,7 @@ from stravasim.faults import BAD_TOKEN, Fault, bad_request, unauthorized
 CODE_LIFETIME = 600  # seconds; Strava's documentation says only "short-lived"
 ACCESS_LIFETIME = 21_600  # seconds
 RENEWAL_MARGIN = 3_600  # seconds: with more than this left, a refresh returns the same access token
+KNOWN_FOR = 172_800  # seconds for which an expired token is told from one that was never issued
 SCOPES = (
     "read",
     "read_all",
@@ -233,4 +234,13 @@ class Tokens:
         # The token it replaces stays in the book: Strava lets both work until each expires.
         token = AccessToken(self.new_secret(), now + ACCESS_LIFETIME, grant)
         self._access[token.value] = token
+        self._forget_expired(now)
         return token
+
+    def _forget_expired(self, now: int) -> None:
+        # The oldest come first; a long run would else remember every token that ever was.
+        while (oldest := next(iter(self._access.values()))).expires_at < now - KNOWN_FOR:
+            del self._access[oldest.value]
+            self._revoked.discard(oldest.value)
+        while self._codes and self._codes[first := next(iter(self._codes))][0] < now - KNOWN_FOR:
+            del self._codes[first]

@@ -3,15 +3,18 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import httpx
 
-from stravasim.clock import SimulatedClock
+from stravasim.clock import SimulatedClock, Wait
 from stravasim.dice import Dice
 from stravasim.webhooks import ANSWER_WITHIN_S, ATTEMPTS, News, Subscription, Weather, signature
 
 _KEPT = 1_000  # deliveries that the control side can look at
+_AT_A_TIME = 50  # deliveries; what waits for its turn has not begun its 2 s
+_LAST_PORT = 65_535
+# ValueError: addresses that can be written but not called, such as http://xn--/.
+_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError)
 
 
 @dataclass(slots=True)
@@ -19,7 +22,6 @@ class Delivery:
     """One event on its way: what each attempt met, and how it ended so far."""
 
     body: bytes
-    due: datetime
     outcome: str = "waiting"  # then delivered, dropped or lost
     attempts: list[str] = field(default_factory=list)
 
@@ -33,6 +35,7 @@ class Sender:
         self._secret = secret
         self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._free = asyncio.Semaphore(_AT_A_TIME)
         self.weather = Weather()
         self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
 
@@ -44,12 +47,13 @@ class Sender:
         for _ in range(copies):
             overtaken = self._dice.chance(self.weather.reordering)
             delay_s = self.weather.delay_s + (self._dice.uniform(1, 10) if overtaken else 0)
-            delivery = Delivery(body, now + timedelta(seconds=delay_s))
+            delivery = Delivery(body)
             self.deliveries.append(delivery)
             if self._dice.chance(self.weather.loss):
                 delivery.outcome = "lost"
                 continue
-            task = asyncio.create_task(self._deliver(delivery, subscription.callback_url, signed=signed))
+            wait = self._clock.passing(delay_s)
+            task = asyncio.create_task(self._deliver(delivery, wait, subscription.callback_url, signed=signed))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -57,8 +61,12 @@ class Sender:
         """What the callback answers to the handshake; None when it does not answer in time."""
         query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
         try:
-            return await self._http().get(callback_url, params=query)
-        except (httpx.HTTPError, httpx.InvalidURL):
+            url = httpx.URL(callback_url).copy_merge_params(query)
+            if (url.port or 0) > _LAST_PORT:
+                return None
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await self._http().get(url)
+        except _NO_ANSWER:
             return None
 
     async def close(self) -> None:
@@ -69,11 +77,11 @@ class Sender:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _deliver(self, delivery: Delivery, callback_url: str, *, signed: bool) -> None:
-        await self._clock.until(delivery.due)
+    async def _deliver(self, delivery: Delivery, wait: Wait, callback_url: str, *, signed: bool) -> None:
+        await wait()
         for attempt in range(ATTEMPTS):
             if attempt:
-                await self._clock.until(self._clock.now() + timedelta(seconds=self.weather.retry_after_s))
+                await self._clock.passing(self.weather.retry_after_s)()
             met = await self._post(callback_url, delivery.body, signed=signed)
             delivery.attempts.append(met)
             if met == "200":
@@ -86,15 +94,16 @@ class Sender:
         if signed:
             headers["X-Strava-Signature"] = signature(self._secret, body, int(self._clock.now().timestamp()))
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with self._free, asyncio.timeout(ANSWER_WITHIN_S):
                 answer = await self._http().post(callback_url, content=body, headers=headers)
         except TimeoutError:
             return "no answer within 2 s"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except _NO_ANSWER as error:
             return type(error).__name__
         return str(answer.status_code)
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False)
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=_AT_A_TIME)
+            self._client = httpx.AsyncClient(timeout=ANSWER_WITHIN_S, limits=limits, trust_env=False)
         return self._client

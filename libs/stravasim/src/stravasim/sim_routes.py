@@ -199,7 +199,10 @@ def _add_people(router: APIRouter, simulator: Simulator) -> None:
         if changes is None:
             return refusal(bad_request("Activity", ""))
         known = athlete_id in simulator.club.members
-        after = simulator.change(athlete_id, activity_id, changes) if known else None
+        try:
+            after = simulator.change(athlete_id, activity_id, changes) if known else None
+        except ValueError:
+            return refusal(bad_request("Activity", ""))
         return refusal(NO_ACTIVITY) if after is None else answer(200, compact(after))
 
     @router.delete("/athletes/{athlete_id}/activities/{activity_id}")
@@ -222,14 +225,9 @@ def _add_switches(router: APIRouter, simulator: Simulator) -> None:
     @router.post("/clock")
     async def turn(change: ClockChange) -> Response:
         try:
-            if change.now is not None:
-                simulator.clock.set(change.now)
-            if change.advance_s:
-                simulator.clock.advance(change.advance_s)
+            simulator.clock.turn(to=change.now, advance_s=change.advance_s, frozen=change.frozen)
         except OverflowError:
             return refusal(bad_request("Clock", "now"))
-        if change.frozen is not None:
-            simulator.clock.freeze(change.frozen)
         return answer(200, compact(await clock()))
 
     @router.get("/settings")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 
 from stravasim import limits, webhooks
+from stravasim.additions import edited
 from stravasim.clock import Clock, SimulatedClock
 from stravasim.club import Club
 from stravasim.faults import BAD_TOKEN, INACTIVE, Fault
@@ -87,11 +88,11 @@ class Simulator:
         """Count a call under its path, without what differs from one object to the next."""
         self.calls[_OBJECT.sub(r"/\1/{id}", path)] += 1
 
-    def count_broken(self, path: str, token: str) -> None:
+    def count_broken(self, path: str, token: str, *, read: bool) -> None:
         """Count a call that a mishap keeps from being answered: as far as is known it costs what a right one does."""
         self.count(path)
         if self.tokens.is_known(token):
-            self.usage, _ = limits.count_call(self.usage, self.settings.limits, self.now())
+            self.usage, _ = limits.count_call(self.usage, self.settings.limits, self.now(), read=read)
 
     def admit(self, authorization: str, *, read: bool = True) -> tuple[Grant | Fault, Headers]:
         """Count a data call and say who makes it, or why it is refused; with the headers of its answer.
@@ -130,17 +131,16 @@ class Simulator:
         uploaded = self._uploaded.get(athlete_id)
         if not uploaded or not age_s:
             return ()
-        since = self.clock.now() - timedelta(seconds=age_s)
-        return {activity_id for activity_id, moment in uploaded.items() if moment > since}
+        now = self.clock.now()
+        since = now - timedelta(seconds=age_s)
+        return {activity_id for activity_id, moment in uploaded.items() if since < moment <= now}
 
     def change(self, athlete_id: int, activity_id: int, changes: Mapping[str, object]) -> dict[str, object] | None:
         """An edit, hiding included; None when there is no such activity."""
         before = self.club.activity(athlete_id, activity_id)
         if before is None:
             return None
-        after = {**before, **changes, "id": activity_id}
-        if "visibility" in changes and "private" not in changes:
-            after["private"] = changes["visibility"] == "only_me"
+        after = edited(before, changes)
         self.club.change(athlete_id, after)
         self._tell_of(athlete_id, activity_id, before, after)
         return after
