@@ -270,6 +270,22 @@ async def test_a_message_is_set_aside_as_soon_as_the_broker_takes_it(sessions: S
         assert (await broker.take(broker.letters)).body == b"not understood"
 
 
+async def test_a_message_that_cannot_be_set_aside_is_kept_and_named_and_delivered_again_after_a_restart(
+    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "DRAIN_TIMEOUT_S", 0.1)
+    await broker.put_raw(b"not understood", message_id="17")
+    await broker.put(1)
+    with monkeypatch.context() as broken, structlog.testing.capture_logs() as logged:
+        broken.setattr(consumer, "dead_letter", lambda *_: 1 / 0)
+        async with consuming(sessions, broker):
+            await until(lambda: has(sessions, 1))
+            assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
+    assert [line["message_id"] for line in logged if line["event"] == "a message stays in hand"] == ["17"]
+    async with consuming(sessions, broker):
+        assert (await broker.take(broker.letters)).body == b"not understood"
+
+
 async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_more(
     sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pamqp import encode
 from rig import Noted
 
-from shared.consumer import InvalidMessage, parse
+from shared.consumer import InvalidMessage, parse, sendable
+
+#: What the driver makes of the headers that anyone may send.
+READ = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=20), inner),
+    max_leaves=10,
+)
 
 
 @pytest.mark.parametrize("message_id", [None, "", "17"])
@@ -17,6 +27,13 @@ def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_
     with pytest.raises(InvalidMessage, match="no usable message id") as caught:
         parse(message, {Noted: unheard})
     assert "canary" not in str(caught.value)
+
+
+@given(READ)
+@example(1e300)
+@example({"deep": [float("-inf"), -3.4028235677973366e38]})
+def test_every_header_that_can_be_read_can_be_sent_on(value: Any) -> None:
+    encode.encode_table_value(sendable(value))
 
 
 async def unheard(_event: Noted, _session: object) -> None:

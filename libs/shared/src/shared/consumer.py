@@ -1,6 +1,7 @@
 """Consumers: each batch is one transaction with its inbox rows, and is acknowledged only after the commit."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Batched:
 Handlers: TypeAlias = Mapping[type[Event], Handler | Batched]
 
 _WAITS_S = (0.2, 1, 2, 5, 10, 30)  # while the database is away
+_WIDEST_FLOAT = 3.4e38  # the driver writes floats in four bytes
 _PATIENCE = 5  # attempts, before "not now" is doubted
 _claim = text(
     """insert into inbox (consumer, message_id) select :consumer, unnest(cast(:ids as uuid[]))
@@ -214,9 +216,11 @@ def _copy(message: AbstractIncomingMessage, headers: dict[str, str | int]) -> ai
 
 
 def sendable(value: Any) -> Any:
-    """A header as the driver sends it: text that is no UTF-8 came as bytes, which it refuses to send."""
+    """A header as the driver can send it: it reads bytes and wide numbers that it refuses to write."""
     if isinstance(value, Mapping):
         return {key: sendable(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [sendable(inner) for inner in value]
+    if isinstance(value, float) and math.isfinite(value) and abs(value) > _WIDEST_FLOAT:
+        return repr(value)
     return bytearray(value) if isinstance(value, bytes) else value

@@ -153,8 +153,12 @@ class Subscription:
 
     def _aside(self, message: AbstractIncomingMessage, hand_over: Awaitable[None]) -> None:
         async def aside() -> None:
-            await hand_over
-            await self._acknowledge([message])
+            try:
+                await hand_over
+            except Exception:  # a bug of ours: not given back, where it would take its neighbours with it
+                log.exception("a message stays in hand", queue=self.queue, message_id=message.message_id)
+            else:
+                await self._acknowledge([message])
 
         task = asyncio.create_task(aside())
         self._asides.add(task)
