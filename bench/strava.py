@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from devstack.ports import free_ports
+from devstack.stack import answers
 from devstack.supervisor import Supervisor
 
 ATHLETES, DAYS = 1_000, 400
@@ -36,16 +37,9 @@ async def simulator(supervisor: Supervisor, athletes: int, days: int) -> AsyncIt
     process = await supervisor.start("strava", [*argv, "--days", str(days), "--limits", limits], quiet=True)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient() as client:
-        await supervisor.until_ready("strava", lambda: _answers(client, url), 60)
+        await supervisor.until_ready("strava", lambda: answers(client, f"{url}/_sim/health"), 60)
     yield url, process.pid
     await supervisor.stop("strava")
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(f"{url}/_sim/health")).is_success
-    except httpx.TransportError:
-        return False
 
 
 async def tokens(client: httpx.AsyncClient, athlete_ids: list[int]) -> list[str]:

@@ -18,7 +18,7 @@ from weather import LONG, SECONDS, SEED, TIMEOUT_S, Deck, Say, gusts
 from devstack import smoke
 from devstack.errors import StackError
 from devstack.servers import Servers, silent
-from devstack.stack import SERVICES, Athlete, Club, Plan, Stack, Starter
+from devstack.stack import SERVICES, Athlete, Club, Plan, Stack, Starter, answers
 from devstack.together import together
 from devstack.visitor import sign_in
 from shared import topology
@@ -61,7 +61,7 @@ class System:
             for name in PROCESSES:
                 port = self._battered.supervisor.processes[name].command.env["HTTP_PORT"]
                 address = f"http://127.0.0.1:{port}/health/ready"
-                await until(partial(_answers, client, address), f"{name} is ready")
+                await until(partial(answers, client, address), f"{name} is ready")
 
     async def execute(self, schema: str, statement: str) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.stack.database_urls[schema].replace("+asyncpg", ""))
@@ -103,13 +103,6 @@ class System:
                 for queue in queues
             }
         return {queue: count for queue, count in counts.items() if count}
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(url)).is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from devstack.ports import free_ports
+from devstack.stack import answers
 from shared import service as service_module
 from shared.db import Sessions
 from shared.outbox import emit
@@ -138,7 +139,7 @@ async def test_metrics_are_served_on_a_port_of_their_own(
     http_port, metrics_port = free_ports(2)
     ports = {"HTTP_PORT": str(http_port), "METRICS_PORT": str(metrics_port)}
     async with process(sessions, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await until(lambda: _answers(client, f"http://127.0.0.1:{http_port}/health/ready"), 30)
+        await until(lambda: answers(client, f"http://127.0.0.1:{http_port}/health/ready"), 30)
         metrics = (await client.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
         for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
             assert f"\n{name} " in metrics
@@ -173,13 +174,6 @@ async def test_answers_are_not_held_back_until_the_client_has_acknowledged() -> 
         assert await accepted.get() != 0
         writer.close()
         await writer.wait_closed()
-
-
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await client.get(url)).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 async def _never(_bus: object) -> bool:

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the help
 from live import started
 
 from stravasim.app import create_app
+from stravasim.client import Control
 from stravasim.club import load_folder
 from stravasim.simulator import Settings
 
@@ -134,4 +135,11 @@ def open_world(make_folder: Callable[..., Path]) -> Callable[..., Any]:
 async def world(open_world: Callable[..., Any]) -> AsyncIterator[World]:
     """The default simulator."""
     async with open_world() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def control(world: World) -> AsyncIterator[Control]:
+    """The control side of that simulator."""
+    async with Control("http://strava.test", httpx.ASGITransport(app=world.app)) as opened:
         yield opened

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """The address of an application on a free port."""
@@ -27,9 +34,8 @@ async def serving(app: Any) -> AsyncIterator[str]:
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve(sockets=[listener]))
-        while not server.started:
-            assert not task.done()
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started or task.done())
+        assert server.started
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:

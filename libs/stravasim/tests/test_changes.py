@@ -5,12 +5,7 @@ from datetime import datetime
 import pytest
 from live import started
 
-from stravasim.client import Control, ControlError
-
-
-@pytest.fixture
-def control(world):
-    return Control("http://strava.test", world.client._transport)
+from stravasim.client import ControlError
 
 
 async def detail(reader, activity_id):

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from live import Callback, consent, serving
+from live import Callback, consent, serving, until
 from requests.adapters import HTTPAdapter
 from stravalib import Client, exc
 from stravalib.strava_model import ActivityType, SportType
@@ -200,9 +200,7 @@ async def test_a_webhook_subscription_is_made_listed_heard_and_ended(strava):
         await strava.control.edit(strava.athlete_id, added["id"], name="Two", visibility="only_me")
         await strava.control.delete(strava.athlete_id, added["id"])
         await strava.control.revoke(strava.athlete_id)
-        async with asyncio.timeout(20):
-            while len(callback.events) < 4:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: len(callback.events) >= 4)
         heard = [client.handle_subscription_update(event) for event in callback.events]
         assert {(update.aspect_type, update.object_type) for update in heard} == {
             ("create", "activity"),

@@ -5,15 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stravasim.client import Control, ControlError
+from stravasim.client import ControlError
 from stravasim.clock import SimulatedClock, SystemClock
 
 BASIC = ("12345", "simulated-secret")
-
-
-@pytest.fixture
-def control(world):
-    return Control("http://strava.test", world.client._transport)
 
 
 async def test_the_clock_is_set_advanced_frozen_and_released(control, world):

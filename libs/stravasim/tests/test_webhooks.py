@@ -1,24 +1,17 @@
 """Webhooks: a handshake, what is told of a change, three attempts, and bad weather on the way."""
 
-import asyncio
 import hashlib
 import hmac
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from live import Callback, serving
+from live import Callback, serving, until
 
 from stravasim.webhooks import activity_news
 
 CREDENTIALS = {"client_id": "12345", "client_secret": "simulated-secret"}
 BOTH = frozenset({"activity:read", "activity:read_all"})
-
-
-async def until(condition):
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def subscribe(world, url, **changed):

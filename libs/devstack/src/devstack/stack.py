@@ -136,7 +136,7 @@ class Starter:
             env=_base_env(),
         )
         async with httpx.AsyncClient(base_url=self.url("strava"), timeout=30) as client:
-            await self._supervisor.until_ready("strava", lambda: _answers(client, "/_sim/health"), START_S)
+            await self._supervisor.until_ready("strava", lambda: answers(client, "/_sim/health"), START_S)
             listed = (await client.get("/_sim/athletes")).json()
             self._athletes = [
                 Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed
@@ -162,7 +162,7 @@ class Starter:
 
     async def _until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
         address = f"{self.url('sync' if name == 'sync-api' else name)}/health/ready"
-        await self._supervisor.until_ready(name, lambda: _answers(client, address), START_S, every=0.1)
+        await self._supervisor.until_ready(name, lambda: answers(client, address), START_S, every=0.1)
 
     def _settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
         """Process -> the settings that only it has."""
@@ -225,7 +225,8 @@ def _base_env() -> dict[str, str]:
     return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in kept if name in os.environ}}
 
 
-async def _answers(client: httpx.AsyncClient, url: str) -> bool:
+async def answers(client: httpx.AsyncClient, url: str) -> bool:
+    """Whether something is there and says that it is well."""
     try:
         return (await client.get(url)).status_code == 200
     except httpx.TransportError:

@@ -15,6 +15,7 @@ from ops import messages
 from ops.broker import MAX_PREFETCH, Deliveries, Trouble, look_at
 from ops.messages import Raw
 from ops.sending import send_again
+from shared.consumer import REPLAY
 from shared.publisher import Publisher
 from shared.topology import dead_letter_queue
 
@@ -191,7 +192,7 @@ def letter_of(queue: str, raw: Raw) -> Letter:
         attempts=_attempts(death, noted, headers),
         occurred_at=messages.time(raw),
         died_at=death.at if death else None,
-        replays=messages.count(headers.get(messages.REPLAY)),
+        replays=messages.count(headers.get(REPLAY)),
         size=len(raw.body),
     )
 

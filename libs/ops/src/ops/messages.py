@@ -13,12 +13,10 @@ from uuid import UUID
 import aio_pika
 from aiormq.abc import DeliveredMessage
 
-from shared.consumer import sendable
+from shared.consumer import REPLAY, sendable
 
 Raw: TypeAlias = DeliveredMessage
 BodyEncoding: TypeAlias = Literal["json", "text", "base64"]
-
-REPLAY = "x-replay"
 
 _PREFIXES = ("cloudEvents_", "cloudEvents:")
 _TYPE_PREFIX = "gruppetto."

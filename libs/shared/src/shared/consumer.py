@@ -34,6 +34,9 @@ class Batched:
     handle: Callable[[Sequence[Any], AsyncSession], Awaitable[None]]
 
 
+#: The header that counts how often a dead letter was given back; the one note of ours that outlives a failure.
+REPLAY = "x-replay"
+
 #: Event -> reaction. Reading every service's table is reading the system.
 Handlers: TypeAlias = Mapping[type[Event], Handler | Batched]
 
@@ -198,11 +201,10 @@ def attempt_of(message: AbstractIncomingMessage) -> int:
 
 
 def _copy(message: AbstractIncomingMessage, headers: dict[str, str | int]) -> aio_pika.Message:
-    # The count of replays is the one note of ours that outlives a failure.
     kept = {
         name: sendable(value)
         for name, value in message.headers.items()
-        if not name.startswith("x-") or name == "x-replay"
+        if not name.startswith("x-") or name == REPLAY
     }
     return aio_pika.Message(
         message.body,

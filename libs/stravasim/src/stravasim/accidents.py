@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stravasim.faults import BAD_TOKEN, SERVER_ERROR
 from stravasim.mishaps import Kind, Mishap
+from stravasim.oauth import bearer_of
 from stravasim.simulator import Simulator
 
 PLAYED = ("/api/v3/", "/oauth/", "/athlete", "/activities", "/push_subscriptions")
@@ -19,8 +20,7 @@ _ODD = b"<html><body>597</body></html>"
 
 def token_of(scope: Scope) -> str:
     """The bearer token of a call, or nothing."""
-    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-    return str(authorization.partition(" ")[2].strip())
+    return bearer_of(dict(scope["headers"]).get(b"authorization", b"").decode("latin-1"))
 
 
 class Accidents:
@@ -35,16 +35,15 @@ class Accidents:
         if not self._simulator.mishaps or scope["type"] != "http" or not scope["path"].startswith(PLAYED):
             await self._app(scope, receive, send)
             return
-        path, token = scope["path"], token_of(scope)
-        who = self._simulator.tokens.athlete_of(token)
-        mishap = self._simulator.mishaps.draw(who, path.removeprefix("/api/v3") or "/")
+        path, token = scope["path"].removeprefix("/api/v3"), token_of(scope)
+        mishap = self._simulator.mishaps.draw(self._simulator.tokens.athlete_of(token), path)
         if mishap is None:
             await self._app(scope, receive, send)
         elif mishap.kind in _SPOILING:
             await self._spoil(mishap, scope, receive, send)
         else:
-            read = (scope["method"], path.removeprefix("/api/v3")) != ("POST", "/activities")
-            self._simulator.count_broken(path, token, read=read)
+            read = (scope["method"], path) != ("POST", "/activities")
+            self._simulator.count_broken(scope["path"], token, read=read)
             await _refuse(mishap, send)
 
     async def _spoil(self, mishap: Mishap, scope: Scope, receive: Receive, send: Send) -> None:

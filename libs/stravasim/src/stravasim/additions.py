@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from stravasim.activities import start_of
+from stravasim.clock import LATEST
 from stravasim.club import WARSAW, Club
 from stravasim.dice import Dice
 from stravasim.faults import Fault, bad_request
@@ -16,7 +17,6 @@ from stravasim.summary import moments, summary_of
 
 # Zone arithmetic fails at the ends of the calendar, and a broken date is a fair thing to add.
 _EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 _LONGEST = 1e9  # seconds or metres
 _SHOWN = "everyone"
 
@@ -84,7 +84,7 @@ def manual_activity(form: Mapping[str, str]) -> dict[str, object] | Fault:
         local = datetime.fromisoformat(form["start_date_local"]).replace(tzinfo=UTC)
     except ValueError:
         return bad_request("Activity", "start_date_local")
-    local = min(max(local, _EARLIEST), _LATEST)
+    local = min(max(local, _EARLIEST), LATEST)
     sport = sport_named(form.get("sport_type") or form["type"])
     return {
         "name": form["name"],
@@ -132,14 +132,14 @@ def _zone_of(activity: Mapping[str, object]) -> str | None:
 
 
 def _moment(epoch_s: int) -> datetime:
-    return datetime.fromtimestamp(min(max(epoch_s, _EARLIEST.timestamp()), _LATEST.timestamp()), UTC)
+    return datetime.fromtimestamp(min(max(epoch_s, _EARLIEST.timestamp()), LATEST.timestamp()), UTC)
 
 
 def _fitted(plan: Plan, member: Member, given: Mapping[str, object], dice: Dice) -> Plan:
-    visibility = given.get("visibility", "only_me" if given.get("private") is True else "everyone")
+    visibility = given.get("visibility", "only_me" if given.get("private") is True else _SHOWN)
     plan = replace(
         plan,
-        visibility=visibility if isinstance(visibility, str) else "everyone",
+        visibility=visibility if isinstance(visibility, str) else _SHOWN,
         trainer=given.get("trainer", plan.sport.is_virtual) is True,
         commute=given.get("commute") is True,
         manual=given.get("manual") is True,
@@ -161,6 +161,6 @@ def _fitted(plan: Plan, member: Member, given: Mapping[str, object], dice: Dice)
 
 def _number(given: Mapping[str, object], key: str) -> float | None:
     value = given.get(key)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LONGEST:
         return value
     return None

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from stravasim.activities import ActivityLog, Entry, start_of
 from stravasim.details import ONLY_IN_DETAIL
 from stravasim.dice import Dice
-from stravasim.folder import MAX_ID, BrokenFolderError, athlete_files, read_entries
+from stravasim.folder import MAX_ID, BrokenFolderError, athlete_files, is_id, read_entries
 from stravasim.members import Member, athlete_ids, member_of
 from stravasim.planning import Plan, plans_for
 from stravasim.shelf import Shelf
@@ -147,7 +147,7 @@ def load_folder(path: Path) -> Club:
 def entry_of(activity: Mapping[str, object]) -> Entry:
     """A SummaryActivity with its JSON written once, ready to be listed."""
     activity_id = activity["id"]
-    if not isinstance(activity_id, int) or isinstance(activity_id, bool) or not 1 <= activity_id <= MAX_ID:
+    if not is_id(activity_id):
         raise ValueError(f"id must be an integer from 1 to {MAX_ID}")
     return Entry(start_of(activity), activity_id, is_private(activity), _ENCODER.encode(activity).encode())
 

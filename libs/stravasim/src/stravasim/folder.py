@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from stravasim.activities import Entry, start_of
 from stravasim.webhooks import is_private
@@ -39,6 +40,11 @@ def athlete_files(folder: Path) -> dict[int, Path]:
     return dict(sorted(files.items()))
 
 
+def is_id(value: object) -> TypeGuard[int]:
+    """Whether an activity can have that id: an integer from 1 to `MAX_ID`."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ID
+
+
 def read_entries(path: Path) -> Iterator[Entry]:
     """The activities of one file, in its order.
 
@@ -63,7 +69,7 @@ def _entry(value: object, body: str, where: str) -> Entry:
     if "id" not in value:
         raise BrokenFolderError(f"{where}: has no id")
     activity_id = value["id"]
-    if not isinstance(activity_id, int) or isinstance(activity_id, bool) or not 1 <= activity_id <= MAX_ID:
+    if not is_id(activity_id):
         raise BrokenFolderError(f"{where}: id must be an integer from 1 to {MAX_ID}")
     return Entry(start_of(value), activity_id, is_private(value), body.encode())
 

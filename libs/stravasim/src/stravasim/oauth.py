@@ -126,6 +126,21 @@ def is_allowed_redirect(uri: str, callback_domain: str) -> bool:
     return host in LOCAL_HOSTS or host == callback_domain or host.endswith("." + callback_domain)
 
 
+def bearer_of(authorization: str) -> str:
+    """The token in an `Authorization` header; empty when it has none, or another scheme."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def check_application(parameters: Mapping[str, str], application: Application) -> Fault | None:
+    """What is wrong with the id and the secret that a call carries; None when they are the application's."""
+    if parameters.get("client_id") != str(application.client_id):
+        return bad_request("Application", "client_id")
+    if parameters.get("client_secret") != application.client_secret:
+        return unauthorized("Application", "")
+    return None
+
+
 def approved_redirect(request: AuthorizeRequest, code: str, scopes: frozenset[str]) -> str:
     """Where the browser goes after a yes: `state`, `code` and the granted scopes, comma separated."""
     granted = ",".join(scope for scope in request.scopes if scope in scopes)
@@ -168,10 +183,9 @@ class Tokens:
 
         The answer to an unknown grant_type is not known; the one here is a choice.
         """
-        if parameters.get("client_id") != str(self.application.client_id):
-            return bad_request("Application", "client_id")
-        if parameters.get("client_secret") != self.application.client_secret:
-            return unauthorized("Application", "")
+        problem = check_application(parameters, self.application)
+        if problem is not None:
+            return problem
         if parameters.get("grant_type") == "authorization_code":
             return self._exchange(parameters.get("code", ""), now)
         if parameters.get("grant_type") == "refresh_token":

@@ -10,7 +10,14 @@ from jinja2 import Environment
 
 from stravasim.data_routes import answer, compact, fields_of, refusal
 from stravasim.faults import Fault, bad_request
-from stravasim.oauth import AuthorizeRequest, Grant, approved_redirect, check_authorize, denied_redirect
+from stravasim.oauth import (
+    AuthorizeRequest,
+    Grant,
+    approved_redirect,
+    bearer_of,
+    check_authorize,
+    denied_redirect,
+)
 from stravasim.profile import profile_of
 from stravasim.simulator import Simulator
 
@@ -118,7 +125,7 @@ class OAuthPages:
         if isinstance(grant, Fault):
             return refusal(grant, headers)
         simulator.disconnect(grant.athlete_id, by_application=True)
-        return answer(200, compact({"access_token": authorization.partition(" ")[2].strip()}), headers)
+        return answer(200, compact({"access_token": bearer_of(authorization)}), headers)
 
     def _athlete(self, text: str) -> int | None:
         if not (text.isascii() and text.isdigit() and len(text) <= 19):

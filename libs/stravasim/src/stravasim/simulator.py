@@ -14,7 +14,7 @@ from stravasim.club import Club
 from stravasim.faults import BAD_TOKEN, INACTIVE, Fault
 from stravasim.limits import DEFAULT_LIMITS, Limits, Usage
 from stravasim.mishaps import Mishaps
-from stravasim.oauth import DEMO_APPLICATION, Application, Grant, Rotation, Tokens
+from stravasim.oauth import DEMO_APPLICATION, Application, Grant, Rotation, Tokens, bearer_of
 from stravasim.sender import Sender
 from stravasim.webhooks import News, Subscription
 
@@ -26,7 +26,7 @@ _OBJECT = re.compile(r"/(activities|push_subscriptions)/[^/]+$")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the simulator behaves; the control side can change all but the first and the last while it runs.
+    """How the simulator behaves; while it runs, the control side can change all but `application`, `lively`, `seed`.
 
     `lively` is the seconds between uploads by random athletes, None for never; `capacity` how many athletes may
     connect, None for any number. While `inactive`, data calls are refused and tokens still answered, as with an
@@ -100,9 +100,8 @@ class Simulator:
         A call with a token that was never issued here belongs to no application: it is not counted, and its
         401 carries no rate-limit headers. Which calls Strava counts there is not known.
         """
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not self.tokens.is_known(token):
+        token = bearer_of(authorization)
+        if not self.tokens.is_known(token):
             return BAD_TOKEN, []
         now = self.now()
         self.usage, refusal = limits.count_call(self.usage, self.settings.limits, now, read=read)

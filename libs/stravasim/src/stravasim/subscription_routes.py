@@ -8,8 +8,9 @@ from fastapi import FastAPI, Request, Response
 
 from stravasim import limits, webhooks
 from stravasim.data_routes import answer, compact, fields_of, refusal
-from stravasim.faults import INACTIVE, Fault, bad_request, unauthorized
+from stravasim.faults import INACTIVE, Fault, bad_request
 from stravasim.limits import Usage
+from stravasim.oauth import check_application
 from stravasim.simulator import Headers, Simulator
 from stravasim.webhooks import Subscription
 
@@ -73,11 +74,8 @@ class SubscriptionRoutes:
     def _problem(self, request: Request, parameters: Mapping[str, str]) -> Fault | None:
         simulator = self._simulator
         simulator.count(request.scope["path"])
-        if parameters.get("client_id") != str(simulator.settings.application.client_id):
-            return bad_request("Application", "client_id")
-        if parameters.get("client_secret") != simulator.settings.application.client_secret:
-            return unauthorized("Application", "")
-        return INACTIVE if simulator.settings.inactive else None
+        inactive = INACTIVE if simulator.settings.inactive else None
+        return check_application(parameters, simulator.settings.application) or inactive
 
     async def _handshake(self, parameters: Mapping[str, str]) -> Fault | None:
         url = parameters.get("callback_url", "")
