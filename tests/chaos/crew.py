@@ -63,7 +63,7 @@ class Crew:
         env = {"NAME": name, "SEED": str(self._seed + self._started), **self._settings, **own}
         if role == "service":
             program = [HERE / "storm_service.py"]
-            env["HTTP_PORT"] = str(self._port())
+            env |= {"HTTP_PORT": str(self._port()), "INTERNAL_PORT": str(self._port())}
         base = {key: os.environ[key] for key in KEPT if key in os.environ} | {"PYTHONUNBUFFERED": "1"}
         await self._supervisor.start(
             name, [sys.executable, *program], env=base | env, stop_seconds=END_S, layer=2, quiet=True

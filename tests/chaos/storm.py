@@ -43,6 +43,7 @@ class Settings(ServiceSettings):
     """Which scenario's producer and queue these are, and the pace."""
 
     http_port: int = 65535  # only storm_service.py listens
+    internal_port: int = 65535
     outbox_poll_interval: float = 0.05
     name: str
     producer: str

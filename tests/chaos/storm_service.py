@@ -1,12 +1,11 @@
 """All roles of the storm in the true frame of a service; apart, because the web framework makes a slow start."""
 
-from fastapi import FastAPI
 from storm import SIZES, Producer, Settings, subscribe
 
 from shared.service import Service, run
 
 
-def serve(settings: Settings) -> FastAPI:
+def serve(settings: Settings) -> Service:
     """Put the service together."""
     service = Service(settings.name, settings)
     subscribe(service.bus, service.sessions, settings)
@@ -18,7 +17,7 @@ def serve(settings: Settings) -> FastAPI:
             return False
 
         service.repeat(step, sum(SIZES) / len(SIZES) / settings.rate)
-    return service.app()
+    return service
 
 
 if __name__ == "__main__":

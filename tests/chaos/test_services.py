@@ -59,7 +59,7 @@ class System:
     async def healthy(self) -> None:
         async with httpx.AsyncClient(timeout=5) as client:
             for name in PROCESSES:
-                port = self._battered.supervisor.processes[name].command.env["HTTP_PORT"]
+                port = self._battered.supervisor.processes[name].command.env["INTERNAL_PORT"]
                 address = f"http://127.0.0.1:{port}/health/ready"
                 await until(partial(answers, client, address), f"{name} is ready")
 

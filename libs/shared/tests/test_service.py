@@ -31,6 +31,7 @@ def new_service(database_url: str, rabbitmq_url: str) -> Service:
         database_url=PostgresDsn(database_url),
         rabbitmq_url=AmqpDsn(rabbitmq_url),
         http_port=1,
+        internal_port=2,
         outbox_poll_interval=0.02,
     )
     return Service("tests", settings)
@@ -38,10 +39,9 @@ def new_service(database_url: str, rabbitmq_url: str) -> Service:
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    app = service.app()
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(service.internal_app)
     async with (
-        app.router.lifespan_context(app),
+        service.app.router.lifespan_context(service.app),
         httpx.AsyncClient(transport=transport, base_url="http://it") as client,
     ):
         yield client
@@ -109,7 +109,7 @@ PROGRAM = """
 from shared import service
 from shared.settings import ServiceSettings
 
-service.run("tests", ServiceSettings, lambda settings: service.Service("tests", settings).app())
+service.run("tests", ServiceSettings, lambda settings: service.Service("tests", settings))
 """
 
 
@@ -133,31 +133,34 @@ async def process(
         await child.communicate()
 
 
-async def test_metrics_are_served_on_a_port_of_their_own(
+async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
     sessions: Sessions, database_url: str, rabbitmq_url: str
 ) -> None:
-    http_port, metrics_port = free_ports(2)
-    ports = {"HTTP_PORT": str(http_port), "METRICS_PORT": str(metrics_port)}
+    http_port, internal_port = free_ports(2)
+    ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
     async with process(sessions, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await until(lambda: answers(client, f"http://127.0.0.1:{http_port}/health/ready"), 30)
-        metrics = (await client.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
+        await until(lambda: answers(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
+        assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
+        metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
         for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
             assert f"\n{name} " in metrics
-        assert (await client.get(f"http://127.0.0.1:{http_port}/metrics")).status_code == 404
+        for path in ("/metrics", "/health/live", "/health/ready", "/openapi.json", "/docs"):
+            assert (await client.get(f"http://127.0.0.1:{http_port}{path}")).status_code == 404
         child.terminate()
         assert await child.wait() == 0
 
 
-async def test_a_metrics_port_that_is_taken_is_named(
-    sessions: Sessions, database_url: str, rabbitmq_url: str
+@pytest.mark.parametrize("name", ["HTTP_PORT", "INTERNAL_PORT"])
+async def test_a_port_that_is_taken_is_named(
+    sessions: Sessions, database_url: str, rabbitmq_url: str, name: str
 ) -> None:
-    [http_port] = free_ports(1)
+    free = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, free_ports(2)), strict=True))
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = {"HTTP_PORT": str(http_port), "METRICS_PORT": str(taken.getsockname()[1])}
+        ports = {**free, name: str(taken.getsockname()[1])}
         async with process(sessions, database_url, rabbitmq_url, **ports) as child:
             _, said = await child.communicate()
             assert child.returncode == 2
-            assert said.decode().startswith(f"cannot start: METRICS_PORT {ports['METRICS_PORT']} cannot be used")
+            assert said.decode().startswith(f"cannot start: {name} {ports[name]} on 127.0.0.1 cannot be used")
 
 
 async def test_answers_are_not_held_back_until_the_client_has_acknowledged() -> None:

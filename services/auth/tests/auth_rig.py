@@ -111,9 +111,8 @@ def app(sessions: Sessions, strava: httpx.AsyncClient, admins: frozenset[int] = 
         "http://localhost:8000/auth/strava/callback",
         admins,
     )
-    app = FastAPI()
+    app = web.create_api("auth")
     app.state.sessions = sessions
-    web.add_error_handlers(app)
     app.include_router(api.router(WEB_KEY, SYNC_KEY))
     return app
 

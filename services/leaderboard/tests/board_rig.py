@@ -121,8 +121,7 @@ async def forget_told(sessions: Sessions) -> None:
 
 
 def app(sessions: Sessions) -> FastAPI:
-    app = FastAPI()
+    app = web.create_api("leaderboard", openapi=True)
     app.state.sessions = sessions
-    web.add_error_handlers(app)
     app.include_router(api.router)
     return app

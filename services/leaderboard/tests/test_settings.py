@@ -10,6 +10,7 @@ WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://leaderboard:pw@127.0.0.1:1/nowhere",
     "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
     "HTTP_PORT": "1",
+    "INTERNAL_PORT": "2",
 }
 
 

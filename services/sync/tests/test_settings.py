@@ -9,6 +9,7 @@ WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://sync:pw@127.0.0.1:1/nowhere",
     "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
     "HTTP_PORT": "1",
+    "INTERNAL_PORT": "2",
     "AUTH_URL": "http://127.0.0.1:1",
     "VAULT_ACCESS_KEY": "the-key-of-sync-0123",
 }

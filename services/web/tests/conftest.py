@@ -1,10 +1,7 @@
 """A migrated database, the site over fakes, and a browser."""
 
-import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,8 +15,8 @@ sys.path.insert(0, str(HERE))  # the helpers below; pytest's importlib mode does
 
 from web_fakes import FakeAuth, FakeLeaderboard  # noqa: E402
 from web_harness import build  # noqa: E402
+from web_server import Server, start_server  # noqa: E402
 
-from devstack.testing import until  # noqa: E402
 from shared.db import Sessions, create_engine  # noqa: E402
 
 
@@ -79,29 +76,6 @@ def _replica(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -
     client = httpx.AsyncClient(base_url="https://club.example", transport=httpx.ASGITransport(app), headers=headers)
     client.app = app  # type: ignore[attr-defined]
     return client
-
-
-@dataclass
-class Server:
-    """The site in a process of its own."""
-
-    url: str
-    process: asyncio.subprocess.Process
-
-
-async def start_server(database_url: str) -> Server:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "web_harness.py"), str(port), database_url
-    )
-    await asyncio.to_thread(until, lambda: _listens(port), 30)
-    return Server(f"http://127.0.0.1:{port}", process)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")

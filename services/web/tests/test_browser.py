@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from conftest import Server, start_server
 from playwright.async_api import Browser, Page, expect
 from web_fakes import user_id
+from web_server import Server, start_server
 
 
 @pytest.fixture

@@ -211,3 +211,16 @@ async def test_a_wrong_turn_does_not_look_like_being_signed_out(client: httpx.As
     await come_back(client, await start(client))
     for path in ("/nowhere", "/c/autumn/rowing", "/c/%21/x"):
         assert "Sign out" in (await client.get(path)).text
+
+
+async def test_two_tabs_that_both_get_a_yes_both_sign_in(client: httpx.AsyncClient, auth: FakeAuth) -> None:
+    first, second = await start(client), await start(client)
+    assert (await come_back(client, first)).status_code == 303
+    assert (await come_back(client, second)).status_code == 303
+    assert len(auth.sign_ins) == 2
+
+
+@pytest.mark.parametrize("name", ["state", "code", "scope", "error"])
+async def test_what_strava_never_sends_back_is_no_address_of_ours(client: httpx.AsyncClient, name: str) -> None:
+    back = await client.get(CALLBACK, params={"state": await start(client), "code": "abc", name: "x" * 501})
+    assert back.status_code == 404

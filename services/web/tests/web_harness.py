@@ -14,8 +14,10 @@ from web_fakes import FakeAuth, FakeLeaderboard, row, transport
 from shared.db import Sessions, create_engine
 from shared.events import StandingsChanged
 from shared.loops import Loop
+from shared.web import create_api
 from web.clients import Auth, Leaderboard, connect
 from web.main import furnish
+from web.site import COOKIES
 
 SECRET = b"a secret of tests that is long enough"
 
@@ -40,7 +42,7 @@ def build(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
         stopping.set()
         await loop
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = create_api("web", cookies=COOKIES, lifespan=lifespan)
     app.state.leaderboard, app.state.auth = leaderboard, auth
     furnish(
         app,

@@ -89,7 +89,8 @@ class Starter:
         self._secrets: dict[str, str] = {}
         self._athletes: list[Athlete] = []
         names = ("strava", *SERVICES, "sync-worker")
-        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
+        internal = [f"{name} internal" for name in names]
+        self._ports = dict(zip((*names, *internal), free_ports(2 * len(names)), strict=True))
         if plan.web_port is not None:
             self._ports["web"] = plan.web_port
 
@@ -152,7 +153,8 @@ class Starter:
             common = {
                 "DATABASE_URL": database_urls[service],
                 "RABBITMQ_URL": rabbitmq_url,
-                "HTTP_PORT": str(self._ports["sync" if name == "sync-api" else name]),
+                "HTTP_PORT": str(self._ports[_port_name(name)]),
+                "INTERNAL_PORT": str(self._ports[f"{_port_name(name)} internal"]),
                 "LOG_LEVEL": self._plan.log_level,
                 "LOG_FORMAT": "console",
             }
@@ -161,7 +163,7 @@ class Starter:
             await together(*(self._until_healthy(client, name) for name in specific))
 
     async def _until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
-        address = f"{self.url('sync' if name == 'sync-api' else name)}/health/ready"
+        address = f"{self.url(f'{_port_name(name)} internal')}/health/ready"
         await self._supervisor.until_ready(name, lambda: answers(client, address), START_S, every=0.1)
 
     def _settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
@@ -217,6 +219,10 @@ async def running_stack(plan: Plan, supervisor: Supervisor, say: Say) -> AsyncIt
         plan.folder, supervisor, durable=plan.durable, say=say, also=[starter.start_strava]
     ) as servers:
         yield await starter.start(servers)
+
+
+def _port_name(process: str) -> str:
+    return "sync" if process == "sync-api" else process
 
 
 def _base_env() -> dict[str, str]:

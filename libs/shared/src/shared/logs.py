@@ -1,49 +1,12 @@
 """Structured logs. The redactor runs last, so nothing that a library logs slips past it."""
 
 import logging
-import re
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
-_NAME = r"token|secret|authorization|passw(?:or)?d|passphrase|cookie|credential|api_?key|private_?key|e_?mail"
-_SECRET_KEY = re.compile(rf"{_NAME}|^code$|^state$", re.IGNORECASE)
-_VALUE = r"""[^\s&"',;]+"""
-# Up to the quote that closes it: quoted as often as the one that opened it, and not once more.
-_QUOTED = r"""(?P<escape>\\*)(?P<quote>["'])(?:(?!(?<!\\)(?P=escape)(?P=quote))[\s\S])*"""
-#: What a secret looks like inside a text; the first group stays.
-_SECRET_SHAPES = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"(\b(?:Bearer|Basic)\s+){_VALUE}",
-        # In a query, a dict or JSON, however often that is quoted.
-        rf"""((?:{_NAME})[\w.-]*\\*["']?\s*(?:[=:]|%3D)\s*)(?:{_QUOTED}|{_VALUE})""",
-        # OAuth's; elsewhere they are plain words.
-        rf"""((?:\b|%3F|%26)(?:code|state)(?:=|%3D)){_VALUE}""",
-        rf"""(\b(?:code|state)\\*["']\s*:\s*){_QUOTED}""",
-        r"(://[^:/\s@]*:)[^\s@]+(?=@)",  # the password in an address
-        r"(DETAIL:\s+).*",  # Postgres shows the row that it refused
-        r"()[0-9a-f]{40,}",
-    )
-]
-_REDACTED = "[redacted]"
-
-
-def redact(value: Any) -> Any:
-    """The value without secrets, told by key and by shape, to any depth."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {redact(str(k)): _REDACTED if _SECRET_KEY.search(str(k)) else redact(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redact(item) for item in value]
-    # Whatever else it is, the renderer would turn it into text, secrets included.
-    text = repr(value) if isinstance(value, BaseException | bytes) else str(value)
-    for shape in _SECRET_SHAPES:
-        text = shape.sub(rf"\g<1>{_REDACTED}", text)
-    return text
+from shared.redaction import redact
 
 
 def _redactor(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

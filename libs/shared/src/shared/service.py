@@ -3,11 +3,11 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-import prometheus_client
 import structlog
 import uvicorn
 from fastapi import FastAPI
@@ -35,18 +35,25 @@ Step = Callable[[], Awaitable[bool]]
 
 
 class Service:
-    """What a service's `main` puts together: subscribe and add loops before `app`'s lifespan begins."""
+    """What a service's `main` puts together: subscribe and add loops before the lifespan of `app` begins.
 
-    def __init__(self, name: str, settings: ServiceSettings) -> None:
+    `app` answers on HTTP_PORT, and its lifespan runs everything else. `internal_app` answers on INTERNAL_PORT.
+    """
+
+    def __init__(
+        self, name: str, settings: ServiceSettings, *, cookies: Collection[str] = (), openapi: bool = False
+    ) -> None:
         self.sessions = Sessions(create_engine(settings.database_url, name))
         self.bus = Bus(str(settings.rabbitmq_url), name, self.sessions)
         self._relay = Relay(self.sessions, str(settings.rabbitmq_url), name, settings.outbox_poll_interval)
-        self._name = name
         self._loops = [Loop(self._measure, MEASURE_EVERY_S), Loop(self._forget, FORGET_EVERY_S)]
         self._on_start: list[Callable[[], Awaitable[None]]] = []
         self._on_stop: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
         self._hearing_at = datetime.now(UTC)
+        self.app = web.create_api(f"Gruppetto {name}", cookies=cookies, openapi=openapi, lifespan=self._lifespan)
+        self.app.state.sessions = self.sessions
+        self.internal_app = web.create_internal_api(self._alive, self._ready)
 
     def on_start(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once, when the database is there and before anything is consumed."""
@@ -59,14 +66,6 @@ class Service:
     def repeat(self, step: Step, idle_s: float) -> None:
         """Run `step` as a background loop; see `shared.loops.Loop`."""
         self._loops.append(Loop(step, idle_s))
-
-    def app(self) -> FastAPI:
-        """The HTTP side; its lifespan runs everything else."""
-        app = FastAPI(title=f"Gruppetto {self._name}", lifespan=self._lifespan, docs_url=None, redoc_url=None)
-        app.state.sessions = self.sessions
-        web.add_error_handlers(app)
-        web.add_health(app, self._alive, self._ready)
-        return app
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -134,6 +133,14 @@ class _Server(uvicorn.Server):
             self._captured_signals.clear()
 
 
+class _InternalServer(uvicorn.Server):
+    """Runs beside the other one, and leaves the signals to it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
     """Wait for a server that is still starting; give up with its last error after START_PATIENCE_S."""
     deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
@@ -163,29 +170,41 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(name: str, settings_type: type[Settings], create_app: Callable[[Settings], FastAPI]) -> None:
-    """Read the settings, open the port, serve until SIGTERM. Trouble at start is one line and status 2."""
+def run(name: str, settings_type: type[Settings], create_service: Callable[[Settings], Service]) -> None:
+    """Read the settings, open the ports, serve until SIGTERM. Trouble at start is one line and status 2."""
     settings = load(settings_type)
     assert isinstance(settings, ServiceSettings)
     configure(name, settings.log_level, settings.log_format)
-    try:
-        listener = listen(settings.http_host, settings.http_port)
-    except OSError as error:
-        refuse_to_start(f"HTTP_PORT {settings.http_port} on {settings.http_host} cannot be used: {error.strerror}")
-    if settings.metrics_port is not None:
-        try:
-            prometheus_client.start_http_server(settings.metrics_port, settings.http_host)
-        except OSError as error:
-            refuse_to_start(f"METRICS_PORT {settings.metrics_port} cannot be used: {error.strerror}")
-    server = _Server(
-        uvicorn.Config(
-            create_app(settings),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
-    )
-    server.run(sockets=[listener])
-    if not server.started:
+    listener = _listen("HTTP", settings.http_host, settings.http_port)
+    internal_listener = _listen("INTERNAL", settings.internal_host, settings.internal_port)
+    if not asyncio.run(_serve(create_service(settings), listener, internal_listener)):
         sys.exit(3)
+
+
+def _listen(kind: str, host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        refuse_to_start(f"{kind}_PORT {port} on {host} cannot be used: {error.strerror}")
+
+
+async def _serve(service: Service, listener: socket.socket, internal_listener: socket.socket) -> bool:
+    """Serve both applications in one loop, so that a blocked loop fails its health; returns whether it started."""
+    server = _Server(_config(service.app))
+    internal_server = _InternalServer(_config(service.internal_app, lifespan="off"))
+    internal = asyncio.create_task(internal_server.serve(sockets=[internal_listener]))
+    await server.serve(sockets=[listener])
+    internal_server.should_exit = True
+    await internal
+    return server.started
+
+
+def _config(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

@@ -19,7 +19,8 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     outbox_poll_interval: float = Field(default=0.25, gt=0, le=30)  # seconds
-    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    internal_host: str = "127.0.0.1"
+    internal_port: int = Field(ge=1, le=65535)
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -1,17 +1,20 @@
-"""HTTP edges: transactions, errors as JSON, health."""
+"""HTTP edges: transactions, limits, errors as JSON, health."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Annotated
 
+import prometheus_client
 import structlog
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import Lifespan
 
 from shared.db import Sessions, is_infrastructure
 from shared.errors import AppError, Forbidden, Unavailable
+from shared.request_limits import RequestLimits
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -36,6 +39,26 @@ def require_key(expected: str) -> Callable[..., Awaitable[None]]:
     return check
 
 
+def create_api(
+    title: str, *, cookies: Collection[str] = (), openapi: bool = False, lifespan: Lifespan[FastAPI] | None = None
+) -> FastAPI:
+    """An application with limits on requests and errors in JSON; `openapi` shows its description to every caller.
+
+    `cookies` are those that it reads.
+    """
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if openapi else None,
+        redirect_slashes=False,  # a redirect would name whatever host the request did
+    )
+    app.add_middleware(RequestLimits, cookies=cookies)
+    add_error_handlers(app)
+    return app
+
+
 def add_error_handlers(app: FastAPI) -> None:
     """Every error becomes `{"code", "message"}` in JSON; what was not foreseen is logged and never shown."""
 
@@ -55,16 +78,27 @@ def add_error_handlers(app: FastAPI) -> None:
         return JSONResponse({"code": kind.code, "message": kind().message}, kind.status)
 
 
-def add_health(app: FastAPI, alive: Callable[[], Awaitable[bool]], ready: Callable[[], Awaitable[bool]]) -> None:
-    """`/health/live`: restart me if this fails. `/health/ready`: send me no requests while this fails."""
+def create_internal_api(alive: Callable[[], Awaitable[bool]], ready: Callable[[], Awaitable[bool]]) -> FastAPI:
+    """What operators and their monitoring ask, on a port that faces no stranger.
 
-    @app.get("/health/live", include_in_schema=False)
+    `/health/live`: restart the process when this fails. `/health/ready`: send it no requests while this fails.
+    `/metrics`: for Prometheus.
+    """
+    app = create_api("Internal")
+
+    @app.get("/health/live")
     async def live() -> JSONResponse:
         return _health(await alive())
 
-    @app.get("/health/ready", include_in_schema=False)
+    @app.get("/health/ready")
     async def readiness() -> JSONResponse:
         return _health(await ready())
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    return app
 
 
 def _health(good: bool) -> JSONResponse:

@@ -21,6 +21,7 @@ from shared.events import UserAuthorized
 from shared.outbox import emit
 from shared.web import require_key
 
+_ONE_LINE = r"^[^\x00-\x1f]*$"  # Postgres takes no NUL
 REFRESH_LEASE = timedelta(seconds=30)
 
 
@@ -36,8 +37,8 @@ class AuthorizeUrl(BaseModel):
 
 class SignIn(BaseModel):
     code: str = Field(min_length=1, max_length=500, repr=False)
-    scope: str = Field(max_length=500)
-    consent_version: str = Field(min_length=1, max_length=50)
+    scope: str = Field(max_length=500, pattern=_ONE_LINE)
+    consent_version: str = Field(min_length=1, max_length=50, pattern=_ONE_LINE)
 
 
 class SignedIn(BaseModel):

@@ -1,7 +1,6 @@
 """auth: OAuth with Strava, the token vault, who is who."""
 
 import httpx
-from fastapi import FastAPI
 
 from auth.api import Api
 from auth.config import Settings
@@ -10,7 +9,7 @@ from auth.vault import Keyring
 from shared.service import Service, run
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("auth", settings)
     client = httpx.AsyncClient()
@@ -27,16 +26,15 @@ def create_app(settings: Settings) -> FastAPI:
         str(settings.strava_redirect_uri),
         settings.admin_athlete_ids,
     )
-    app = service.app()
-    app.include_router(
+    service.app.include_router(
         api.router(settings.auth_api_key.get_secret_value(), settings.vault_access_key.get_secret_value())
     )
-    return app
+    return service
 
 
 def main() -> None:
     """`python -m auth.main`."""
-    run("auth", Settings, create_app)
+    run("auth", Settings, create_service)
 
 
 if __name__ == "__main__":

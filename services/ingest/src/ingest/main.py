@@ -1,22 +1,20 @@
 """ingest: maps, validates and de-duplicates; the record of activities."""
 
-from fastapi import FastAPI
-
 from ingest.config import Settings
 from ingest.handlers import handlers
 from shared.service import Service, run
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("ingest", settings)
     service.bus.subscribe("ingest.activity", handlers(settings.home))
-    return service.app()
+    return service
 
 
 def main() -> None:
     """`python -m ingest.main`."""
-    run("ingest", Settings, create_app)
+    run("ingest", Settings, create_service)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """leaderboard: challenges, boards and standings."""
 
-from fastapi import FastAPI
-
 from leaderboard import api
 from leaderboard.config import Settings
 from leaderboard.handlers import ACTIVITIES, PEOPLE
@@ -9,9 +7,9 @@ from leaderboard.seed import ensure_default_challenge
 from shared.service import Service, run
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_service(settings: Settings) -> Service:
     """Put the service together."""
-    service = Service("leaderboard", settings)
+    service = Service("leaderboard", settings, openapi=True)
 
     async def seed() -> None:
         first, last = settings.challenge_first_day, settings.challenge_last_day
@@ -21,14 +19,13 @@ def create_app(settings: Settings) -> FastAPI:
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PEOPLE)
     service.bus.subscribe("leaderboard.activity", ACTIVITIES)
-    app = service.app()
-    app.include_router(api.router)
-    return app
+    service.app.include_router(api.router)
+    return service
 
 
 def main() -> None:
     """`python -m leaderboard.main`."""
-    run("leaderboard", Settings, create_app)
+    run("leaderboard", Settings, create_service)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 
 import httpx
-from fastapi import FastAPI
 
 from shared.service import Service, run
 from shared.settings import refuse_to_start
@@ -16,14 +15,14 @@ from sync.worker import Worker
 IDLE_S = 0.5  # between looks for a due job
 
 
-def create_api(settings: Settings) -> FastAPI:
+def create_api(settings: Settings) -> Service:
     """The process that hears events."""
     service = Service("sync-api", settings)
     service.bus.subscribe("sync.people", HANDLERS)
-    return service.app()
+    return service
 
 
-def create_worker(settings: Settings) -> FastAPI:
+def create_worker(settings: Settings) -> Service:
     """The process that fetches; its HTTP side is only its health."""
     service = Service("sync-worker", settings)
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * settings.sync_concurrency))
@@ -32,10 +31,10 @@ def create_worker(settings: Settings) -> FastAPI:
     worker = Worker(service.sessions, vault, StravaApi(client, str(settings.strava_api_url)))
     for _ in range(settings.sync_concurrency):
         service.repeat(worker.step, IDLE_S)
-    return service.app()
+    return service
 
 
-PROCESSES: dict[str, Callable[[Settings], FastAPI]] = {"api": create_api, "worker": create_worker}
+PROCESSES: dict[str, Callable[[Settings], Service]] = {"api": create_api, "worker": create_worker}
 
 
 def main() -> None:

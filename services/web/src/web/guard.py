@@ -1,12 +1,11 @@
 """What protects every page: security headers, and no writes on behalf of other sites."""
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -48,10 +47,15 @@ class Guard:
                 add_security_headers(MutableHeaders(scope=message))
             await send(message)
 
-        if scope["method"] in _SAFE_METHODS or _from_our_own_page(Headers(scope=scope)):
-            await self._app(scope, receive, send_guarded)
-        else:
-            await PlainTextResponse("This request came from another site.", 403)(scope, receive, send_guarded)
+        headers = Headers(scope=scope)
+        app = self._app
+        if scope["method"] not in _SAFE_METHODS:
+            if not _from_our_own_page(headers):
+                app = PlainTextResponse("This request came from another site.", 403)
+            elif headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:
+                # Our forms have this type; the parser of another one would only serve strangers.
+                app = PlainTextResponse("This is not a form of this site.", 415)
+        await app(scope, receive, send_guarded)
 
 
 def _from_our_own_page(headers: Headers) -> bool:
@@ -59,4 +63,4 @@ def _from_our_own_page(headers: Headers) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+    return origin is not None and origin.partition("://")[2] == headers.get("host")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
 from shared.errors import AppError, NotFound, Unavailable
@@ -15,6 +15,8 @@ from web import queries
 from web.contracts import SignedIn
 from web.guard import content_security_policy
 from web.site import (
+    BROWSER_COOKIE,
+    PAGE_METHODS,
     SESSION_COOKIE,
     Site,
     TheSite,
@@ -28,7 +30,6 @@ from web.site import (
 )
 
 CONSENT_VERSION = "2026-11-22"  # the day when the words in join.html last changed their meaning
-BROWSER_COOKIE = "__Host-sign-in"
 SESSION_COOKIE_S = int(queries.ABSOLUTE_LIMIT.total_seconds())
 SIGN_IN_COOKIE_S = int(queries.SIGN_IN_LIMIT.total_seconds())
 
@@ -44,17 +45,17 @@ _REFUSALS = {
 class FromStrava(BaseModel):
     """What Strava adds to the address that it sends a browser back to."""
 
-    state: str = ""
-    code: str = ""
-    scope: str = ""
-    error: str = ""
+    state: str = Field(default="", max_length=500)
+    code: str = Field(default="", max_length=500)
+    scope: str = Field(default="", max_length=500)
+    error: str = Field(default="", max_length=500)
 
 
 log = structlog.stdlib.get_logger(__name__)
 router = APIRouter()
 
 
-@router.get("/join")
+@router.api_route("/join", methods=PAGE_METHODS)
 async def join(request: Request, site: TheSite, visitor: TheVisitor) -> Response:
     """What is fetched, shown and kept; then the consent."""
     return await _join_page(request, site, visitor, problem=False)
@@ -96,7 +97,6 @@ async def callback(
         return _failed(request, visitor, *_REFUSALS.get(refusal.code, ("other", refusal.status)))
     response = RedirectResponse(await _first_board(site), 303)
     await _start_session(request, response, site, signed_in)
-    clear_cookie(response, BROWSER_COOKIE)
     return response
 
 

@@ -16,21 +16,20 @@ from web.guard import Guard
 from web.live import Boards
 from web.problems import add_error_pages
 from web.rendering import LANGUAGES, Renderer
-from web.site import Site
+from web.site import COOKIES, Site
 
 REFRESH_EVERY_S = 0.2
 FORGET_EVERY_S = 3600.0
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Everything wired; its lifespan runs the rest."""
-    service = Service("web", settings)
+def create_service(settings: Settings) -> Service:
+    """Put the service together."""
+    service = Service("web", settings, cookies=COOKIES)
     to_leaderboard = connect(str(settings.leaderboard_url))
     to_auth = connect(str(settings.auth_url))
     auth = Auth(to_auth, settings.auth_api_key.get_secret_value())
     secret = settings.secret_key_base.get_secret_value().encode()
-    app = service.app()
-    site = furnish(app, service.sessions, Leaderboard(to_leaderboard), auth, secret)
+    site = furnish(service.app, service.sessions, Leaderboard(to_leaderboard), auth, secret)
 
     async def forget_expired() -> bool:
         async with service.sessions.transaction() as session:
@@ -42,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.repeat(forget_expired, FORGET_EVERY_S)
     service.on_stop(to_leaderboard.aclose)
     service.on_stop(to_auth.aclose)
-    return app
+    return service
 
 
 def furnish(app: FastAPI, sessions: Sessions, leaderboard: Leaderboard, auth: Auth, secret: bytes) -> Site:
@@ -63,7 +62,7 @@ def furnish(app: FastAPI, sessions: Sessions, leaderboard: Leaderboard, auth: Au
 
 def main() -> None:
     """`python -m web.main`."""
-    run("web", Settings, create_app)
+    run("web", Settings, create_service)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from web.contracts import Challenge
 from web.live import Shown
 from web.rendering import LANGUAGES
 from web.schedule import phase_of
-from web.site import YEAR_S, Site, TheSite, TheVisitor, Visitor, answer, set_cookie
+from web.site import PAGE_METHODS, YEAR_S, Site, TheSite, TheVisitor, Visitor, answer, set_cookie
 
 router = APIRouter()
 
 Slug = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 
 
-@router.get("/")
+@router.api_route("/", methods=PAGE_METHODS)
 async def home(request: Request, site: TheSite, visitor: TheVisitor) -> Response:
     """The current challenge: what it is, and its first board."""
     try:
@@ -35,7 +35,7 @@ async def home(request: Request, site: TheSite, visitor: TheVisitor) -> Response
     return answer(request, visitor, "board.html", {**context, "home": True})
 
 
-@router.get("/c/{challenge}/{board}")
+@router.api_route("/c/{challenge}/{board}", methods=PAGE_METHODS)
 async def board(request: Request, site: TheSite, visitor: TheVisitor, challenge: Slug, board: Slug) -> Response:
     """One board."""
     shown, current = await site.boards.show(challenge, board)
@@ -44,7 +44,7 @@ async def board(request: Request, site: TheSite, visitor: TheVisitor, challenge:
     return answer(request, visitor, "board.html", {**context, "home": False})
 
 
-@router.get("/c/{challenge}")
+@router.api_route("/c/{challenge}", methods=PAGE_METHODS)
 async def challenge(site: TheSite, challenge: Slug) -> Response:
     """The challenge's first board."""
     found = await site.leaderboard.challenge(challenge)
@@ -62,12 +62,12 @@ async def live(site: TheSite, visitor: TheVisitor, challenge: Slug, board: Slug,
     return EventSourceResponse(site.boards.stream(challenge, board, language), send_timeout=30)
 
 
-@router.get("/privacy")
+@router.api_route("/privacy", methods=PAGE_METHODS)
 async def privacy(request: Request, visitor: TheVisitor) -> Response:
     return answer(request, visitor, "privacy.html")
 
 
-@router.get("/terms")
+@router.api_route("/terms", methods=PAGE_METHODS)
 async def terms(request: Request, visitor: TheVisitor) -> Response:
     return answer(request, visitor, "terms.html")
 
@@ -87,7 +87,7 @@ async def preferences(
     return response
 
 
-@router.get("/static/{path:path}")
+@router.api_route("/static/{path:path}", methods=PAGE_METHODS)
 async def static(request: Request, path: str) -> Response:
     """A file whose name holds its hash."""
     asset: Asset | None = request.app.state.assets_by_url.get(f"/static/{path}")

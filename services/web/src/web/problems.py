@@ -36,7 +36,7 @@ def add_error_pages(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        log.error("request failed", error=type(error).__name__, path=request.url.path)
+        log.error("request failed", error=type(error).__name__, path=request.scope["path"])
         away = is_infrastructure(error)
         visitor = reader(request)  # whatever failed may fail again: ask nobody
         return _page(request, visitor, "unavailable" if away else "internal", 503 if away else 500)

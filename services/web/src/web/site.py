@@ -19,7 +19,12 @@ from web.live import Boards
 from web.rendering import LANGUAGES, Renderer
 
 SESSION_COOKIE = "__Host-session"
+BROWSER_COOKIE = "__Host-sign-in"
+#: All that are read.
+COOKIES = (SESSION_COOKIE, BROWSER_COOKIE, "lang", "theme")
+PAGE_METHODS = ["GET", "HEAD"]  # monitors ask with HEAD whether a page is there
 YEAR_S = 365 * 24 * 3600
+MAX_LANGUAGES = 20  # of a browser's wishes, in the order of which we look
 THEMES = ("system", "light", "dark")
 
 
@@ -90,7 +95,8 @@ def answer(
     request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None, status: int = 200
 ) -> HTMLResponse:
     """A whole page."""
-    path = request.url.path if request.method == "GET" else "/"
+    # Not `request.url`, which parses what the client says of the host.
+    path = request.scope["path"] if request.method in {"GET", "HEAD"} else "/"
     common = {"visitor": visitor, "path": path, "themes": THEMES}
     body = _site(request).renderer.page(visitor.language, template, {**common, **(context or {})})
     headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Cookie"}
@@ -119,5 +125,6 @@ def _language(request: Request) -> str:
     chosen = request.cookies.get("lang")
     if chosen in LANGUAGES:
         return chosen
-    wanted = [part.split(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
+    accepted = request.headers.get("accept-language", "").split(",", MAX_LANGUAGES)[:MAX_LANGUAGES]
+    wanted = [part.split(";")[0].strip() for part in accepted]
     return negotiate_locale(wanted, list(LANGUAGES), sep="-") or "en"

@@ -1,0 +1,164 @@
+"""Hostile requests, to show that whatever a stranger sends to any route of an application, the answer is no 5xx.
+
+FUZZ_REQUESTS sets how many a test sends.
+"""
+
+import asyncio
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from starlette.types import Message, Scope
+
+ANSWER_S = 20.0
+MAX_REPEATED = 20_000
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "BREW", ""]
+HEADERS = [
+    "host",
+    "origin",
+    "cookie",
+    "referer",
+    "accept",
+    "accept-language",
+    "accept-encoding",
+    "authorization",
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "sec-fetch-site",
+    "last-event-id",
+    "traceparent",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "forwarded",
+    "hx-request",
+    "range",
+    "if-none-match",
+    "upgrade",
+    "expect",
+]
+ADDRESS_HEADERS = ["host", "origin", "referer"]
+PIECES = [
+    *rb"""[ ] [::1] : :// http:// // / \ .. ? # @ % %00 %ff %ed%a0%80 %25 + = ; , & " ' < { } $ * token code state
+    lang theme __Host-session __Host-sign-in pl pl-PL;q=0.5 en same-origin none null chunked gzip consent=yes back=//x
+    application/x-www-form-urlencoded multipart/form-data;boundary=x application/json charset=punycode
+    -1 0 99999999999999999999 1e999 NaN club.example""".split(),
+    *(b" ", b"\t", b"Bearer ", b"\x7f", b"\xb2", b"\xff", b"\xc5\xbb", b"\xf0\x9f\x9a\xb2"),
+]
+_piece = st.sampled_from(PIECES) | st.binary(max_size=8)
+_pieces = st.lists(_piece, max_size=5).map(b"".join)
+#: Mostly short; some are one piece again and again, which is what slow parsers do not like.
+_value = _pieces | st.builds(
+    lambda piece, size: piece * (size // max(1, len(piece))), _piece, st.integers(0, MAX_REPEATED)
+)
+#: Settings of a test that draws requests from a fixture's strategy.
+fuzz = settings(
+    max_examples=int(os.environ.get("FUZZ_REQUESTS", "500")), deadline=None, suppress_health_check=list(HealthCheck)
+)
+_CONTROL = bytes(byte for byte in range(32) if byte != 9)
+
+
+@dataclass(frozen=True)
+class FuzzedRequest:
+    """One request as a server hands it to an application."""
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of it."""
+
+    status: int
+    headers: dict[bytes, bytes]
+
+
+def fuzzed_requests(app: FastAPI, usual: Sequence[tuple[bytes, bytes]] = ()) -> st.SearchStrategy[FuzzedRequest]:
+    """Requests to the routes of `app` and to others; most have most of the `usual` headers, and odd ones before."""
+    hosts = st.sampled_from([b"[", b"]", b"[]", b"[::1]", b"[token]", b"a:b", b"a:99999", b"@", b"a@b"]) | _value
+    address = st.builds(bytes.__add__, st.sampled_from([b"", b"http://", b"https://"]), hosts)
+    field = st.tuples(st.sampled_from(HEADERS), _value) | st.tuples(st.sampled_from(ADDRESS_HEADERS), address)
+    odd = st.lists(field.map(lambda pair: (pair[0].encode(), _sendable(pair[1]))), max_size=4)
+    common = st.sets(st.sampled_from(usual), min_size=len(usual) - 1) if usual else st.just(set())
+    return st.builds(
+        FuzzedRequest,
+        st.sampled_from(["GET", "POST"]) | st.sampled_from(METHODS),
+        _paths(_templates(app)),
+        _value.map(_printable),
+        st.builds(lambda some, others: (*some, *others), odd, common | st.just(set())),
+        _value | st.lists(st.sampled_from([b"consent=yes", b"back=", b"&", b"lang=pl"]) | _piece).map(b"".join),
+    )
+
+
+async def answer_to(app: FastAPI, request: FuzzedRequest) -> Answer:
+    """Send it to the application; raises what the application raises, TimeoutError when it does not answer."""
+    sent: list[Message] = []
+    received: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
+
+    async def receive() -> Message:
+        return received.pop(0) if received else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async with asyncio.timeout(ANSWER_S):
+        await app(_scope(request), receive, send)
+    start = sent[0]
+    assert start["type"] == "http.response.start"
+    return Answer(start["status"], dict(start["headers"]))
+
+
+def _scope(request: FuzzedRequest) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": request.method,
+        "path": unquote(request.path.decode("ascii")),
+        "raw_path": request.path,
+        "root_path": "",
+        "query_string": request.query,
+        "headers": list(request.headers),
+        "client": ("192.0.2.1", 4711),
+        "server": ("192.0.2.2", 80),
+        "state": {},
+    }
+
+
+def _templates(app: FastAPI) -> list[str]:
+    with warnings.catch_warnings(action="ignore"):  # about operations of one name, which matters to no request
+        return list(app.openapi()["paths"])
+
+
+def _paths(templates: Sequence[str]) -> st.SearchStrategy[bytes]:
+    def fill(template: str, values: list[bytes]) -> bytes:
+        left = iter(values)
+        return re.sub(rb"\{[^}]*\}", lambda _: next(left, b"x"), template.encode())
+
+    values = st.lists(
+        (_value | st.sampled_from([b"autumn", b"running", b"main", b"current"])).map(_printable), max_size=3
+    )
+    others = _value.map(_printable).map(b"/".__add__)
+    return st.builds(fill, st.sampled_from(templates), values) | others if templates else others
+
+
+def _printable(value: bytes) -> bytes:
+    """As an HTTP server admits it in a request line."""
+    return bytes(byte for byte in value if 0x21 <= byte <= 0x7E)
+
+
+def _sendable(value: bytes) -> bytes:
+    """As an HTTP server admits it in a header."""
+    return value.translate(None, _CONTROL)

@@ -1,0 +1,72 @@
+"""Whatever a caller sends, with a key or without, auth answers without an unhandled error."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from auth_rig import SYNC_KEY, WEB_KEY, app
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from shared.db import Sessions
+
+USUAL = [(b"content-type", b"application/json"), (b"host", b"auth.test")]
+KEYS = [(b"authorization", f"Bearer {key}".encode()) for key in (WEB_KEY, SYNC_KEY)]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+TEXT = st.text(alphabet=st.characters() | st.sampled_from("\x00\ud800"), min_size=1, max_size=20)
+SIGN_INS = st.fixed_dictionaries({}, optional=dict.fromkeys(("code", "scope", "consent_version", "more"), JSON)) | (
+    st.fixed_dictionaries({"code": TEXT, "scope": TEXT.map("activity:read,".__add__), "consent_version": TEXT})
+)
+
+
+@pytest.fixture
+async def application(sessions: Sessions) -> AsyncIterator[FastAPI]:
+    """auth with a Strava that takes every code."""
+    tokens = {"access_token": "a", "refresh_token": "r", "expires_at": 4_000_000_000, "athlete": {"id": 7}}
+    strava = httpx.MockTransport(lambda _: httpx.Response(200, json=tokens))
+    async with httpx.AsyncClient(transport=strava) as client:
+        yield app(sessions, client)
+
+
+@pytest.fixture
+def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter[int]]:
+    counted: Counter[int] = Counter()
+    yield counted
+    record_property("said", f"auth: {counted.total()} hostile requests, {dict(sorted(counted.items()))}")
+
+
+@fuzz
+@given(data=st.data())
+async def test_no_request_causes_an_unhandled_error(
+    application: FastAPI, statuses: Counter[int], data: st.DataObject
+) -> None:
+    request: FuzzedRequest = data.draw(fuzzed_requests(application, [*USUAL, data.draw(st.sampled_from(KEYS))]))
+    answer = await answer_to(application, request)
+    statuses[answer.status] += 1
+    assert answer.status < 500
+
+
+@fuzz
+@given(body=SIGN_INS, user=st.uuids() | st.just(UUID(int=0)))
+async def test_no_sign_in_of_a_caller_with_a_key_causes_an_unhandled_error(
+    application: FastAPI, statuses: Counter[int], body: dict[str, Any], user: UUID
+) -> None:
+    sign_in = json.dumps(body).encode()
+    length = (b"content-length", str(len(sign_in)).encode())
+    for request in (
+        FuzzedRequest("POST", b"/sign-ins", b"", (*USUAL, KEYS[0], length), sign_in),
+        FuzzedRequest("GET", f"/users/{user}/access-token".encode(), b"fresh=yes", (*USUAL, KEYS[1]), b""),
+    ):
+        answer = await answer_to(application, request)
+        statuses[answer.status] += 1
+        assert answer.status < 500

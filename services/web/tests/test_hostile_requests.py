@@ -1,0 +1,118 @@
+"""Whatever a stranger sends, every public route answers without trouble."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from web_fakes import FakeAuth, FakeLeaderboard
+from web_harness import build
+from web_server import Server
+
+from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from shared.db import Sessions
+from shared.request_limits import MAX_BODY_BYTES, MAX_HEADERS_BYTES
+
+SAME_SITE = (b"sec-fetch-site", b"same-origin")
+FORM = (b"content-type", b"application/x-www-form-urlencoded")
+USUAL = [SAME_SITE, FORM, (b"host", b"club.example"), (b"accept-encoding", b"gzip")]
+
+
+@pytest.fixture(scope="module")
+async def site(engine_sessions: Sessions) -> AsyncIterator[FastAPI]:
+    app = build(engine_sessions, FakeLeaderboard(), FakeAuth())
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="module")
+def requests(site: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
+    return fuzzed_requests(site, USUAL)
+
+
+@pytest.fixture
+def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter[int]]:
+    counted: Counter[int] = Counter()
+    yield counted
+    record_property("said", f"web: {counted.total()} hostile requests, by status {dict(sorted(counted.items()))}")
+
+
+@fuzz
+@given(data=st.data())
+async def test_no_request_of_a_stranger_causes_an_unhandled_error(
+    site: FastAPI, requests: st.SearchStrategy[FuzzedRequest], statuses: Counter[int], data: st.DataObject
+) -> None:
+    with capture_logs() as logged:
+        answer = await answer_to(site, data.draw(requests))
+    statuses[answer.status] += 1
+    assert answer.status < 500
+    assert b"content-security-policy" in answer.headers
+    assert [line for line in logged if line["log_level"] in {"error", "critical"}] == []
+
+
+BRACKET = "http://[" + "token" * 12_000 + "]"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"POST / HTTP/1.1\r\nHost: it\r\nOrigin: {BRACKET[:15_000]}]\r\n", 403),
+        (f"GET / HTTP/1.1\r\nHost: it\r\nOrigin: {BRACKET}\r\n", 431),
+        ("GET / HTTP/1.1\r\nHost: [\r\n", 400),
+        ("GET /privacy HTTP/1.1\r\nHost: it:99999\r\n", 400),
+        ('GET / HTTP/1.1\r\nHost: it\r\nCookie: theme="' + "\\" * 12_000 + '"\r\n', 200),
+        ("GET /" + "x" * 5_000 + " HTTP/1.1\r\nHost: it\r\n", 414),
+        ("GET /c/a%00b/c HTTP/1.1\r\nHost: it\r\n", 400),
+        (f"POST /join HTTP/1.1\r\nHost: it\r\nSec-Fetch-Site: none\r\nContent-Length: {MAX_BODY_BYTES + 1}\r\n", 413),
+        ("POST /join HTTP/1.1\r\nHost: it\r\nSec-Fetch-Site: none\r\nContent-Type: multipart/form-data\r\n", 415),
+        ("BREW / HTTP/1.1\r\nHost: it\r\n", 403),
+        ("no HTTP at all\r\n", 400),
+    ],
+)
+async def test_a_malformed_request_gets_a_quiet_4xx_and_costs_nothing(server: Server, head: str, status: int) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head.encode() + b"Connection: close\r\n\r\n")
+    answer = (await reader.read()).decode()
+    writer.close()
+    assert answer.split()[1] == str(status)
+    assert "Traceback" not in answer
+    assert "token" not in answer
+
+
+async def test_a_body_that_never_says_its_length_is_bounded(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * (MAX_BODY_BYTES // 10)
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await client.post("/join", content=endless(), headers=headers)).status_code == 413
+
+
+async def test_cookies_of_other_sites_are_not_even_parsed(client: httpx.AsyncClient) -> None:
+    foreign = "tracker=" + '"\\' * 2_000
+    page = await client.get("/privacy", headers={"Cookie": f"{foreign}; lang=pl"})
+    assert page.status_code == 200
+    assert '<html lang="pl"' in page.text
+
+
+async def test_headers_up_to_the_limit_are_welcome(client: httpx.AsyncClient) -> None:
+    long = {"X-Long": "x" * (MAX_HEADERS_BYTES - 1_000)}
+    assert (await client.get("/privacy", headers=long)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/c/autumn/running", "/c/autumn", "/join", "/privacy", "/terms"])
+async def test_monitors_may_ask_with_head(client: httpx.AsyncClient, path: str) -> None:
+    asked, got = await client.head(path), await client.get(path)
+    assert (asked.status_code, asked.text) == (got.status_code, "")
+    assert asked.headers.get("content-type") == got.headers.get("content-type")
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/redoc", "/health/live", "/health/ready", "/metrics"])
+async def test_what_operators_read_answers_no_stranger(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
