@@ -178,3 +178,4 @@ async def test_a_replay_to_a_queue_that_is_gone_is_told(broker: Broker, gruppett
     done = await gruppetto("archive", "replay", broker.queue, "--from", "first", "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "does not take a message" in done.stderr
+    assert "gruppetto topology declare" in done.stderr

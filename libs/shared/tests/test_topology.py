@@ -1,5 +1,7 @@
 """The broker's topology, declared on a real broker."""
 
+from typing import Any
+
 import aio_pika
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from shared.topology import (
     ARCHIVE,
     QUEUES,
     RETRY_STEPS,
+    Declared,
     TopologyError,
     dead_letter_queue,
     declare,
@@ -22,7 +25,29 @@ from shared.topology import (
 
 async def test_declaring_twice_changes_nothing(rabbitmq_url: str, management_url: str) -> None:
     await declare(rabbitmq_url, management_url)
-    await declare(rabbitmq_url, management_url)
+    before = await _everything(management_url)
+    assert {queue["name"] for queue in before["queues"]} >= {*QUEUES, ARCHIVE}
+    declared = await declare(rabbitmq_url, management_url)
+    assert await _everything(management_url) == before
+    assert declared == Declared(new_queues=(), archive_is_new=False)
+
+
+async def _everything(management_url: str) -> dict[str, Any]:
+    """What the broker would export of its topology, in one order."""
+    async with httpx.AsyncClient(base_url=management_url) as client:
+        exported = (await client.get("/api/definitions")).json()
+    return {kind: sorted(exported[kind], key=repr) for kind in ("exchanges", "queues", "bindings", "policies")}
+
+
+async def test_new_queues_are_named_because_events_have_gone_past_them(
+    rabbitmq_url: str, management_url: str, broker: Broker
+) -> None:
+    heard = {broker.queue: (broker.event,), f"{broker.queue}.second": (broker.event,)}
+    second = f"{broker.queue}.second"
+    broker.extra += [second, dead_letter_queue(second), *(retry_queue(second, step) for step in RETRY_STEPS)]
+    assert (await declare(rabbitmq_url, management_url, heard)).new_queues == (second,)
+    await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
+    assert await declare(rabbitmq_url, management_url, heard) == Declared((broker.queue,), archive_is_new=False)
 
 
 async def test_every_queue_has_its_dead_letters_and_retries(

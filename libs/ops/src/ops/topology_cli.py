@@ -16,6 +16,9 @@ from shared.settings import load
 topology_app = typer.Typer(no_args_is_help=True, help="Exchanges, queues and policies of the broker.")
 
 
+_MISSED = "If it was there before, give it what it missed: gruppetto archive replay {} --from TIME_BEFORE_IT_WAS_LOST"
+
+
 class TopologySettings(BaseSettings):
     """Where the broker and its management API are."""
 
@@ -37,13 +40,15 @@ def declare(
     if settings.rabbitmq_management_url is None and not no_policies:
         fail("RABBITMQ_MANAGEMENT_URL is not set; policies need it. Without it: import them, and use --no-policies")
     url, management_url = str(settings.rabbitmq_url), settings.rabbitmq_management_url
-    run(url, _declare(url, None if no_policies else str(management_url)))
+    declared = run(url, _declare(url, None if no_policies else str(management_url)))
     typer.echo(f"{len(topology.QUEUES)} queues with their retries and dead letters, and the archive, are declared")
+    for queue in declared.new_queues:
+        typer.echo(f"{queue} is new{'' if declared.archive_is_new else f'. {_MISSED.format(queue)}'}")
 
 
-async def _declare(url: str, management_url: str | None) -> None:
+async def _declare(url: str, management_url: str | None) -> topology.Declared:
     try:
-        await topology.declare(url, management_url)
+        return await topology.declare(url, management_url)
     except topology.TopologyError as error:
         raise Trouble(str(error)) from None
     except httpx.HTTPError as error:

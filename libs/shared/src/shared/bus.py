@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
+from aio_pika.exceptions import ChannelNotFoundEntity
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
 
 from shared import consumer, metrics
@@ -18,6 +19,9 @@ from shared.topology import dead_letter_queue, exchange_name
 
 DRAIN_TIMEOUT_S = 20.0
 LOOK_EVERY_S = 0.5
+
+#: What `docs/operations.md` explains.
+_REMEDY = "gruppetto topology declare, then gruppetto archive replay {} --from TIME"
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,13 +61,13 @@ class Bus:
             try:
                 await listener(consumer.parse(message, {event: _unused}).event)
             except InvalidMessage as invalid:
-                log.warning("event ignored", reason=str(invalid))
+                log.warning("event ignored", event_type=event.event_type(), reason=str(invalid))
             except Exception:  # unacknowledged messages would fill the prefetch window and end the hearing
                 log.exception("listener failed", event_type=event.event_type())
             with contextlib.suppress(*BROKER_ERRORS):
                 await message.ack()
 
-        self._feeds.append(Feed(find, receive, prefetch=100))
+        self._feeds.append(Feed(event.event_type(), find, receive, prefetch=100))
 
     @property
     def connected(self) -> bool:
@@ -91,7 +95,7 @@ class Bus:
                 subscription.start()
             connection = await self._connect()
             for feed in self._feeds:
-                await feed.attach(connection)
+                await _attach(feed, connection)
         except BaseException:
             await self._close()  # or the next attempt would consume besides this one
             raise
@@ -119,10 +123,10 @@ class Bus:
     async def _keep_attached(self, feed: Feed) -> None:
         try:
             if self._connection is not None and not await feed.delivers():
-                await feed.attach(self._connection)
-                log.info("consuming again")
-        except Exception as error:  # its queue may be missing; the others go on
-            log.warning("a consumer waits for its queue", error=type(error).__name__)
+                await _attach(feed, self._connection)
+                log.info("consuming again", queue=feed.name)
+        except Exception as error:  # the others go on
+            log.warning("a consumer waits for its queue", queue=feed.name, error=type(error).__name__)
 
     async def stop(self) -> None:
         """Take no more messages, finish those in hand within DRAIN_TIMEOUT_S, close the connections."""
@@ -143,6 +147,14 @@ class Bus:
         connection, self._connection = self._connection, None
         await hang_up(connection)
         await self._letters.close()
+
+
+async def _attach(feed: Feed, connection: AbstractConnection) -> None:
+    try:
+        await feed.attach(connection)
+    except ChannelNotFoundEntity:
+        log.error("a queue is missing, and events go past it", queue=feed.name, remedy=_REMEDY.format(feed.name))
+        raise
 
 
 async def _unused(_event: Event, _session: object) -> None:

@@ -133,7 +133,9 @@ class Processor:
                     raise
                 metrics.DATABASE_WAITS.labels(self._consumer).inc()
                 wait_s = _WAITS_S[min(attempt, len(_WAITS_S)) - 1]
-                log.warning("waiting for infrastructure", error=type(error).__name__, wait_s=wait_s)
+                log.warning(
+                    "waiting for infrastructure", queue=self._consumer, error=type(error).__name__, wait_s=wait_s
+                )
                 await asyncio.sleep(wait_s)
         self._measure(deliveries)
 
@@ -168,8 +170,10 @@ class Processor:
 
     @contextmanager
     def _context(self, deliveries: Sequence[Delivery]) -> Iterator[None]:
-        """Goes on with the events' trace, and says in each log line which message it is about."""
-        bound = {"message_id": str(deliveries[0].message_id)} if len(deliveries) == 1 else {}
+        """Goes on with the events' trace, and says in each log line which queue and message it is about."""
+        bound = {"queue": self._consumer}
+        if len(deliveries) == 1:
+            bound["message_id"] = str(deliveries[0].message_id)
         with (
             tracing.consuming(self._consumer, [delivery.trace for delivery in deliveries]) as trace_id,
             structlog.contextvars.bound_contextvars(**bound, **({"trace_id": trace_id} if trace_id else {})),

@@ -13,15 +13,20 @@ CANCEL_TIMEOUT_S = 5.0
 
 
 class Feed:
-    """Has `receive` called for each message of the queue that `find` gives, and nothing else: no state of ours."""
+    """Has `receive` called for each message of the queue that `find` gives, and nothing else: no state of ours.
+
+    `name` is for logs.
+    """
 
     def __init__(
         self,
+        name: str,
         find: Callable[[AbstractChannel], Awaitable[AbstractQueue]],
         receive: Callable[[AbstractIncomingMessage], Awaitable[None]],
         *,
         prefetch: int,
     ) -> None:
+        self.name = name
         self._find = find
         self._receive = receive
         self._prefetch = prefetch

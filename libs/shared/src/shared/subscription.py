@@ -34,7 +34,7 @@ class Subscription:
         self, queue: str, handlers: Handlers, sessions: Sessions, letters: Publisher, *, batch: int, wait_s: float
     ) -> None:
         self.queue = queue
-        self.feed = Feed(self._find, self._receive, prefetch=batch * 2)
+        self.feed = Feed(queue, self._find, self._receive, prefetch=batch * 2)
         self._handlers = handlers
         self._processor = Processor(queue, sessions, handlers)
         self._letters = letters

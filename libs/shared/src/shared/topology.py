@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
 import aio_pika
 import httpx
-from aio_pika.abc import AbstractChannel, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from shared import events
 from shared.events import Event
@@ -27,6 +29,15 @@ RETRY_STEPS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
 ARCHIVE = "ev.archive"
 
 Policy: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What was missing before. Events have gone past a new queue unless all is new."""
+
+    new_queues: tuple[str, ...]  # of consumers
+    archive_is_new: bool
+
 
 #: A queue that holds this much has no consumer worth the name; the rest waits in the producers' outboxes.
 _MAX_LENGTH_BYTES = 2 * 1024**3
@@ -98,7 +109,7 @@ async def declare(
     management_url: str | None,
     queues: Mapping[str, Sequence[type[Event]]] = QUEUES,
     retry_steps: Mapping[str, int] = RETRY_STEPS,
-) -> None:
+) -> Declared:
     """Declare everything; calling it again changes nothing. Works on RabbitMQ 3.10 and on 4.x.
 
     `management_url` None leaves the policies to whoever imported them. Raises TopologyError, OSError, an AMQP error
@@ -108,6 +119,10 @@ async def declare(
     if management_url is not None:
         await _put_policies(management_url, virtual_host(url), wanted)
     async with await connect(url, "topology") as connection:
+        declared = Declared(
+            tuple([queue for queue in queues if await _is_missing(connection, queue)]),
+            await _is_missing(connection, ARCHIVE),
+        )
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream")
         producers = {event.producer for heard in [events.EVENTS, *queues.values()] for event in heard}
@@ -124,6 +139,18 @@ async def declare(
                 await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
     if management_url is not None:
         await _check_policies(management_url, virtual_host(url), wanted)
+    return declared
+
+
+async def _is_missing(connection: AbstractConnection, queue: str) -> bool:
+    # On a channel of its own, which a missing queue closes.
+    channel = await connection.channel()
+    try:
+        await channel.declare_queue(queue, passive=True)
+    except ChannelNotFoundEntity:
+        return True
+    await channel.close()
+    return False
 
 
 async def _durable(channel: AbstractChannel, name: str, kind: str) -> AbstractQueue:
@@ -150,7 +177,9 @@ async def _put_policies(management_url: str, host: str, wanted: Mapping[str, Pol
 
 async def _check_policies(management_url: str, host: str, wanted: Mapping[str, Policy]) -> None:
     async with httpx.AsyncClient(base_url=management_url, timeout=10) as client:
-        answer = await client.get(f"/api/queues/{_quoted(host)}", params={"columns": "name,policy"})
+        # Without its statistics, which lag behind by seconds, the API asks the queues themselves.
+        wanted_columns = {"columns": "name,policy", "disable_stats": "true"}
+        answer = await client.get(f"/api/queues/{_quoted(host)}", params=wanted_columns)
     if not answer.is_success:
         raise TopologyError(f"the broker does not list its queues: {_refusal(answer)}")
     actual = {queue["name"]: queue.get("policy") for queue in answer.json()}
