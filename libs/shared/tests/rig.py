@@ -45,7 +45,7 @@ async def until(condition: Callable[[], Any], deadline_s: float = 10.0) -> Any:
 
 
 class Wire:
-    """A TCP proxy: `cut` breaks every connection, `away` breaks the new ones too."""
+    """A TCP proxy: `cut` breaks every connection, `away` breaks the new ones too, answers come `late_s` late."""
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url)
@@ -54,6 +54,7 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.away = False
+        self.late_s = 0.0
         self.refused = 0
 
     async def start(self) -> None:
@@ -76,14 +77,16 @@ class Wire:
             return
         far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
         self._writers |= {writer, far_writer}
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
+        for source, sink, is_answer in ((reader, far_writer, False), (far_reader, writer, True)):
+            task = asyncio.create_task(self._pump(source, sink, is_answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, is_answer: bool) -> None:
         with contextlib.suppress(OSError):
             while chunk := await source.read(65536):
+                if is_answer:
+                    await asyncio.sleep(self.late_s)
                 sink.write(chunk)
                 await sink.drain()
         sink.transport.abort()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import aio_pika
@@ -11,7 +12,7 @@ import pytest
 from opentelemetry import context, trace
 from prometheus_client import REGISTRY
 from rig import Broker, Wire, until, value
-from sqlalchemy import AsyncAdaptedQueuePool, Row, text
+from sqlalchemy import AsyncAdaptedQueuePool, Row, event, text
 
 from shared.db import Sessions, create_engine
 from shared.outbox import Relay, emit, measure
@@ -196,6 +197,34 @@ async def test_what_was_committed_just_before_the_stop_is_still_published(sessio
             await until(lambda: _in_use(sessions) == 1)  # the relay waits
     assert await is_empty(sessions)
     assert await numbers_in(broker, 1) == [1]
+
+
+async def test_rows_that_failed_before_get_out_although_the_broker_is_slow(
+    sessions: Sessions,
+    database_url: str,
+    broker: Broker,
+    wire: Callable[[str], Awaitable[Wire]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They go one by one, and all of them together take longer than a transaction may be idle."""
+    monkeypatch.setattr("shared.outbox.STEP_S", 0.5)
+    impatient = Sessions(create_engine(database_url, "tests"))
+
+    @event.listens_for(impatient.engine.sync_engine, "connect")
+    def limit(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("set idle_in_transaction_session_timeout = '2s'")
+
+    await record(sessions, broker, *range(30))
+    async with sessions.transaction() as session:
+        await session.execute(text("update outbox set attempts = 1"))
+    cable = await wire(broker.url)
+    cable.late_s = 0.1
+    async with relaying(impatient, cable.url):
+        await until(lambda: is_empty(sessions), 30)
+    await impatient.engine.dispose()
+    assert sorted(await numbers_in(broker, 30)) == list(range(30)), "each went out once"
+    assert await broker.count(broker.queue) == 0
 
 
 def _in_use(sessions: Sessions) -> int:

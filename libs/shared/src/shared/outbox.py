@@ -23,6 +23,7 @@ from shared.topology import exchange_name
 
 PENDING_LIMIT = 100_000  # no count goes further
 BATCH = 200  # rows published in one step; the step's transaction stays open meanwhile
+STEP_S = 10.0  # after which a step publishes nothing more; far below the limit of an idle transaction
 _BACKOFF_S = (1, 2, 5, 10, 30)  # of one row that the broker refused
 _LONGEST_WAIT_S = 10.0  # while the broker or the database is away
 
@@ -108,13 +109,13 @@ class Relay:
                 self.beat_at = datetime.now(UTC)
                 self._sessions.outbox_filled.clear()
                 try:
-                    full = await self._step() == BATCH
+                    more = await self._step()
                     failures = 0
                 except Exception as error:  # whatever it is, the events must still go out
                     log.warning("outbox waits", error=type(error).__name__)
-                    full = False
+                    more = False
                     failures += 1
-                if not full and not last:
+                if not more and not last:
                     await self._wait(failures)
         finally:
             await self._publisher.close()
@@ -132,22 +133,28 @@ class Relay:
             async with asyncio.timeout(wait_s):
                 await wake.wait()
 
-    async def _step(self) -> int:
-        """Publish one batch; returns how many rows went out, 0 when another replica leads."""
+    async def _step(self) -> bool:
+        """Publish one batch; returns whether there is more to do at once. Nothing is when another replica leads."""
         async with self._sessions.engine.begin() as connection:
             rows = (await connection.execute(_due, {"batch": BATCH})).all()
             if not rows:
-                return 0
+                return False
+            end = asyncio.get_running_loop().time() + STEP_S
             await self._publisher.open()  # fails here, and for all of them, when the broker is away
             with metrics.OUTBOX_PUBLISH.time():
-                outcomes = await self._publish_all(rows)
-            return await _settle(connection, outcomes)
+                outcomes = await self._publish_all(rows, end)
+            confirmed = await _settle(connection, outcomes)
+        return confirmed == BATCH or 0 < confirmed == len(outcomes) < len(rows)
 
-    async def _publish_all(self, rows: Sequence[Row[Any]]) -> Outcomes:
-        """Those that failed before go alone: one that closes the channel fails all that share it."""
-        fresh = [row for row in rows if not row.attempts]
-        outcomes = await self._publish_together(fresh)
+    async def _publish_all(self, rows: Sequence[Row[Any]], end: float) -> Outcomes:
+        """Those that failed before go alone: one that closes the channel fails all that share it.
+
+        What it does not get to before `end`, in the loop's time, has no outcome and is as it was.
+        """
+        outcomes = await self._publish_together([row for row in rows if not row.attempts])
         for row in (row for row in rows if row.attempts):
+            if asyncio.get_running_loop().time() > end:
+                break
             alone = await self._publish_together([row])
             outcomes += alone
             if isinstance(alone[0][1], OSError):  # the broker's trouble: it would be the same for the rest
