@@ -88,18 +88,33 @@ async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
     assert kept.revision == 7
 
 
-async def test_an_older_revision_never_replaces_a_newer_one(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock, sessions: Sessions
+async def test_a_leaderboard_that_was_restored_is_believed_though_its_revision_is_older(
+    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
+    stream = boards.stream(*BOARD, "en")
     await boards.show(*BOARD)
+    assert b"revision 7" in _bytes(await anext(stream))
     leaderboard.revision = 6
     clock.now += TRUSTED_FOR_S
-    assert await revision(boards) == 7
+    shown, current = await boards.show(*BOARD)
+    assert (shown.standings.revision, current) == (6, True)
+    assert b"revision 6" in _bytes(await anext(stream))
+    await stream.aclose()
+
+
+async def test_of_replicas_at_once_the_older_answer_is_not_kept_but_later_it_is(
+    boards: Boards, sessions: Sessions
+) -> None:
+    await boards.show(*BOARD)
     async with sessions.transaction() as session:
         newest = await queries.find_snapshot(session, *BOARD)
         assert newest is not None
-        await queries.save_snapshot(session, newest.model_copy(update={"revision": 3}))
+        older = newest.model_copy(update={"revision": 3})
+        await queries.save_snapshot(session, older)
         assert (await session.execute(text("select revision from board_snapshots"))).scalar_one() == 7
+        await session.execute(text("update board_snapshots set saved_at = now() - interval '61 s'"))
+        await queries.save_snapshot(session, older)
+        assert (await session.execute(text("select revision from board_snapshots"))).scalar_one() == 3
 
 
 async def test_a_missed_event_is_made_good_by_a_later_view(

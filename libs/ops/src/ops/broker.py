@@ -134,7 +134,7 @@ def in_one_sentence(url: str, error: BaseException) -> str:
         case AuthenticationError() | ProbableAuthenticationError():
             return f"{place} refuses the user, the password or the virtual host"
         case DeliveryError():
-            return f"{place} does not take a message: the queue is full, or missing; `gruppetto topology declare` makes it"
+            return f"{place} does not take a message: the queue is full, or missing (`gruppetto topology declare`)"
         case AMQPChannelError():
             return f"{place} does not allow that ({type(error).__name__})"
         case TimeoutError():

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aio_pika.exceptions import ChannelNotFoundEntity
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from shared import consumer, metrics
 from shared.consumer import Handlers, InvalidMessage

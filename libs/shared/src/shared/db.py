@@ -35,6 +35,15 @@ EMITTED = "emitted"
 _TRANSIENT_STATES = ("08", "28", "3D", "53", "57P", "58", "40001", "40P01", "55P03", "25006")
 
 
+#: SQL for the time in microseconds, by the database's clock.
+NOW_US = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+
+
+def next_version(column: str) -> str:
+    """SQL for a number above the column's, and above what it was before a restore as long as clocks go forward."""
+    return f"greatest({column} + 1, {NOW_US})"
+
+
 def service_metadata() -> MetaData:
     """A service's metadata, with the tables that every service has: `outbox` and `inbox`."""
     metadata = MetaData(

@@ -62,8 +62,8 @@ class UserAuthorized(_AboutUser):
 class ActivityFetched(_AboutUser):
     """One activity as Strava listed it, in Strava's words: only the fields that Gruppetto needs.
 
-    Whatever Strava left out stays None; `ingest` decides what that means. `fetch_seq` grows with every fetch of the
-    athlete, so that of two versions the later fetched one wins, in whatever order they arrive.
+    Whatever Strava left out stays None; `ingest` decides what that means. `fetch_seq` grows with every fetch,
+    of whomever, so that of two versions the later fetched one wins, in whatever order they arrive.
     """
 
     topic = "activity.fetched"
@@ -156,7 +156,7 @@ class ActivityRecorded(ActivityState):
 
 
 class ActivityRevised(ActivityState):
-    """A recorded activity changed on Strava."""
+    """A recorded activity changed on Strava, or its athlete is another user now."""
 
     topic = "activity.revised"
     producer = "ingest"

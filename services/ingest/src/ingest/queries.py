@@ -10,6 +10,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.domain import Activity, Rejected
+from shared.db import NOW_US, next_version
 
 _FIELDS = {
     "strava_id": "bigint",
@@ -77,16 +78,18 @@ async def lock_recording(session: AsyncSession) -> None:
 def _upsert_statement() -> TextClause:
     """One statement a batch: the newest fetch wins, and rows whose content is unchanged keep their version.
 
+    Whose an activity is belongs to its content: an athlete who was erased and joined again is another user.
+
     A fetch older than a listing has nothing to say about the listing's window: the listing's own fetch does.
     """
-    own = [name for name in _FIELDS if name != "strava_id"]
+    own = ["user_id", *(name for name in _FIELDS if name != "strava_id")]
     arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _FIELDS.items())
     assignments = ", ".join(f"{name} = excluded.{name}" for name in own)
     old, new = (", ".join(f"{prefix}.{name}" for name in own) for prefix in ("t", "excluded"))
     return text(
         f"""
         insert into activities as t (user_id, fetch_seq, version, {", ".join(_FIELDS)})
-        select user_id, fetch_seq, 1, {", ".join(_FIELDS)}
+        select user_id, fetch_seq, {NOW_US}, {", ".join(_FIELDS)}
         from unnest(cast(:user_id as uuid[]), cast(:fetch_seq as bigint[]), {arrays})
              as batch (user_id, fetch_seq, {", ".join(_FIELDS)})
         where not exists (
@@ -98,9 +101,9 @@ def _upsert_statement() -> TextClause:
                     and rejected.fetch_seq > batch.fetch_seq)
         on conflict (strava_id) do update set
             {assignments},
-            user_id = excluded.user_id, fetch_seq = excluded.fetch_seq, removed_at = null,
-            version = t.version
-                + (t.removed_at is not null or ({old}) is distinct from ({new}))::int
+            fetch_seq = excluded.fetch_seq, removed_at = null,
+            version = case when t.removed_at is not null or ({old}) is distinct from ({new})
+                then {next_version("t.version")} else t.version end
         where t.fetch_seq < excluded.fetch_seq
         returning new.strava_id, new.version, old.version is null as is_new,
                   old.removed_at is not null as was_removed, old.version is distinct from new.version as changed
@@ -148,13 +151,14 @@ _save_rejected = text(
     """
 )
 _remove_rejected = text(
-    """
-    update activities as t set removed_at = now(), version = t.version + 1, fetch_seq = rejected.fetch_seq
+    f"""
+    update activities as t set removed_at = now(), version = {next_version("t.version")},
+        fetch_seq = rejected.fetch_seq
     from rejected
     where rejected.strava_id = t.strava_id and t.strava_id = any(:strava_id) and t.removed_at is null
         and t.fetch_seq < rejected.fetch_seq
     returning t.user_id, t.strava_id, t.version
-    """
+    """  # noqa: S608 - made of constants
 )
 
 
@@ -204,11 +208,11 @@ async def remove_unlisted(
     parameters = {"user_id": user_id, "fetch_seq": fetch_seq, "listed": list(listed)}
     removed = await session.execute(
         text(
-            """update activities set removed_at = now(), version = version + 1, fetch_seq = :fetch_seq
+            f"""update activities set removed_at = now(), version = {next_version("version")}, fetch_seq = :fetch_seq
                where user_id = :user_id and fetch_seq < :fetch_seq and removed_at is null
                    and start_at <= :until and (cast(:since as timestamptz) is null or start_at >= :since)
                    and strava_id <> all(cast(:listed as bigint[]))
-               returning user_id, strava_id, version"""
+               returning user_id, strava_id, version"""  # noqa: S608 - made of constants
         ),
         parameters | {"since": window[0], "until": window[1]},
     )

@@ -27,7 +27,7 @@ class ActivityRow(Base):
 
     strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     user_id: Mapped[UUID]
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column(BigInteger)
     fetch_seq: Mapped[int] = mapped_column(BigInteger)
     sport_type: Mapped[str]
     start_at: Mapped[datetime]

@@ -28,15 +28,15 @@ async def welcome(event: UserAuthorized, session: AsyncSession) -> None:
 async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
     """Recorded and revised activities."""
     await queries.lock_scoring(session)
-    await queries.save_facts(session, events)
-    await score_users(session, {event.user_id for event in events})
+    before = await queries.save_facts(session, events)
+    await score_users(session, before | {event.user_id for event in events})
 
 
 async def unscore_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
     """Removed activities."""
     await queries.lock_scoring(session)
-    await queries.mark_removed(session, events)
-    await score_users(session, {event.user_id for event in events})
+    before = await queries.mark_removed(session, events)
+    await score_users(session, before | {event.user_id for event in events})
 
 
 PEOPLE: Handlers = {UserAuthorized: welcome}

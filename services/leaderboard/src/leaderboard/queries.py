@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.domain import Activity, Board, Challenge, Metric, Totals
 from leaderboard.tables import ActivityRow, BoardRow, ChallengeRow, ParticipantRow, StandingRow
+from shared.db import next_version
 from shared.events import ActivityRemoved, ActivityState, UserAuthorized
 
 BoardUser = tuple[int, UUID]
@@ -21,7 +22,7 @@ BoardUser = tuple[int, UUID]
 _FACTS = {
     "strava_id": "bigint",
     "user_id": "uuid",
-    "version": "integer",
+    "version": "bigint",
     "sport_type": "text",
     "start_at": "timestamptz",
     "local_start": "timestamp",
@@ -41,6 +42,7 @@ _upsert_facts = text(
     on conflict (strava_id) do update set removed = false,
         {", ".join(f"{name} = excluded.{name}" for name in _FACTS if name != "strava_id")}
     where t.version < excluded.version
+    returning old.user_id
     """  # noqa: S608 - made of the constants above
 )
 
@@ -82,31 +84,33 @@ async def lock_scoring(session: AsyncSession) -> None:
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
 
 
-async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> None:
-    """Save recorded and revised activities; an older version changes nothing."""
+async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> set[UUID]:
+    """Save recorded and revised activities; an older version changes nothing. Returns whose they were before."""
     newest = {state.strava_id: state for state in sorted(states, key=lambda state: state.version)}
     ordered = sorted(newest.values(), key=lambda state: state.strava_id)
     columns: dict[str, list[Any]] = {name: [getattr(state, name) for state in ordered] for name in _FACTS}
     for name in ("distance_m", "elev_gain_m"):
         columns[name] = [str(value) for value in columns[name]]
-    await session.execute(_upsert_facts, columns)
+    before = await session.execute(_upsert_facts, columns)
+    return set(before.scalars()) - {None}
 
 
-async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> None:
-    """Mark activities as removed; a later version of one brings it back.
+async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> set[UUID]:
+    """Mark activities as removed; a later version of one brings it back. Returns whose they were before.
 
     One that is not known yet leaves a mark without facts: an earlier version of it may still come.
     """
     newest = {event.strava_id: event for event in sorted(removals, key=lambda event: event.version)}
-    await session.execute(
+    before = await session.execute(
         text(
             """insert into activities as t (strava_id, user_id, version, removed, sport_type, start_at, local_start,
                    distance_m, moving_time_s, elapsed_time_s, elev_gain_m, trainer, commute, manual)
                select strava_id, user_id, version, true, 'Unknown', 'epoch', 'epoch', 0, 0, 0, 0, false, false, false
-               from unnest(cast(:ids as bigint[]), cast(:users as uuid[]), cast(:versions as integer[]))
+               from unnest(cast(:ids as bigint[]), cast(:users as uuid[]), cast(:versions as bigint[]))
                    as batch (strava_id, user_id, version)
                on conflict (strava_id) do update set removed = true, version = excluded.version
-               where t.version < excluded.version"""
+               where t.version < excluded.version
+               returning old.user_id"""
         ),
         {
             "ids": list(newest),
@@ -114,6 +118,7 @@ async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved
             "versions": [event.version for event in newest.values()],
         },
     )
+    return set(before.scalars()) - {None}
 
 
 async def scored_challenges(session: AsyncSession) -> list[ScoredChallenge]:
@@ -199,7 +204,7 @@ async def next_revision(session: AsyncSession, challenge_id: int, now: datetime)
     revision = await session.execute(
         update(ChallengeRow)
         .where(ChallengeRow.id == challenge_id)
-        .values(revision=ChallengeRow.revision + 1, changed_at=now)
+        .values(revision=text(next_version("challenges.revision")), changed_at=now)
         .returning(ChallengeRow.revision)
     )
     return revision.scalar_one()

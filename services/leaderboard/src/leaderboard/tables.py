@@ -72,7 +72,7 @@ class ActivityRow(Base):
 
     strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     user_id: Mapped[UUID]
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column(BigInteger)
     removed: Mapped[bool]
     sport_type: Mapped[str]
     start_at: Mapped[datetime]

@@ -16,8 +16,8 @@ async def start_join_backfill(event: UserAuthorized, session: AsyncSession) -> N
     """
     now = datetime.now(UTC)
     await queries.restart_job(session, event.user_id, "join", now)  # before the athlete, as workers lock them
-    await queries.authorize_athlete(session, event.user_id, event.athlete_id)
-    await queries.open_job(session, event.user_id, "join", now)
+    if await queries.authorize_athlete(session, event.user_id, event.athlete_id):
+        await queries.open_job(session, event.user_id, "join", now)
 
 
 HANDLERS: Handlers = {UserAuthorized: start_join_backfill}

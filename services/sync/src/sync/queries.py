@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.db import next_version
 from sync.tables import AthleteRow, JobRow
 
 Kind = Literal["join"]
@@ -28,14 +29,25 @@ class Job:
     lease: UUID
 
 
-async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: int) -> None:
-    """Note that we may fetch this athlete, for the first time or again."""
+async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: int) -> bool:
+    """Note that we may fetch this athlete, for the first time or again; false when they are another user by now.
+
+    Somebody who was erased and joined again is another user. User ids are in the order of their creation.
+    """
+    parameters = {"user_id": user_id, "athlete_id": athlete_id}
+    former = "select user_id from athletes where athlete_id = :athlete_id and user_id < :user_id"
+    await session.execute(text(f"delete from jobs where user_id in ({former})"), parameters)  # noqa: S608 - constants
+    await session.execute(text(f"delete from athletes where user_id in ({former})"), parameters)  # noqa: S608
+    later = select(AthleteRow.user_id).where(AthleteRow.athlete_id == athlete_id, AthleteRow.user_id > user_id)
+    if await session.scalar(later) is not None:
+        return False
     statement = insert(AthleteRow).values(user_id=user_id, athlete_id=athlete_id, status="authorized")
     await session.execute(
         statement.on_conflict_do_update(
             index_elements=["user_id"], set_={"status": "authorized", "athlete_id": athlete_id, "last_error": None}
         )
     )
+    return True
 
 
 async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> None:
@@ -56,14 +68,14 @@ async def restart_job(session: AsyncSession, user_id: UUID, kind: Kind, now: dat
 
 
 async def claim_job(session: AsyncSession, lease: UUID, now: datetime, until: datetime) -> Job | None:
-    """Lease the most urgent due job to this worker, together with a new `fetch_seq`.
+    """Lease the most urgent due job to this worker, with a new `fetch_seq` above those of all fetches before.
 
     A job whose worker died is due again when its lease has run out.
     """
     row = (
         await session.execute(
             text(
-                """
+                f"""
                 with due as (
                     select id from jobs
                     where closed_at is null and not_before <= :now and (lease_until is null or lease_until < :now)
@@ -73,11 +85,11 @@ async def claim_job(session: AsyncSession, lease: UUID, now: datetime, until: da
                     from due where jobs.id = due.id
                     returning jobs.id, jobs.user_id, jobs.kind, jobs.attempts
                 )
-                update athletes set fetch_seq = fetch_seq + 1 from claimed
+                update athletes set fetch_seq = {next_version("fetch_seq")} from claimed
                 where athletes.user_id = claimed.user_id
                 returning claimed.id, claimed.user_id, athletes.athlete_id, claimed.kind, claimed.attempts,
                           athletes.fetch_seq
-                """
+                """  # noqa: S608 - made of constants
             ),
             {"lease": lease, "now": now, "until": until},
         )

@@ -15,7 +15,7 @@ class Base(DeclarativeBase):
 
 
 class AthleteRow(Base):
-    """An athlete that we may fetch; `fetch_seq` counts the fetches."""
+    """An athlete that we may fetch; `fetch_seq` grows with every fetch."""
 
     __tablename__ = "athletes"
 

@@ -121,13 +121,13 @@ class Boards:
         """The board now, and again whenever it changes."""
         slot = self._slots.setdefault((challenge, board), _Slot())
         slot.watchers += 1
-        sent = None
+        sent: Shown | None = None
         try:
             while True:
                 changed = slot.changed
-                if slot.shown is not None and slot.shown.standings.revision != sent:
-                    sent = slot.shown.standings.revision
-                    yield slot.shown.messages[language]
+                if slot.shown is not None and slot.shown is not sent:
+                    sent = slot.shown
+                    yield sent.messages[language]
                 await changed.wait()
         finally:
             slot.watchers -= 1
@@ -151,7 +151,7 @@ class Boards:
 
     async def _accept(self, key: Key, slot: _Slot, standings: Standings) -> None:
         before = slot.shown.standings if slot.shown else None
-        if before is not None and (standings.revision < before.revision or standings == before):
+        if standings == before:  # an older revision is no error: the leaderboard service was restored
             return
         slot.shown = await asyncio.to_thread(self._rendered, standings)
         changed, slot.changed = slot.changed, asyncio.Event()

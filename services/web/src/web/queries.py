@@ -13,6 +13,7 @@ from web.tables import BoardSnapshotRow, SessionRow, SignInRow
 IDLE_LIMIT = timedelta(days=14)
 ABSOLUTE_LIMIT = timedelta(days=90)
 SIGN_IN_LIMIT = timedelta(minutes=15)
+REPLICAS_DIFFER = timedelta(minutes=1)  # at most, in when they save what they asked for at one time
 SEEN_EVERY = timedelta(minutes=10)  # so that reading pages is not writing rows
 
 
@@ -73,7 +74,10 @@ async def forget_expired(session: AsyncSession, now: datetime) -> None:
 
 
 async def save_snapshot(session: AsyncSession, standings: Standings) -> None:
-    """Keep a board; an older revision never replaces a newer one, whichever replica comes last."""
+    """Keep a board. Of replicas that asked at about the same time, the one with the older revision changes nothing.
+
+    Later it does: then the leaderboard service itself is older, because it was restored.
+    """
     row = insert(BoardSnapshotRow).values(
         challenge=standings.challenge.slug,
         board=standings.board.slug,
@@ -90,7 +94,8 @@ async def save_snapshot(session: AsyncSession, standings: Standings) -> None:
                 "body": row.excluded.body,
                 "saved_at": func.now(),
             },
-            where=BoardSnapshotRow.revision <= row.excluded.revision,
+            where=(BoardSnapshotRow.revision <= row.excluded.revision)
+            | (BoardSnapshotRow.saved_at < func.now() - REPLICAS_DIFFER),
         )
     )
 
