@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 
-import aio_pika
 import asyncpg
 import httpx
 import pytest
@@ -17,11 +16,11 @@ from weather import LONG, SECONDS, SEED, TIMEOUT_S, Deck, Say, gusts
 
 from devstack import smoke
 from devstack.errors import StackError
+from devstack.idle import dead_letters, query, until_idle
 from devstack.servers import Servers, silent
-from devstack.stack import SERVICES, Athlete, Club, Plan, Stack, Starter, answers
+from devstack.stack import Athlete, Club, Plan, Stack, Starter, answers
 from devstack.together import together
 from devstack.visitor import sign_in
-from shared import topology
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
@@ -64,11 +63,7 @@ class System:
                 await until(partial(answers, client, address), f"{name} is ready")
 
     async def execute(self, schema: str, statement: str) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(self.stack.database_urls[schema].replace("+asyncpg", ""))
-        try:
-            return list(await connection.fetch(statement))
-        finally:
-            await connection.close()
+        return await query(self.stack.database_urls[schema], statement)
 
     async def count(self, schema: str, table: str) -> int:
         [row] = await self.execute(schema, f"select count(*) as rows from {table}")
@@ -88,21 +83,6 @@ class System:
             return True
 
         await until(joined, f"athlete {athlete.id} joins", JOIN_S)
-
-    async def outboxes_are_empty(self) -> bool:
-        return sum([await self.count(service, "outbox") for service in SERVICES]) == 0
-
-    async def set_aside(self) -> dict[str, int]:
-        """Dead letters and messages that wait for another attempt, by queue."""
-        queues = [topology.dead_letter_queue(queue) for queue in topology.QUEUES]
-        queues += [topology.retry_queue(queue, step) for queue in topology.QUEUES for step in topology.RETRY_STEPS]
-        async with await aio_pika.connect(self._battered.rabbitmq.url) as connection:
-            channel = await connection.channel()
-            counts = {
-                queue: (await channel.declare_queue(queue, passive=True)).declaration_result.message_count or 0
-                for queue in queues
-            }
-        return {queue: count for queue, count in counts.items() if count}
 
 
 @pytest.fixture
@@ -129,36 +109,37 @@ async def test_every_board_is_right_although_services_are_killed(
     await joining
     await system.healthy()
 
-    wrong, observed = await _observe_until_right(system)
-    await until(system.outboxes_are_empty, "the outboxes are empty")
+    await _wait_until_right(system)
+    left = await until_idle(system.stack, RIGHT_S)
+    wrong, observed = await _compare(system)
     kills = " ".join(f"{name} {number}" for name, number in sorted(system.kills.items()))
     say(
         f"services: athletes {len(system.stack.athletes)}, activities {sum(observed.recorded.values())}, "
         f"rows {sum(map(len, observed.boards.values()))}, mismatches {len(wrong)}, kills: {kills} (CHAOS_SEED={SEED})"
     )
+    assert left == {}
     assert wrong == []
     assert sum(observed.recorded.values()) > 100
-    assert await system.set_aside() == {}
+    assert await dead_letters(system.stack) == {}
     assert battered.died == []
 
 
-async def _observe_until_right(system: System) -> tuple[list[str], smoke.Observed]:
-    """What is wrong in the end, and what the system holds."""
-    names = await smoke._names(system.stack)
+async def _wait_until_right(system: System) -> None:
+    async def right() -> bool:
+        # Fetches that failed while auth was away would wait for minutes.
+        await system.execute("sync", "update jobs set not_before = now() where not_before > now()")
+        wrong, _ = await _compare(system)
+        return not wrong
+
+    with suppress(TimeoutError):
+        await until(right, "every row is right", RIGHT_S)
+
+
+async def _compare(system: System) -> tuple[list[str], smoke.Observed]:
+    """What is wrong, and what the system holds."""
+    names = await smoke.names_of(system.stack)
     assert len(names) == len(system.stack.athletes)
     wanted = smoke.expected(system.stack.athletes, names)
-
     async with httpx.AsyncClient(base_url=system.stack.leaderboard_url, timeout=30) as client:
-
-        async def observed() -> smoke.Observed:
-            return await smoke._observe(system.stack, client, list(wanted.boards), names)
-
-        async def right() -> bool:
-            # Fetches that failed while auth was away would wait for minutes.
-            await system.execute("sync", "update jobs set not_before = now() where not_before > now()")
-            return not list(smoke.differences(wanted, await observed()))
-
-        with suppress(TimeoutError):
-            await until(right, "every row is right", RIGHT_S)
-        shown = await observed()
+        shown = await smoke.observe(system.stack, client, list(wanted.boards), names)
     return list(smoke.differences(wanted, shown)), shown

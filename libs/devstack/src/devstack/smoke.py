@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-import asyncpg
 import httpx
 
 from devstack import oracle
+from devstack.idle import dead_letters, query, until_idle
 from devstack.oracle import Row
 from devstack.stack import Athlete, Say, Stack
 from devstack.together import together
@@ -20,6 +20,7 @@ SETTLE_S = 180.0  # for a small club; more activities are given more time
 ACTIVITIES_A_SECOND = 50
 SIGN_INS_AT_A_TIME = 8
 POLL_S = 0.25
+IDLE_S = 60.0
 
 #: Athlete -> user id and display name.
 Names: TypeAlias = dict[int, tuple[str, str]]
@@ -57,21 +58,28 @@ async def sign_everybody_in(stack: Stack, athletes: Iterable[Athlete], at_a_time
 
 
 async def check(stack: Stack, say: Say) -> Result:
-    """Sign everybody in and wait until the boards are right; what is still wrong much later is a mismatch."""
+    """Sign everybody in, wait until the boards are right and nothing is left to do, and compare then.
+
+    What is still wrong much later is a mismatch, and so is what became wrong after it had been right.
+    """
     began = time.monotonic()
     patience_s = SETTLE_S + sum(len(athlete.activities) for athlete in stack.athletes) / ACTIVITIES_A_SECOND
     say(f"signing {len(stack.athletes)} athletes in")
     await sign_everybody_in(stack, stack.athletes, SIGN_INS_AT_A_TIME)
     say("waiting for the boards")
     async with httpx.AsyncClient(base_url=stack.leaderboard_url, timeout=30) as client:
-        names = await _names(stack)
+        names = await names_of(stack)
         wanted = expected(stack.athletes, names)
         while True:
-            observed = await _observe(stack, client, list(wanted.boards), names)
+            observed = await observe(stack, client, list(wanted.boards), names)
             wrong = list(differences(wanted, observed))
             if not wrong or time.monotonic() - began > patience_s:
                 break
             await asyncio.sleep(POLL_S)
+        say("waiting until nothing is left to do")
+        left = await until_idle(stack, IDLE_S) | await dead_letters(stack)
+        observed = await observe(stack, client, list(wanted.boards), names)
+        wrong = [*differences(wanted, observed), *(f"{name} still holds {count}" for name, count in left.items())]
     for line in wrong[:20]:
         say(f"mismatch: {line}")
     return Result(
@@ -109,7 +117,8 @@ def differences(wanted: Observed, observed: Observed) -> Iterable[str]:
                 yield f"board {slug} shows {shown.get(user_id)}, not {right.get(user_id)}"
 
 
-async def _observe(stack: Stack, client: httpx.AsyncClient, boards: list[str], names: Names) -> Observed:
+async def observe(stack: Stack, client: httpx.AsyncClient, boards: list[str], names: Names) -> Observed:
+    """What the system holds now: what ingest has on record and what leaderboard answers."""
     challenge = (await client.get("/challenges/current")).json()
     shown = {}
     for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
@@ -129,25 +138,17 @@ def _row(row: dict[str, Any]) -> Row:
     )
 
 
-async def _names(stack: Stack) -> Names:
-    rows = await _query(stack, "auth", "select athlete_id, id::text as user_id, display_name from users")
+async def names_of(stack: Stack) -> Names:
+    """Everybody who has signed in."""
+    rows = await query(stack.database_urls["auth"], "select athlete_id, id::text as user_id, display_name from users")
     return {row["athlete_id"]: (row["user_id"], row["display_name"]) for row in rows}
 
 
 async def _recorded(stack: Stack, names: Names) -> dict[int, int]:
     users = {user_id: athlete_id for athlete_id, (user_id, _) in names.items()}
-    rows = await _query(
-        stack,
-        "ingest",
+    rows = await query(
+        stack.database_urls["ingest"],
         """select user_id::text, count(distinct strava_id) as activities from activities
            where removed_at is null group by user_id""",
     )
     return {users[row["user_id"]]: row["activities"] for row in rows}
-
-
-async def _query(stack: Stack, schema: str, statement: str) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(stack.database_urls[schema].replace("+asyncpg", ""))
-    try:
-        return list(await connection.fetch(statement))
-    finally:
-        await connection.close()

@@ -74,6 +74,7 @@ class Stack:
     leaderboard_url: str
     strava_url: str
     database_urls: dict[str, str] = field(repr=False)
+    rabbitmq_url: str = field(repr=False)
     athletes: list[Athlete] = field(repr=False)
     first_day: date
     last_day: date
@@ -112,7 +113,14 @@ class Starter:
         await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
         servers.mark_complete()
         return Stack(
-            self.url("web"), self.url("leaderboard"), self.url("strava"), database_urls, athletes, first_day, last_day
+            self.url("web"),
+            self.url("leaderboard"),
+            self.url("strava"),
+            database_urls,
+            servers.rabbitmq_url,
+            athletes,
+            first_day,
+            last_day,
         )
 
     async def _prepare(self, database_urls: dict[str, str], servers: Servers) -> None:

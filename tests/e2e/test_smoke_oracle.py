@@ -1,0 +1,54 @@
+"""What smoke finds: also what goes wrong after every row has been right."""
+
+import asyncio
+import json
+import uuid
+
+from devstack.idle import query
+from devstack.ports import free_ports
+from devstack.smoke import check
+from devstack.stack import Club, Plan, Stack, running_stack
+from devstack.supervisor import Supervisor
+
+#: One that counts on a board whatever else there is.
+_COUNTS = """select strava_id, user_id from activities
+    where sport_type in ('Run', 'Ride') and not trainer order by distance_m desc limit 1"""
+LATE_S = 12  # later than everything of so small a club is right
+
+
+async def remove_late(stack: Stack) -> None:
+    """Have ingest tell, late and wrongly, that an activity is gone."""
+    url = stack.database_urls["ingest"]
+    while not (found := await query(url, _COUNTS)):  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    [activity] = found
+    body = {
+        "user_id": str(activity["user_id"]),
+        "strava_id": activity["strava_id"],
+        "version": 2**53 - 1,
+        "reason": "deleted",
+    }
+    message_id = str(uuid.uuid4())
+    headers = {
+        "cloudEvents_type": "gruppetto.activity.removed.v1",
+        "cloudEvents_id": message_id,
+        "cloudEvents_time": "2026-11-01T00:00:00+00:00",
+    }
+    await query(
+        url,
+        f"""insert into outbox (id, exchange, routing_key, headers, body, next_at)
+            values ('{message_id}', 'ev.ingest', 'activity.removed.v1', '{json.dumps(headers)}', '{json.dumps(body)}',
+                    now() + interval '{LATE_S} s')""",
+    )
+
+
+async def test_a_wrong_effect_that_comes_after_every_row_was_right_is_found() -> None:
+    said: list[str] = []
+    async with Supervisor() as supervisor:
+        plan = Plan(Club(athletes=2, days=10), None, free_ports(1)[0], durable=False)
+        async with running_stack(plan, supervisor, said.append) as stack:
+            planting = asyncio.create_task(remove_late(stack))
+            result = await check(stack, said.append)
+            await planting
+    assert result.mismatches > 0, said
+    assert any(line.startswith("mismatch: board") for line in said)
