@@ -17,7 +17,7 @@ from weather import LONG, SECONDS, SEED, TIMEOUT_S, Deck, Say, gusts
 from devstack import smoke
 from devstack.errors import StackError
 from devstack.idle import dead_letters, query, until_idle
-from devstack.servers import Servers, silent
+from devstack.servers import DECLARED, Servers, silent
 from devstack.stack import Athlete, Club, Plan, Stack, Starter, answers
 from devstack.together import together
 from devstack.visitor import sign_in
@@ -89,7 +89,7 @@ class System:
 async def system(battered: Battered) -> AsyncIterator[System]:
     await battered.revive()
     battered.died.clear()
-    servers = Servers(battered.postgres, battered.rabbitmq, battered.folder / "complete")
+    servers = Servers(battered.postgres, battered.rabbitmq, battered.folder / DECLARED)
     starter = Starter(Plan(CLUB, None, log_level="WARNING"), battered.supervisor, silent)
     await starter.start_strava()
     yield System(battered, await starter.start(servers))

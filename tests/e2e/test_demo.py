@@ -5,16 +5,22 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, expect
 
+from devstack.errors import StackError
 from devstack.guard import stack_processes
 from devstack.ports import free_ports
+from devstack.servers import private_servers, silent
+from devstack.stack import Club, Plan, running_stack
+from devstack.supervisor import Supervisor
 from devstack.testing import until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")
@@ -104,6 +110,19 @@ async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_
         assert again.stack != running.stack
         assert await again.end(signal.SIGTERM) == 130
         assert not stack_processes(again.stack)
+
+
+async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with Supervisor() as supervisor:
+            plan = Plan(Club(athletes=1, days=5), tmp_path, taken.getsockname()[1])
+            with pytest.raises(StackError, match=r"^web ended"):
+                async with running_stack(plan, supervisor, silent):
+                    pass
+    kept = tmp_path / "rabbitmq" / "kept"
+    kept.touch()
+    async with Supervisor() as supervisor, private_servers(tmp_path, supervisor):
+        assert kept.exists()
 
 
 async def test_a_second_demo_in_the_same_folder_is_told_so_in_one_line(tmp_path: Path) -> None:

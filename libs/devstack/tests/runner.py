@@ -22,7 +22,7 @@ async def main(what: str, folder: Path | None) -> None:
         tell(stack=supervisor.stack, guard=supervisor.guard_pid)
         if what == "servers":
             servers = await context.enter_async_context(private_servers(folder, supervisor))
-            servers.mark_complete()
+            servers.mark_declared()
             tell(roles=await servers.roles(["auth", "ingest"]), rabbitmq=servers.rabbitmq_url)
         else:
             await supervisor.start("daemon", ["sh", "-c", DAEMON])

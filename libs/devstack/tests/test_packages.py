@@ -61,6 +61,22 @@ def test_without_root_the_package_is_unpacked_once_for_this_user(commands: Path,
     assert len(said) == 1
 
 
+def test_only_services_that_came_with_the_package_are_disabled(
+    commands: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    systemd = tmp_path / "systemd"
+    systemd.mkdir()
+    script = packages._INSTALL.replace("/run/systemd/system", str(systemd))
+    script = script.replace("/usr/sbin/policy-rc.d", str(tmp_path / "policy")).replace("/run/lock", str(tmp_path))
+    monkeypatch.setattr(packages, "_INSTALL", script)
+    stand_in(commands, "apt-get", f"case $* in *install*) touch {systemd}/new.service {systemd}/new.socket;; esac")
+    log = commands / "log"
+    stand_in(commands, "systemctl", f'case $1 in cat) test -e {systemd}/$2;; disable) echo "$3" >> {log};; esac')
+    (systemd / "old.service").touch()
+    packages._install([], "greeter", ("new.service", "old.service", "new.socket"))
+    assert log.read_text().split() == ["new.service", "new.socket"]
+
+
 def test_what_cannot_be_fetched_is_named_in_one_line(commands: Path):
     stand_in(commands, "apt-get", "echo 'E: no network' >&2; exit 100")
     with pytest.raises(StackError, match=r"^could not fetch greeter: E: no network; install it yourself"):

@@ -11,7 +11,7 @@ import pytest
 from devstack import guard
 from devstack.errors import StackError
 from devstack.roles import connected
-from devstack.servers import private_servers
+from devstack.servers import DECLARED, private_servers
 from devstack.supervisor import Supervisor
 from devstack.testing import running_servers, until
 
@@ -83,6 +83,18 @@ def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_s
     leftover.touch()
     run_stack("servers", tmp_path).until_says("ready")
     assert not leftover.exists()
+
+
+@pytest.mark.parametrize("mark", [DECLARED, "complete-1", "complete-2"])
+def test_a_brokers_data_that_a_service_may_have_used_are_kept_by_every_later_release(
+    run_stack, tmp_path: Path, mark: str
+):
+    (tmp_path / mark).touch()
+    kept = tmp_path / "rabbitmq/kept"
+    kept.parent.mkdir()
+    kept.touch()
+    run_stack("servers", tmp_path).until_says("ready")
+    assert kept.exists()
 
 
 @pytest.mark.parametrize("moment", ["initdb", "postgres", "epmd", "beam.smp"])

@@ -52,12 +52,21 @@ async def test_the_command_stops_at_its_limit(broker: Broker, gruppetto: Gruppet
     assert len(await lines(gruppetto, "--type", "thing.noted", "--limit", "2")) == 2
 
 
+def hear_ctrl_c() -> None:
+    """As a terminal's child does; whoever runs the tests in the background has it ignored, by inheritance."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 async def test_following_ends_quietly_with_ctrl_c(broker: Broker) -> None:
     await emit(broker, 1)
     program = str(Path(sys.executable).with_name("gruppetto"))
     words = [program, "archive", "read", "--follow", "--subject", f"{broker.event.producer}-1"]
     process = await asyncio.create_subprocess_exec(
-        *words, env={"RABBITMQ_URL": broker.url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *words,
+        env={"RABBITMQ_URL": broker.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,
     )
     assert process.stdout is not None
     assert json.loads(await process.stdout.readline())["body"] == {"number": 1}

@@ -28,15 +28,18 @@ if [ ! -e $policy ] || grep -q 'made by gruppetto' $policy; then
     printf '#!/bin/sh\n# made by gruppetto for one installation\nexit 101\n' > $policy
     chmod 755 $policy
 fi
+systemd=/run/systemd/system
+came=
+if [ -d $systemd ]; then  # what was there before is somebody else's
+    for service; do systemctl cat "$service" >/dev/null 2>&1 || came="$came $service"; done
+fi
 options='-qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0'
 install() { apt-get $options install -y --no-install-recommends "$package" 9>&-; }
 if ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 && install; then :; else
     apt-get $options update 9>&-
     install
 fi
-if [ -d /run/systemd/system ]; then
-    for service; do systemctl disable --quiet "$service" 9>&- || true; done
-fi
+for service in $came; do systemctl disable --quiet "$service" 9>&- || true; done
 """
 
 

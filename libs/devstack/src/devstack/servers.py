@@ -23,8 +23,8 @@ from devstack.together import together
 
 # Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
 LEAST_ROOM_MB = 300
-# The number grows when the arguments of a queue change.
-COMPLETE = "complete-2"
+#: In a folder whose broker has its topology: a service may have used it, and nothing of it may be lost any more.
+DECLARED = "topology-declared"
 
 
 def silent(_: str) -> None:
@@ -37,11 +37,11 @@ class Servers:
 
     postgres: PostgresServer
     rabbitmq: RabbitServer
-    complete: Path
+    declared: Path
 
-    def mark_complete(self) -> None:
-        """The topology stands: the next start in this folder may keep the broker's data."""
-        self.complete.touch()
+    def mark_declared(self) -> None:
+        """The topology stands: from now on the broker's data are kept."""
+        self.declared.touch()
 
     @property
     def rabbitmq_url(self) -> str:
@@ -71,15 +71,15 @@ async def private_servers(
     are ready. They end with the supervisor. Raises StackError when they cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
-        if not (home / COMPLETE).exists():
-            # A queue that was being declared when RabbitMQ was killed may never answer again, and one that was
-            # declared by an older topology may have other arguments.
+        if not (home / DECLARED).exists() and not any(home.glob("complete*")):  # the mark's name in older folders
+            # No service has used it yet, and a queue that was being declared when RabbitMQ was killed may never
+            # answer again.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
         _, broker, *_ = await together(*starting, *(begin() for begin in also))
         try:
-            yield Servers(postgres, broker, home / COMPLETE)
+            yield Servers(postgres, broker, home / DECLARED)
         finally:
             # Before the lock on the folder goes, nothing may use it any more.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))

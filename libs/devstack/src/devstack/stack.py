@@ -109,9 +109,9 @@ class Starter:
         self._say("preparing schemas and topology")
         database_urls = await servers.roles(SERVICES)
         await self._prepare(database_urls, servers)
+        servers.mark_declared()  # before any service can publish or consume
         self._say("starting the services")
         await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
-        servers.mark_complete()
         return Stack(
             self.url("web"),
             self.url("leaderboard"),

@@ -1,0 +1,71 @@
+"""Started by root, Postgres runs as nobody with no capability, wherever its folder and its programs are."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from devstack import postgres
+from devstack.ports import free_ports
+from devstack.postgres import PostgresServer
+from devstack.roles import connected
+from devstack.supervisor import Supervisor
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
+
+
+@pytest.fixture
+def cellar(tmp_path: Path) -> Path:
+    """A folder that only root may enter."""
+    folder = tmp_path / "cellar"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+async def start(supervisor: Supervisor, folder: Path) -> PostgresServer:
+    server = PostgresServer(folder, free_ports(1)[0], durable=False)
+    await server.start(supervisor)
+    return server
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines)
+
+
+async def value(server: PostgresServer, statement: str) -> object:
+    async with connected(server.superuser_url()) as connection:
+        return await connection.fetchval(statement)
+
+
+async def test_the_server_has_no_capability_and_its_data_survive_a_restart(cellar: Path):
+    folder = cellar / "a folder"
+    async with Supervisor() as supervisor:
+        server = await start(supervisor, folder)
+        said = status_of(supervisor.processes["postgres"].pid)
+        assert {said[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+        assert said["Uid"].split() == ["65534"] * 4
+        assert said["Groups"].strip() == ""
+        await value(server, "create table kept as select 7 as number")
+    async with Supervisor() as supervisor:
+        assert await value(await start(supervisor, folder), "select number from kept") == 7
+
+
+async def test_programs_that_only_root_can_reach_are_copied_once(cellar: Path, monkeypatch: pytest.MonkeyPatch):
+    for part in (postgres.PROGRAMS, postgres.LIBRARIES):
+        shutil.copytree(postgres.SITE / part, cellar / part, symlinks=True)
+    monkeypatch.setattr(postgres, "SITE", cellar)
+    reachable = Path(os.environ.get("TMPDIR", "/tmp")) / f"gruppetto-test-{os.getpid()}"
+    monkeypatch.setattr(postgres, "CACHE", reachable)
+    try:
+        async with Supervisor() as supervisor:
+            server = await start(supervisor, cellar / "data")
+            assert await value(server, "select 1") == 1
+            assert server.argv()[0].startswith(str(reachable))
+        [made] = [path for path in reachable.iterdir() if path.is_dir()]
+        before = made.stat().st_ino
+        assert postgres.binaries((65534, 65534)) == made / postgres.PROGRAMS / "bin"
+        assert made.stat().st_ino == before
+    finally:
+        shutil.rmtree(reachable, ignore_errors=True)
