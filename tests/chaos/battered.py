@@ -13,11 +13,10 @@ import httpx
 
 from devstack.errors import Died
 from devstack.log import Log
-from devstack.packages import ensure_program
 from devstack.ports import free_ports
 from devstack.postgres import PostgresServer
 from devstack.process import Command
-from devstack.rabbitmq import PACKAGE, PROGRAM, SERVICES, RabbitServer
+from devstack.rabbitmq import RabbitServer, find_rabbitmq
 from devstack.roles import connected, create_roles
 from devstack.servers import stack_folder
 from devstack.supervisor import Supervisor
@@ -59,8 +58,7 @@ class Battered:
     """Postgres and RabbitMQ under one supervisor, durable, because they lose their memory's contents."""
 
     def __init__(self, supervisor: Supervisor, lines: Lines, folder: Path) -> None:
-        # No container: what is killed must be the server itself.
-        program = ensure_program(PROGRAM, PACKAGE, say, services=SERVICES)
+        program = find_rabbitmq(say)
         port, broker_port, management_port = free_ports(3)
         self.supervisor = supervisor
         self.lines = lines
@@ -86,8 +84,16 @@ class Battered:
         return (await create_roles(self.postgres, [name]))[name]
 
     async def kill_broker(self) -> None:
-        await self.strike("rabbitmq")
-        await self.supervisor.stop("epmd")
+        if self.rabbitmq.program is not None:
+            await self.strike("rabbitmq")
+            await self.supervisor.stop("epmd")
+            return
+        # The process is the engine's client: what is killed must be the server itself.
+        process = self.supervisor.processes["rabbitmq"]
+        process.stopping = True
+        await self.supervisor.run("kill", ["docker", "kill", self.rabbitmq.container], seconds=CONTROL_S)
+        await process.done
+        await self.supervisor.stop("rabbitmq")
 
     async def start_broker(self) -> None:
         await self.rabbitmq.start(self.supervisor)
@@ -136,7 +142,10 @@ class Battered:
         return httpx.AsyncClient(base_url=self.rabbitmq.management_url, timeout=CONTROL_S)
 
     async def _control(self, *words: str) -> None:
-        assert self.rabbitmq.program is not None
+        if self.rabbitmq.program is None:
+            inside = ["docker", "exec", self.rabbitmq.container, "rabbitmqctl", "--quiet", *words]
+            await self.supervisor.run("rabbitmqctl", inside, seconds=CONTROL_S)
+            return
         env = dict(self.supervisor.processes["rabbitmq"].command.env)
         env.pop("RABBITMQ_SCRIPTS_DIR", None)  # the slim home has only the server's own scripts
         argv: list[str | Path] = [self.rabbitmq.program.path.with_name("rabbitmqctl"), "--quiet", *words]

@@ -95,6 +95,24 @@ async def test_children_see_only_the_environment_they_are_given():
     assert names - {"PWD", "LC_CTYPE"} == {"ONLY", guard.MARKER}
 
 
+async def test_children_hear_signals_that_we_ignore_or_hold_back():
+    """As under `nohup`, and in the background of a script."""
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    held_back = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, *numbers})
+    try:
+        async with Supervisor() as supervisor:
+            await supervisor.start("status", ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
+            died = await supervisor.failed()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+    said = {name: int(mask, 16) for name, mask in (line.split(":\t") for line in died.last_lines)}
+    assert said["SigBlk"] == 0
+    assert not said["SigIgn"] & sum(1 << (number - 1) for number in numbers)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_reaches_the_runner_alone_and_leaves_nothing(run_stack, times: int):
     runner = run_stack("daemon")

@@ -39,7 +39,7 @@ default_user = {user}
 default_pass = {password}
 management.tcp.ip = {management_ip}
 management.tcp.port = {management_port}
-management_agent.disable_metrics_collector = true
+management_agent.disable_metrics_collector = {no_statistics}
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.relative = 0.3
 log.file = false
@@ -51,14 +51,19 @@ log.console.level = warning
 class RabbitServer:
     """One broker in `folder`, on 127.0.0.1:`port`; `program` None runs the Docker image.
 
-    Its management API, which takes the policies, is on 127.0.0.1:`management_port`.
+    Its management API, which takes the policies, is on 127.0.0.1:`management_port`. An operator's usual broker
+    collects statistics for it; we need none, and start sooner without.
     """
 
-    def __init__(self, folder: Path, port: int, management_port: int, program: Program | None) -> None:
+    def __init__(
+        self, folder: Path, port: int, management_port: int, program: Program | None, *, statistics: bool = False
+    ) -> None:
         self.folder = folder
         self.port = port
         self.management_port = management_port
         self.program = program
+        self.statistics = statistics
+        self.container = ""  # its name, when there is no program
 
     @property
     def url(self) -> str:
@@ -103,6 +108,7 @@ class RabbitServer:
             listen=CONTAINER_PORT if inside else f"127.0.0.1:{self.port}",
             management_ip="0.0.0.0" if inside else "127.0.0.1",
             management_port=CONTAINER_MANAGEMENT_PORT if inside else self.management_port,
+            no_statistics="false" if self.statistics else "true",
             user=USER,
             password=self._password,
         )
@@ -152,7 +158,7 @@ class RabbitServer:
         }
 
     async def _start_container(self, supervisor: Supervisor) -> None:
-        name = f"gruppetto-{supervisor.stack}-{secrets.token_hex(4)}"
+        self.container = name = f"{container_prefix(supervisor.stack)}{secrets.token_hex(4)}"
         supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
         data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
@@ -166,6 +172,11 @@ class RabbitServer:
         for file, place in (("rabbitmq.conf", "rabbitmq.conf"), ("plugins", "enabled_plugins")):
             argv += ["--volume", f"{self.folder / file}:/etc/rabbitmq/{place}:ro"]
         await supervisor.start("rabbitmq", [*argv, IMAGE], stop_seconds=STOP_SECONDS, layer=0, quiet=True)
+
+
+def container_prefix(stack: str) -> str:
+    """How the names of a stack's containers begin."""
+    return f"gruppetto-{stack}-"
 
 
 def _slim_home(program: Program, folder: Path) -> dict[str, str]:

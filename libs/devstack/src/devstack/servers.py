@@ -85,11 +85,13 @@ async def private_servers(
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
 
 
-async def start_rabbitmq(folder: Path, supervisor: Supervisor, say: Callable[[str], None]) -> RabbitServer:
+async def start_rabbitmq(
+    folder: Path, supervisor: Supervisor, say: Callable[[str], None], *, statistics: bool = False
+) -> RabbitServer:
     """Find or fetch RabbitMQ and start it in `folder`."""
     program = await asyncio.to_thread(find_rabbitmq, say)
     port, management_port = free_ports(2)
-    server = RabbitServer(folder, port, management_port, program)
+    server = RabbitServer(folder, port, management_port, program, statistics=statistics)
     await server.start(supervisor)
     return server
 

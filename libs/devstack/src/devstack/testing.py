@@ -1,7 +1,8 @@
 """Servers for tests, one of each kind per session: `pytest_plugins = ["devstack.testing"]`.
 
 TEST_DATABASE_URL (a superuser's) and TEST_RABBITMQ_URL name servers to use instead of private ones; the latter with
-TEST_RABBITMQ_MANAGEMENT_URL, unless that is on the usual port.
+TEST_RABBITMQ_MANAGEMENT_URL, unless that is on the usual port. The private broker collects statistics, as operators'
+brokers do, unless TEST_RABBITMQ_STATISTICS is "off"; those of the demo and the storms never do.
 """
 
 import asyncio
@@ -96,7 +97,8 @@ class LazyServers:
 
     async def _start_rabbitmq(self) -> tuple[str, str]:
         supervisor, folder = await self._started()
-        server = await start_rabbitmq(folder / "rabbitmq", supervisor, say)
+        statistics = os.environ.get("TEST_RABBITMQ_STATISTICS") != "off"
+        server = await start_rabbitmq(folder / "rabbitmq", supervisor, say, statistics=statistics)
         return server.url, server.management_url
 
     async def _started(self) -> tuple[Supervisor, Path]:
