@@ -94,6 +94,18 @@ async def test_a_spent_day_waits_for_midnight_utc(make_world: Callable[..., Worl
     assert (await world.job()).not_before == domain.next_day(datetime.now(UTC))
 
 
+@pytest.mark.parametrize("figures", ["", ",", "7", "\xb2,\xb2", "1,-1", "9" * 5_000 + ",1", "1," + "9" * 5_000])
+async def test_figures_that_are_none_count_as_a_spent_quarter_hour(world: World, figures: str) -> None:
+    headers = {"X-ReadRateLimit-Limit": figures.encode("latin-1"), "X-ReadRateLimit-Usage": figures.encode("latin-1")}
+    world.wire.odd = [httpx.Response(429, headers=headers)]  # type: ignore[arg-type]
+    await world.authorize()
+    before = datetime.now(UTC)
+    await world.worker.step()
+    job = await world.job()
+    assert domain.next_window(before) <= job.not_before <= domain.next_window(datetime.now(UTC))
+    assert job.attempts == 0
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -101,6 +113,7 @@ async def test_a_spent_day_waits_for_midnight_utc(make_world: Callable[..., Worl
         httpx.Response(597, text="<html>"),
         httpx.Response(200, text="<html>"),
         httpx.Response(200, json={"message": "?"}),
+        httpx.Response(200, text="[" * 100_000),
         httpx.Response(403, json={"errors": [{"resource": "Application", "code": "Inactive"}]}),
         httpx.ReadTimeout("slow"),
         httpx.DecodingError("broken gzip"),

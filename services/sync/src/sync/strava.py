@@ -1,5 +1,6 @@
 """Strava's data API and the vault that opens it: what only the sync worker talks to."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,10 @@ MAX_PAGES = 1000  # nobody has so many activities: a listing this long does not 
 #: A connection that broke, as a kept-alive one does when the server closed it: worth another try at once. Not a
 #: timeout, which has cost its time already.
 BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
+
+
+#: Of the quarter hour and of the day.
+_FIGURES = re.compile(r"([0-9]{1,15}),([0-9]{1,15})")
 
 
 class AccessLost(AppError):
@@ -123,7 +128,7 @@ def _code(response: httpx.Response) -> str:
 def _activities(response: httpx.Response) -> list[Any]:
     try:
         activities = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter for what is nested a thousand times
         raise Unavailable("Strava's answer is not JSON") from error
     if not isinstance(activities, list):
         raise Unavailable("Strava's answer is not a list")
@@ -133,12 +138,7 @@ def _activities(response: httpx.Response) -> list[Any]:
 def _day_is_spent(headers: httpx.Headers) -> bool:
     """Whether usage has reached the daily limit, read or overall; missing or empty figures count as not."""
     for bucket in ("x-ratelimit", "x-readratelimit"):
-        limit, usage = (headers.get(f"{bucket}-{part}", "").split(",") for part in ("limit", "usage"))
-        if (
-            len(limit) == len(usage) == 2
-            and limit[1].isdigit()
-            and usage[1].isdigit()
-            and int(usage[1]) >= int(limit[1])
-        ):
+        limit, usage = (_FIGURES.fullmatch(headers.get(f"{bucket}-{part}", "")) for part in ("limit", "usage"))
+        if limit and usage and int(usage[2]) >= int(limit[2]):
             return True
     return False
