@@ -49,7 +49,7 @@ def test_a_schema_tells_the_units_that_the_code_tells() -> None:
 
 def test_the_lines_of_a_docstring_are_joined_and_its_paragraphs_are_not() -> None:
     description = schema_of(ActivityFetched)["description"]
-    assert "with every fetch of the athlete" in description
+    assert "with every fetch, of whomever" in description
     assert description.count("\n") == 2
 
 

@@ -449,6 +449,7 @@ async def test_what_a_handler_emits_belongs_to_the_trace_of_what_it_heard_and_it
         {
             "event": "passing on",
             "log_level": "warning",
+            "queue": broker.queue,
             "message_id": str(event_id),
             "trace_id": f"{0xABC:032x}",
         }

@@ -9,6 +9,7 @@ GOOD = {
     "DATABASE_URL": "postgresql://user:canary@localhost/db",
     "RABBITMQ_URL": "amqp://user:canary@localhost/",
     "HTTP_PORT": "8000",
+    "INTERNAL_PORT": "8001",
     "VAULT_KEY": "canary-key",
     "PEOPLE": "[1, 2]",
 }
