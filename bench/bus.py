@@ -18,16 +18,17 @@ from sqlalchemy import text
 
 from devstack.servers import Servers, private_servers
 from devstack.supervisor import Supervisor
-from shared import topology
-from shared.db import Sessions, create_engine, service_metadata
-from shared.events import ActivityRecorded
+from shared.contracts.events import ActivityRecorded
+from shared.database.engine import Database, create_engine
+from shared.database.tables import service_metadata
+from shared.messaging import topology
 
 EVENTS = 6_000
 ROUNDS = 7
 
 
-async def _emptied(sessions: Sessions, channel: aio_pika.abc.AbstractChannel) -> None:
-    async with sessions.transaction() as session:
+async def _emptied(database: Database, channel: aio_pika.abc.AbstractChannel) -> None:
+    async with database.transaction() as session:
         await session.execute(text("truncate outbox, inbox, effects"))
     await (await channel.get_queue(QUEUE)).purge()
 
@@ -36,8 +37,8 @@ async def compare(servers: Servers) -> dict[str, Any]:
     """Publishing and consuming, ours and the floor's in turns; and the latency of one event."""
     await topology.declare(servers.rabbitmq_url, servers.management_url, {QUEUE: (ActivityRecorded,)})
     database_url = (await servers.roles(["bench"]))["bench"].replace("postgresql://", "postgresql+asyncpg://")
-    sessions = Sessions(create_engine(database_url, "bench"))
-    async with sessions.engine.begin() as connection:
+    database = Database(create_engine(database_url, "bench"))
+    async with database.engine.begin() as connection:
         await connection.run_sync(service_metadata().create_all)
         await connection.execute(text("create table effects (strava_id bigint, user_id uuid, distance_m float8)"))
     sides: dict[str, Ours | Floor] = {"ours": Ours(servers, database_url), "floor": Floor(servers, database_url)}
@@ -47,12 +48,12 @@ async def compare(servers: Servers) -> dict[str, Any]:
         for turn in range(ROUNDS + 1):  # the first warms up and is not counted
             batch = events(EVENTS)
             for name, side in sorted(sides.items(), reverse=turn % 2 == 1):
-                await _emptied(sessions, channel)
+                await _emptied(database, channel)
                 took.setdefault(f"publish {name}", []).append(await side.publish(batch))
                 took.setdefault(f"consume {name}", []).append(await side.consume(EVENTS))
-        await _emptied(sessions, channel)
+        await _emptied(database, channel)
         latencies = await Ours(servers, database_url).latency(channel)
-    await sessions.engine.dispose()
+    await database.engine.dispose()
     medians = {name: statistics.median(values[1:]) for name, values in took.items()}
     rates = {name: round(EVENTS / value) for name, value in medians.items()}
     return {

@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from bus_load import BATCH, EXCHANGE, PER_TRANSACTION, QUEUE
 
 from devstack.servers import Servers
-from shared.events import ActivityRecorded
+from shared.contracts.events import ActivityRecorded
 
 
 class Floor:

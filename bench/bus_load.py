@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from shared.events import ActivityRecorded
-from shared.topology import exchange_name
+from shared.contracts.events import ActivityRecorded
+from shared.contracts.queues import exchange_name
 
 PER_TRANSACTION = 20
 BATCH = 200

@@ -12,11 +12,11 @@ from bus_load import BATCH, PER_TRANSACTION, QUEUE, events
 from sqlalchemy import text
 
 from devstack.servers import Servers
-from shared.bus import Bus
-from shared.consumer import Batched
-from shared.db import Sessions, create_engine
-from shared.events import ActivityRecorded
-from shared.outbox import Relay, emit
+from shared.contracts.events import ActivityRecorded
+from shared.database.engine import Database, create_engine
+from shared.messaging.bus import Bus
+from shared.messaging.inbox import BatchHandler
+from shared.messaging.outbox import Relay, emit
 
 SAMPLES = 60
 
@@ -34,16 +34,16 @@ class Ours:
         self._database_url = database_url
 
     async def publish(self, batch: Sequence[ActivityRecorded]) -> float:
-        async with self._relaying() as sessions:
+        async with self._relaying() as database:
             started = time.perf_counter()
             for at in range(0, len(batch), PER_TRANSACTION):
-                async with sessions.transaction() as session:
+                async with database.transaction() as session:
                     await emit(session, *batch[at : at + PER_TRANSACTION])
-            await until(lambda: _empty(sessions))
+            await until(lambda: _empty(database))
             return time.perf_counter() - started
 
     async def consume(self, count: int) -> float:
-        sessions = Sessions(create_engine(self._database_url, "bench"))
+        database = Database(create_engine(self._database_url, "bench"))
         done = asyncio.Event()
         seen = 0
 
@@ -59,14 +59,14 @@ class Ours:
             if seen == count:
                 done.set()
 
-        bus = Bus(self._amqp_url, "bench", sessions)
-        bus.subscribe(QUEUE, {ActivityRecorded: Batched(store)}, batch=BATCH)
+        bus = Bus(self._amqp_url, "bench", database)
+        bus.subscribe(QUEUE, {ActivityRecorded: BatchHandler(store)}, batch=BATCH)
         started = time.perf_counter()
         await bus.start()
         await done.wait()
         await bus.stop()
         took = time.perf_counter() - started
-        await sessions.engine.dispose()
+        await database.engine.dispose()
         return took
 
     async def latency(self, channel: aio_pika.abc.AbstractChannel) -> list[float]:
@@ -80,10 +80,10 @@ class Ours:
 
         tag = await queue.consume(arrived)
         taken = []
-        async with self._relaying() as sessions:
+        async with self._relaying() as database:
             for event in events(SAMPLES):
                 await asyncio.sleep(0.05)  # idle
-                async with sessions.transaction() as session:
+                async with database.transaction() as session:
                     await emit(session, event)
                 committed = time.perf_counter()
                 taken.append(await arrivals.get() - committed)
@@ -91,17 +91,17 @@ class Ours:
         return taken
 
     @asynccontextmanager
-    async def _relaying(self) -> AsyncIterator[Sessions]:
-        sessions = Sessions(create_engine(self._database_url, "bench"))
-        relay = Relay(sessions, self._amqp_url, "bench", 0.25)
+    async def _relaying(self) -> AsyncIterator[Database]:
+        database = Database(create_engine(self._database_url, "bench"))
+        relay = Relay(database, self._amqp_url, "bench", 0.25)
         running = asyncio.create_task(relay.run())
-        async with sessions.transaction() as session:  # the connections of both sides are open
+        async with database.transaction() as session:  # the connections of both sides are open
             await session.execute(text("select 1"))
         await asyncio.sleep(0.3)
-        yield sessions
+        yield database
         relay.stop()
         await running
-        await sessions.engine.dispose()
+        await database.engine.dispose()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -110,6 +110,6 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _empty(sessions: Sessions) -> bool:
-    async with sessions.engine.connect() as connection:
+async def _empty(database: Database) -> bool:
+    async with database.engine.connect() as connection:
         return not (await connection.execute(text("select exists(select 1 from outbox)"))).scalar_one()

@@ -14,11 +14,11 @@ from ingest.config import Settings as IngestSettings
 from ingest.handlers import handlers as ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
 from leaderboard.handlers import ACTIVITIES, PEOPLE
-from shared import metrics
-from shared.consumer import Handlers
-from shared.events import EVENTS
+from shared.contracts.events import EVENTS
+from shared.contracts.queues import QUEUES
+from shared.messaging.inbox import Handlers
+from shared.observability import metrics
 from shared.settings import ServiceSettings
-from shared.topology import QUEUES
 from sync.config import Settings as SyncSettings
 from sync.handlers import HANDLERS as SYNC
 from web.config import Settings as WebSettings

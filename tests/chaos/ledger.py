@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from shared.db import Sessions, is_infrastructure
+from shared.database.engine import Database, is_transient
 
 POLL_S = 0.05
 
@@ -57,8 +57,8 @@ class Counts:
 class Ledger:
     """Reads a scenario's tables."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database) -> None:
+        self._sessions = database
 
     async def counts(self) -> Counts:
         async with self._sessions.transaction() as session:
@@ -89,7 +89,7 @@ class Ledger:
             async with self._sessions.transaction() as session:
                 return int((await session.execute(_progress)).scalar_one())
         except Exception as error:
-            if not is_infrastructure(error):
+            if not is_transient(error):
                 raise
             return 0
 

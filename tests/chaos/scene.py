@@ -19,13 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from storm import Kinds, Numbered, kinds_of
 from weather import SEED, SETTLE_S, Say, gusts
 
-from shared import topology
-from shared.db import Sessions, create_engine, service_metadata
-from shared.outbox import emit
+from shared.contracts import queues
+from shared.database.engine import Database, create_engine
+from shared.database.tables import service_metadata
+from shared.messaging import topology
+from shared.messaging.outbox import emit
 
 #: Whatever is set aside for later stays there, to be seen.
-LONG_STEPS = dict.fromkeys(topology.RETRY_STEPS, 3_600_000)
-SHORT_STEPS = dict.fromkeys(topology.RETRY_STEPS, 100)
+LONG_STEPS = dict.fromkeys(queues.RETRY_STEPS, 3_600_000)
+SHORT_STEPS = dict.fromkeys(queues.RETRY_STEPS, 100)
 CALM_S = 0.5  # longer than a message is on its way back from a retry queue
 
 _TABLES = """
@@ -48,11 +50,11 @@ class Left:
 class Scene:
     """What a scenario's test works with."""
 
-    def __init__(self, battered: Battered, sessions: Sessions, database_url: str, name: str, say: Say) -> None:
+    def __init__(self, battered: Battered, database: Database, database_url: str, name: str, say: Say) -> None:
         mark = secrets.token_hex(4)
         self.battered = battered
-        self.sessions = sessions
-        self.ledger = Ledger(sessions)
+        self.database = database
+        self.ledger = Ledger(database)
         self.name = name
         self.say = say
         self.dice = random.Random(f"{SEED} {name}")
@@ -73,15 +75,15 @@ class Scene:
 
     @property
     def exchange(self) -> str:
-        return topology.exchange_name(self.producer)
+        return queues.exchange_name(self.producer)
 
     @property
     def letters(self) -> str:
-        return topology.dead_letter_queue(self.queue)
+        return queues.dead_letter_queue(self.queue)
 
     @property
     def retries(self) -> list[str]:
-        return [topology.retry_queue(self.queue, step) for step in topology.RETRY_STEPS]
+        return [queues.retry_queue(self.queue, step) for step in queues.RETRY_STEPS]
 
     async def declare(self, steps: Mapping[str, int] = LONG_STEPS) -> None:
         self._steps = steps
@@ -128,7 +130,7 @@ class Scene:
 
     async def commit(self, *numbers: int, told: bool = True) -> list[Numbered]:
         """`record` in a transaction of its own."""
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             return await self.record(session, *numbers, told=told)
 
     async def put(self, event: Numbered | bytes, message_id: UUID | None = None) -> None:
@@ -218,16 +220,16 @@ async def scene_of(battered: Battered, name: str, say: Say) -> AsyncIterator[Sce
     """A scenario's place on the servers, removed at the end."""
     await battered.revive()
     url = await battered.new_schema()
-    sessions = Sessions(create_engine(url, "tests"))
-    async with sessions.engine.begin() as connection:
+    database = Database(create_engine(url, "tests"))
+    async with database.engine.begin() as connection:
         await connection.run_sync(service_metadata().create_all)
         for statement in _TABLES.split(";"):
             await connection.execute(text(statement))
-    scene = Scene(battered, sessions, url, name, say)
+    scene = Scene(battered, database, url, name, say)
     await scene.declare()
     try:
         yield scene
     finally:
         await scene.crew.disband()
-        await sessions.engine.dispose()
+        await database.engine.dispose()
         await scene.remove()

@@ -17,14 +17,14 @@ from ledger import until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus import Bus
-from shared.consumer import Batched, Handlers
-from shared.db import Sessions, create_engine, is_infrastructure
-from shared.events import Event
-from shared.logs import configure
-from shared.outbox import Relay, emit
-from shared.publisher import BROKER_ERRORS
-from shared.settings import ServiceSettings, load
+from shared.contracts.events import Event
+from shared.database.engine import Database, create_engine, is_transient
+from shared.messaging.bus import Bus
+from shared.messaging.inbox import BatchHandler, Handlers
+from shared.messaging.outbox import Relay, emit
+from shared.messaging.publisher import BROKER_ERRORS
+from shared.observability.logs import configure_logging
+from shared.settings import ServiceSettings, load_settings
 
 SIZES = (1, 1, 2, 5, 20, 50)  # facts in one transaction
 TAKEN_BACK = 0.15  # of the transactions
@@ -87,12 +87,12 @@ class Stumbled(Exception):
 class Reactions:
     """Writes an effect for each event."""
 
-    def __init__(self, sessions: Sessions, settings: Settings) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._sessions = database
         self._work_s = settings.work_s
         self._stumbles = settings.stumbles
         kinds = kinds_of(settings.producer)
-        self.handlers: Handlers = {kinds["batched"]: Batched(self._write_many), kinds["single"]: self._write_one}
+        self.handlers: Handlers = {kinds["batched"]: BatchHandler(self._write_many), kinds["single"]: self._write_one}
 
     async def _write_many(self, events: Sequence[Numbered], session: AsyncSession) -> None:
         await self._write("batched", events, session)
@@ -120,8 +120,8 @@ class Reactions:
 class Producer:
     """Commits facts, each with its event; takes some of them back."""
 
-    def __init__(self, sessions: Sessions, settings: Settings) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._sessions = database
         self._kinds = kinds_of(settings.producer)
         self._dice = random.Random(settings.seed)
 
@@ -137,34 +137,34 @@ class Producer:
         return len(kinds)
 
 
-async def produce(settings: Settings, sessions: Sessions, stopping: asyncio.Event) -> None:
-    producer = Producer(sessions, settings)
+async def produce(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
+    producer = Producer(database, settings)
     pause_s = 0.0
     while not await _is_set_within(stopping, pause_s):
         try:
             pause_s = await producer.step() / settings.rate
         except Exception as error:
-            if not is_infrastructure(error):
+            if not is_transient(error):
                 raise
             pause_s = RETRY_S
 
 
-async def relay(settings: Settings, sessions: Sessions, stopping: asyncio.Event) -> None:
-    one = Relay(sessions, str(settings.rabbitmq_url), settings.name, settings.outbox_poll_interval)
+async def relay(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
+    one = Relay(database, str(settings.rabbitmq_url), settings.name, settings.outbox_poll_interval)
     running = asyncio.create_task(one.run())
     await stopping.wait()
     one.stop()
     await running
 
 
-async def consume(settings: Settings, sessions: Sessions, stopping: asyncio.Event) -> None:
-    bus = Bus(str(settings.rabbitmq_url), settings.name, sessions)
-    subscribe(bus, sessions, settings)
+async def consume(settings: Settings, database: Database, stopping: asyncio.Event) -> None:
+    bus = Bus(str(settings.rabbitmq_url), settings.name, database)
+    subscribe(bus, database, settings)
     if not await _started(bus, stopping):
         return
     await _tell_duplicates(settings.queue, stopping)
     # Whatever happened before; or else this process fails, because another may have hidden that it is deaf.
-    await until(bus.consuming, "it consumes", RECOVERY_S)
+    await until(bus.is_consuming, "it consumes", RECOVERY_S)
     await bus.stop()
     _tell(f"duplicates {_duplicates(settings.queue):.0f}")
 
@@ -180,8 +180,8 @@ async def _started(bus: Bus, stopping: asyncio.Event) -> bool:
     return False
 
 
-def subscribe(bus: Bus, sessions: Sessions, settings: Settings) -> None:
-    bus.subscribe(settings.queue, Reactions(sessions, settings).handlers, batch=settings.batch)
+def subscribe(bus: Bus, database: Database, settings: Settings) -> None:
+    bus.subscribe(settings.queue, Reactions(database, settings).handlers, batch=settings.batch)
 
 
 async def _tell_duplicates(queue: str, stopping: asyncio.Event) -> None:
@@ -217,7 +217,7 @@ async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
     return event.is_set()
 
 
-ROLES: dict[str, Callable[[Settings, Sessions, asyncio.Event], Awaitable[None]]] = {
+ROLES: dict[str, Callable[[Settings, Database, asyncio.Event], Awaitable[None]]] = {
     "producer": produce,
     "relay": relay,
     "consumer": consume,
@@ -230,14 +230,14 @@ async def play(role: str, settings: Settings) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _tell_tasks)
     _tell("ready")  # to be ended in good order
-    sessions = Sessions(create_engine(settings.database_url, settings.name))
-    await ROLES[role](settings, sessions, stopping)
-    await sessions.engine.dispose()
+    database = Database(create_engine(settings.database_url, settings.name))
+    await ROLES[role](settings, database, stopping)
+    await database.engine.dispose()
 
 
 def main(role: str) -> None:
-    settings = load(Settings)
-    configure(settings.name, settings.log_level, settings.log_format)
+    settings = load_settings(Settings)
+    configure_logging(settings.name, settings.log_level, settings.log_format)
     asyncio.run(play(role, settings))
 
 

@@ -2,23 +2,23 @@
 
 from storm import SIZES, Producer, Settings, subscribe
 
-from shared.service import Service, run
+from shared.service import Service, serve
 
 
-def serve(settings: Settings) -> Service:
+def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service(settings.name, settings)
-    subscribe(service.bus, service.sessions, settings)
+    subscribe(service.bus, service.database, settings)
     if settings.rate:
-        producer = Producer(service.sessions, settings)
+        producer = Producer(service.database, settings)
 
         async def step() -> bool:
             await producer.step()
             return False
 
-        service.repeat(step, sum(SIZES) / len(SIZES) / settings.rate)
+        service.add_periodic_task(step, sum(SIZES) / len(SIZES) / settings.rate)
     return service
 
 
 if __name__ == "__main__":
-    run("storm", Settings, serve)
+    serve("storm", Settings, create_service)

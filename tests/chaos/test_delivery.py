@@ -9,7 +9,7 @@ from scene import Scene
 from sqlalchemy import text
 from weather import TIMEOUT_S
 
-from shared.topology import ARCHIVE
+from shared.contracts.queues import ARCHIVE
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
@@ -40,7 +40,7 @@ async def test_duplicates_in_any_order_have_one_effect(scene: Scene) -> None:
 async def test_an_event_that_is_committed_late_arrives_although_later_ones_went_before(scene: Scene) -> None:
     await scene.crew.start("relay")
     await scene.crew.start("consumer")
-    async with scene.sessions.transaction() as slow:
+    async with scene.database.transaction() as slow:
         await scene.record(slow, 1)
         await scene.commit(2)
         await scene.effects(1)
@@ -81,7 +81,7 @@ async def freeze_leader(scene: Scene) -> str | None:
 
 
 async def leader(scene: Scene, state: str) -> str | None:
-    async with scene.sessions.transaction() as session:
+    async with scene.database.transaction() as session:
         name: str | None = (await session.execute(_leader, {"state": state})).scalars().first()
         return name
 
@@ -94,11 +94,11 @@ async def leads_or_not(scene: Scene, name: str) -> str:
 
 
 async def until_it_tried(scene: Scene, name: str) -> None:
-    async with scene.sessions.transaction() as session:
+    async with scene.database.transaction() as session:
         now = (await session.execute(text("select clock_timestamp()"))).scalar_one()
 
     async def tried() -> bool:
-        async with scene.sessions.transaction() as session:
+        async with scene.database.transaction() as session:
             return (await session.execute(_tried_since, {"name": name, "time": now})).first() is not None
 
     await until(tried, f"{name} looked for work")
@@ -106,7 +106,7 @@ async def until_it_tried(scene: Scene, name: str) -> None:
 
 async def commit_astray(scene: Scene, number: int, **address: str) -> None:
     """Commit an event that goes to another exchange or has another routing key."""
-    async with scene.sessions.transaction() as session:
+    async with scene.database.transaction() as session:
         await scene.record(session, number)
         for column, value in address.items():
             await session.execute(text(f"update outbox set {column} = :value"), {"value": value})

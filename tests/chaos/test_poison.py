@@ -8,7 +8,7 @@ from scene import SHORT_STEPS, Scene
 from storm import Numbered
 from weather import TIMEOUT_S
 
-from shared.topology import RETRY_STEPS
+from shared.contracts.queues import RETRY_STEPS
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

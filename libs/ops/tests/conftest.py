@@ -21,8 +21,10 @@ from rig import TABLES, Broker, Noted, Wire
 
 from ops import archive_cli, letters_cli
 from ops.cli import app
-from shared import topology
-from shared.db import Sessions, create_engine, service_metadata
+from shared.contracts import queues
+from shared.database.engine import Database, create_engine
+from shared.database.tables import service_metadata
+from shared.messaging import topology
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ async def broker(rabbitmq_url: str, management_url: str, monkeypatch: pytest.Mon
     mark = secrets.token_hex(4)
     event = type("Noted", (Noted,), {"producer": f"p{mark}", "__module__": __name__})
     queue = f"c{mark}.work"
-    steps = {**topology.RETRY_STEPS, "10s": 600_000}
+    steps = {**queues.RETRY_STEPS, "10s": 600_000}
     for module in (letters_cli, archive_cli):
         monkeypatch.setattr(module, "QUEUES", {queue: (event,)})
     await topology.declare(rabbitmq_url, management_url, {queue: (event,)}, steps)
@@ -40,7 +42,7 @@ async def broker(rabbitmq_url: str, management_url: str, monkeypatch: pytest.Mon
         broker = Broker(rabbitmq_url, channel, event, queue)
         yield broker
         async with httpx.AsyncClient(base_url=management_url) as management:
-            for name in [queue, broker.letters, *map(broker.waiting, topology.RETRY_STEPS), *broker.extra]:
+            for name in [queue, broker.letters, *map(broker.waiting, queues.RETRY_STEPS), *broker.extra]:
                 await channel.queue_delete(name, if_unused=False, if_empty=False)
                 await management.delete(f"/api/policies/%2f/{name}")
         await channel.exchange_delete(broker.exchange)
@@ -77,10 +79,10 @@ async def database_url(database_url_for: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """A consumer's database, empty."""
-    sessions = Sessions(create_engine(database_url, "tests"))
-    async with sessions.transaction() as session:
+    database = Database(create_engine(database_url, "tests"))
+    async with database.transaction() as session:
         await session.execute(text(f"truncate {', '.join(TABLES)}"))
-    yield sessions
-    await sessions.engine.dispose()
+    yield database
+    await database.engine.dispose()

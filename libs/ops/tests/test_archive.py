@@ -15,7 +15,7 @@ from rig import Broker, Wire
 from ops import archive
 from ops.archive import ArchivedEvent, Wanted, read
 from ops.broker import Trouble
-from shared.publisher import BROKER_ERRORS
+from shared.messaging.publisher import BROKER_ERRORS
 
 
 async def gathered(events: AsyncGenerator[ArchivedEvent, None]) -> list[ArchivedEvent]:

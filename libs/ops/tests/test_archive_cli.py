@@ -15,8 +15,8 @@ from desk import NOW, Gruppetto, emit
 from rig import Broker, Noted, effects, until, write
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.bus import Bus
-from shared.db import Sessions
+from shared.database.engine import Database
+from shared.messaging.bus import Bus
 
 #: Documented, and in this order.
 KEYS = ["offset", "id", "type", "subject", "time", "source", "exchange", "routing_key", "traceparent"]
@@ -148,16 +148,16 @@ async def test_a_replay_counts_and_asks_first(broker: Broker, gruppetto: Gruppet
 
 
 async def test_a_consumer_that_lost_some_state_gets_it_back_and_handles_the_rest_once(
-    broker: Broker, gruppetto: Gruppetto, sessions: Sessions
+    broker: Broker, gruppetto: Gruppetto, database: Database
 ) -> None:
     async def note(event: Noted, session: AsyncSession) -> None:
         await write(session, [event])
 
     async def consumed(*numbers: int) -> None:
         async def done() -> bool:
-            return sorted(await effects(sessions)) == list(numbers) and await broker.count(broker.queue) == 0
+            return sorted(await effects(database)) == list(numbers) and await broker.count(broker.queue) == 0
 
-        bus = Bus(broker.url, "tests", sessions)
+        bus = Bus(broker.url, "tests", database)
         bus.subscribe(broker.queue, {broker.event: note})
         await bus.start()
         await until(done)

@@ -10,9 +10,9 @@ from jsonschema import Draft7Validator
 
 from ops.asyncapi import document
 from ops.contracts import schema_of
-from shared.events import EVENTS, Event
-from shared.outbox import emit
-from shared.topology import QUEUES
+from shared.contracts.events import EVENTS, Event
+from shared.contracts.queues import QUEUES
+from shared.messaging.outbox import emit
 
 FOLDER = Path(__file__).parents[3] / "docs/events"
 SAMPLES = {

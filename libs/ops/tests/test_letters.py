@@ -15,8 +15,8 @@ from rig import Broker, Wire, until
 
 from ops import letters
 from ops.broker import connected
-from shared.publisher import BROKER_ERRORS
-from shared.topology import declare
+from shared.messaging.publisher import BROKER_ERRORS
+from shared.messaging.topology import declare
 
 #: Documented, and in this order.
 KEYS = ["queue", "id", "message_id", "type", "subject", "reason", "moved_by", "attempts", "occurred_at", "died_at"]

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ops import letters, letters_cli
 from ops.broker import connected
-from shared.bus import Bus
-from shared.db import Sessions
+from shared.database.engine import Database
+from shared.messaging.bus import Bus
 
 
 async def test_a_replay_reaches_only_the_consumer_that_failed(broker: Broker, gruppetto: Gruppetto) -> None:
@@ -61,7 +61,7 @@ async def test_only_the_chosen_letters_are_replayed_and_the_others_keep_their_or
 
 
 async def test_a_poison_message_is_handled_once_its_consumer_can_and_only_once(
-    broker: Broker, gruppetto: Gruppetto, sessions: Sessions
+    broker: Broker, gruppetto: Gruppetto, database: Database
 ) -> None:
     class Unheard(Noted):
         topic = "thing.unheard"
@@ -70,7 +70,7 @@ async def test_a_poison_message_is_handled_once_its_consumer_can_and_only_once(
         await write(session, [event])
 
     async def consumed(kind: type[Noted], condition: Any) -> None:
-        bus = Bus(broker.url, "tests", sessions)
+        bus = Bus(broker.url, "tests", database)
         bus.subscribe(broker.queue, {kind: note})
         await bus.start()
         await until(condition)
@@ -85,12 +85,12 @@ async def test_a_poison_message_is_handled_once_its_consumer_can_and_only_once(
     assert (letter["attempts"], letter["moved_by"]) == (1, "consumer")
     await gruppetto("letters", "replay", broker.queue, "--all")
     await broker.put(5, message_id=event_id)  # what an interrupted replay would leave
-    await consumed(broker.event, lambda: has_effects(sessions, broker))
-    assert await effects(sessions) == [5]
+    await consumed(broker.event, lambda: has_effects(database, broker))
+    assert await effects(database) == [5]
 
 
-async def has_effects(sessions: Sessions, broker: Broker) -> bool:
-    return bool(await effects(sessions)) and await broker.count(broker.queue) == 0
+async def has_effects(database: Database, broker: Broker) -> bool:
+    return bool(await effects(database)) and await broker.count(broker.queue) == 0
 
 
 async def test_a_letter_that_dies_again_at_once_is_replayed_once(broker: Broker, gruppetto: Gruppetto) -> None:

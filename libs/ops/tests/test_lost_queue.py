@@ -11,17 +11,17 @@ from rig import Broker, Noted, effects, until, write
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
-from shared import topology
-from shared.bus import Bus
-from shared.db import Sessions
-from shared.outbox import Relay, emit
+from shared.database.engine import Database
+from shared.messaging import topology
+from shared.messaging.bus import Bus
+from shared.messaging.outbox import Relay, emit
 
 
 class Load:
     """Commits an event for each number, one after the other, until it is told to end."""
 
-    def __init__(self, sessions: Sessions, broker: Broker) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, broker: Broker) -> None:
+        self._sessions = database
         self._broker = broker
         self.committed = 0
 
@@ -34,18 +34,18 @@ class Load:
 
 
 @pytest.fixture
-async def load(sessions: Sessions, broker: Broker) -> AsyncIterator[Load]:
+async def load(database: Database, broker: Broker) -> AsyncIterator[Load]:
     """Events of a running producer, its relay, and a consumer that writes each down."""
 
     async def note(event: Noted, session: AsyncSession) -> None:
         await write(session, [event])
 
-    relay = Relay(sessions, broker.url, "tests", 0.02)
-    bus = Bus(broker.url, "tests", sessions)
+    relay = Relay(database, broker.url, "tests", 0.02)
+    bus = Bus(broker.url, "tests", database)
     bus.subscribe(broker.queue, {broker.event: note})
     await bus.start()
     relaying = asyncio.create_task(relay.run())
-    load = Load(sessions, broker)
+    load = Load(database, broker)
     producing = asyncio.create_task(load.run())
     yield load
     producing.cancel()
@@ -56,10 +56,10 @@ async def load(sessions: Sessions, broker: Broker) -> AsyncIterator[Load]:
 
 
 async def test_what_went_past_a_deleted_queue_is_given_to_it_again_and_each_event_has_one_effect(
-    load: Load, broker: Broker, sessions: Sessions, gruppetto: Gruppetto, management_url: str
+    load: Load, broker: Broker, database: Database, gruppetto: Gruppetto, management_url: str
 ) -> None:
     async def handled(number: int) -> bool:
-        return len(await effects(sessions)) >= number
+        return len(await effects(database)) >= number
 
     all_was_well = datetime.now(UTC)  # what was under way when the queue was deleted is older than that moment
     await until(lambda: handled(100))
@@ -73,19 +73,19 @@ async def test_what_went_past_a_deleted_queue_is_given_to_it_again_and_each_even
 
     declared = await topology.declare(broker.url, management_url, {broker.queue: (broker.event,)})
     assert declared.new_queues == (broker.queue,)
-    seen = len(await effects(sessions))
+    seen = len(await effects(database))
     await until(lambda: handled(seen + 100), 30)
-    missing = set(range(load.committed)) - set(await effects(sessions))
+    missing = set(range(load.committed)) - set(await effects(database))
     assert len(missing) > 50, "events have gone past the queue"
 
     done = await gruppetto("archive", "replay", broker.queue, "--from", all_was_well.isoformat(), "--yes")
     assert done.exit_code == 0, done.output
 
     async def nothing_is_missing() -> bool:
-        return set(await effects(sessions)) >= set(range(lost))
+        return set(await effects(database)) >= set(range(lost))
 
     await until(nothing_is_missing, 30)
-    counted = Counter(await effects(sessions))
+    counted = Counter(await effects(database))
     assert set(counted.values()) == {1}
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops import publishing
-from shared.events import EVENTS, ActivityRemoved, Event, StandingsChanged
+from shared.contracts.events import EVENTS, ActivityRemoved, Event, StandingsChanged
 
 ROOT = Path(__file__).parents[3]
 REMOVED = Path("docs/events/activity.removed.v1.schema.json")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from ops.contracts import faults, inlined, is_schema, schema_of
-from shared.events import EVENTS, ActivityFetched, ActivityRecorded, Event
+from shared.contracts.events import EVENTS, ActivityFetched, ActivityRecorded, Event
 
 FOLDER = Path(__file__).parents[3] / "docs/events"
 

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
-from shared.topology import QUEUES, policies
+from shared.contracts.queues import QUEUES
+from shared.messaging.topology import policies
 
 NOWHERE = {"RABBITMQ_URL": "amqp://u:canary@127.0.0.1:1/", "RABBITMQ_MANAGEMENT_URL": "http://u:canary@127.0.0.1:1"}
 

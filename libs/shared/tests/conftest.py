@@ -11,8 +11,10 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-from shared import topology
-from shared.db import Sessions, create_engine, service_metadata
+from shared.contracts import queues
+from shared.database.engine import Database, create_engine
+from shared.database.tables import service_metadata
+from shared.messaging import topology
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the test rig unfindable
 
@@ -36,13 +38,13 @@ async def database_url(database_url_for: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-async def sessions(database_url: str) -> AsyncIterator[Sessions]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """The test's database, empty."""
-    sessions = Sessions(create_engine(database_url, "tests"))
-    async with sessions.transaction() as session:
+    database = Database(create_engine(database_url, "tests"))
+    async with database.transaction() as session:
         await session.execute(text(f"truncate {', '.join(TABLES)}"))
-    yield sessions
-    await sessions.engine.dispose()
+    yield database
+    await database.engine.dispose()
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ async def broker(rabbitmq_url: str, management_url: str) -> AsyncIterator[Broker
     mark = secrets.token_hex(4)
     event = type("Noted", (Noted,), {"producer": f"p{mark}", "__module__": __name__})
     queue = f"c{mark}.work"
-    steps = {**topology.RETRY_STEPS, "10s": 600_000}
+    steps = {**queues.RETRY_STEPS, "10s": 600_000}
     await topology.declare(rabbitmq_url, management_url, {queue: (event,)}, steps)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()

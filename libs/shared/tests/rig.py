@@ -14,12 +14,12 @@ import prometheus_client
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from sqlalchemy import text
 
-from shared import topology
-from shared.db import Sessions
-from shared.events import Event
+from shared.contracts import queues
+from shared.contracts.events import Event
+from shared.database.engine import Database
 
 TABLES = ("outbox", "inbox", "effects")
-STEPS = list(topology.RETRY_STEPS)
+STEPS = list(queues.RETRY_STEPS)
 
 
 class Noted(Event):
@@ -112,14 +112,14 @@ class Broker:
 
     @property
     def exchange(self) -> str:
-        return topology.exchange_name(self.event.producer)
+        return queues.exchange_name(self.event.producer)
 
     @property
     def letters(self) -> str:
-        return topology.dead_letter_queue(self.queue)
+        return queues.dead_letter_queue(self.queue)
 
     def waiting(self, step: str) -> str:
-        return topology.retry_queue(self.queue, step)
+        return queues.retry_queue(self.queue, step)
 
     async def put(self, *numbers: int, **properties: Any) -> None:
         """Put an event for each number right into the queue."""
@@ -158,9 +158,9 @@ def value(metric: str, labels: dict[str, str] | None = None) -> float:
     return found
 
 
-async def effects(sessions: Sessions) -> list[int]:
+async def effects(database: Database) -> list[int]:
     """What the handlers did and committed."""
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         return list((await session.execute(text("select number from effects order by number"))).scalars())
 
 

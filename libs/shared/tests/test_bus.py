@@ -19,13 +19,13 @@ from rig import STEPS, Broker, Noted, Wire, effects, until, value, write
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import bus as bus_module
-from shared import consumer, subscription, topology, tracing
-from shared.bus import Bus
-from shared.consumer import Batched, Handler
-from shared.db import Sessions, create_engine
+from shared.database.engine import Database, create_engine
 from shared.errors import Unavailable
-from shared.outbox import emit
+from shared.messaging import batch_consumer, bus, inbox, redelivery, topology
+from shared.messaging.bus import Bus
+from shared.messaging.inbox import BatchHandler, Handler
+from shared.messaging.outbox import emit
+from shared.observability import tracing
 
 
 async def note(event: Noted, session: AsyncSession) -> None:
@@ -42,9 +42,9 @@ async def note_many(events: Sequence[Noted], session: AsyncSession) -> None:
 
 @asynccontextmanager
 async def consuming(
-    sessions: Sessions, broker: Broker, handler: Handler | Batched = note, *, url: str = "", **options: int
+    database: Database, broker: Broker, handler: Handler | BatchHandler = note, *, url: str = "", **options: int
 ) -> AsyncIterator[Bus]:
-    bus = Bus(url or broker.url, "tests", sessions)
+    bus = Bus(url or broker.url, "tests", database)
     bus.subscribe(broker.queue, {broker.event: handler}, **options)
     await bus.start()
     try:
@@ -55,12 +55,12 @@ async def consuming(
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "_WAITS_S", (0.02,))
-    monkeypatch.setattr(subscription, "HAND_OVER_PAUSE_S", 0.02)
+    monkeypatch.setattr(inbox, "_BACKOFF_S", (0.02,))
+    monkeypatch.setattr(batch_consumer, "COPY_RETRY_INTERVAL_S", 0.02)
 
 
-async def has(sessions: Sessions, *numbers: int) -> bool:
-    return await effects(sessions) == list(numbers)
+async def has(database: Database, *numbers: int) -> bool:
+    return await effects(database) == list(numbers)
 
 
 class Gate:
@@ -76,31 +76,31 @@ class Gate:
         await self.open.wait()
 
 
-async def test_a_batch_is_one_transaction(sessions: Sessions, broker: Broker) -> None:
+async def test_a_batch_is_one_transaction(database: Database, broker: Broker) -> None:
     await broker.put(*range(50))
-    async with consuming(sessions, broker, Batched(note_many), batch=50, wait_ms=2000):
-        await until(lambda: has(sessions, *range(50)))
-    async with sessions.transaction() as session:
+    async with consuming(database, broker, BatchHandler(note_many), batch=50, wait_ms=2000):
+        await until(lambda: has(database, *range(50)))
+    async with database.transaction() as session:
         assert (await session.execute(text("select count(distinct xid) from effects"))).scalar_one() == 1
     assert await broker.count(broker.queue) == 0
 
 
-async def test_an_event_that_is_delivered_again_has_its_effect_once(sessions: Sessions, broker: Broker) -> None:
+async def test_an_event_that_is_delivered_again_has_its_effect_once(database: Database, broker: Broker) -> None:
     event_id = uuid4()
     await broker.put(1, 1, message_id=event_id)  # in one batch
-    async with consuming(sessions, broker):
-        await until(lambda: has(sessions, 1))
+    async with consuming(database, broker):
+        await until(lambda: has(database, 1))
         await broker.put(1, message_id=event_id)  # in a later one
         await broker.put(2)
-        await until(lambda: has(sessions, 1, 2))
+        await until(lambda: has(database, 1, 2))
     assert await broker.count(broker.queue) == 0
 
 
-async def test_a_poison_message_in_a_batch_harms_only_itself(sessions: Sessions, broker: Broker) -> None:
+async def test_a_poison_message_in_a_batch_harms_only_itself(database: Database, broker: Broker) -> None:
     await broker.put(1, 2, -3, 4, 5)
-    async with consuming(sessions, broker, Batched(note_many), wait_ms=200):
+    async with consuming(database, broker, BatchHandler(note_many), wait_ms=200):
         waiting = await broker.take(broker.waiting("10s"))
-        await until(lambda: has(sessions, 1, 2, 4, 5))
+        await until(lambda: has(database, 1, 2, 4, 5))
     assert waiting.body == b'{"number":-3}'
     assert waiting.headers["x-attempt"] == 1
     assert waiting.headers["x-reason"] == "DBAPIError"
@@ -109,11 +109,11 @@ async def test_a_poison_message_in_a_batch_harms_only_itself(sessions: Sessions,
 
 @pytest.mark.parametrize("attempt", range(len(STEPS) + 1))
 async def test_each_attempt_waits_longer_and_the_last_one_ends_in_the_dead_letters(
-    sessions: Sessions, broker: Broker, attempt: int
+    database: Database, broker: Broker, attempt: int
 ) -> None:
     event_id = uuid4()
     await broker.put(-1, message_id=event_id, headers={"x-attempt": attempt, "traceparent": "00-a-b-01"})
-    async with consuming(sessions, broker, Batched(note_many)):
+    async with consuming(database, broker, BatchHandler(note_many)):
         aside = await broker.take(broker.waiting(STEPS[attempt]) if attempt < len(STEPS) else broker.letters)
     assert (aside.message_id, aside.type) == (str(event_id), broker.event.event_type())
     assert aside.headers["traceparent"] == "00-a-b-01"
@@ -137,13 +137,13 @@ async def test_each_attempt_waits_longer_and_the_last_one_ends_in_the_dead_lette
     ],
 )
 async def test_a_message_that_cannot_be_understood_goes_straight_to_the_dead_letters(
-    sessions: Sessions, broker: Broker, body: bytes, properties: dict[str, Any], reason: str
+    database: Database, broker: Broker, body: bytes, properties: dict[str, Any], reason: str
 ) -> None:
     await broker.put_raw(body, **properties)
     await broker.put(1)
-    async with consuming(sessions, broker):
+    async with consuming(database, broker):
         letter = await broker.take(broker.letters)
-        await until(lambda: has(sessions, 1))
+        await until(lambda: has(database, 1))
     assert letter.body == body
     assert reason in str(letter.headers["x-reason"])
     assert "canary" not in str(letter.headers["x-reason"])
@@ -151,11 +151,11 @@ async def test_a_message_that_cannot_be_understood_goes_straight_to_the_dead_let
 
 
 async def test_a_dead_letter_keeps_odd_headers_and_the_count_of_its_replays(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     odd = {"raw": bytearray(b"\xff\xfe"), "deep": {"list": [bytearray(b"\xff"), 1]}, "x-replay": 2, "x-attempt": 1}
     await broker.put_raw(b"not understood", headers=odd)
-    async with consuming(sessions, broker):
+    async with consuming(database, broker):
         letter = await broker.take(broker.letters)
     assert bytes(letter.headers["raw"]) == b"\xff\xfe"
     assert letter.headers["x-replay"] == 2
@@ -163,10 +163,10 @@ async def test_a_dead_letter_keeps_odd_headers_and_the_count_of_its_replays(
 
 
 async def test_while_the_database_is_away_the_consumer_waits_and_gives_nothing_back(
-    sessions: Sessions, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(database_url)
-    far = Sessions(create_engine(cable.url, "far"))
+    far = Database(create_engine(cable.url, "far"))
     cable.away = True
     async with consuming(far, broker):
         await broker.put(1, 2, 3)
@@ -174,13 +174,13 @@ async def test_while_the_database_is_away_the_consumer_waits_and_gives_nothing_b
         for queue in (broker.queue, broker.waiting("10s"), broker.letters):
             assert await broker.count(queue) == 0
         cable.away = False
-        await until(lambda: has(sessions, 1, 2, 3))
+        await until(lambda: has(database, 1, 2, 3))
     await far.engine.dispose()
     assert await broker.count(broker.queue) == 0
 
 
 async def test_work_that_says_not_now_is_tried_again_at_once_and_not_set_aside(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     answers = iter([Unavailable(), TimeoutError()])
 
@@ -190,104 +190,104 @@ async def test_work_that_says_not_now_is_tried_again_at_once_and_not_set_aside(
         await write(session, [event])
 
     await broker.put(1)
-    async with consuming(sessions, broker, busy):
-        await until(lambda: has(sessions, 1))
+    async with consuming(database, broker, busy):
+        await until(lambda: has(database, 1))
     assert await broker.count(broker.waiting("10s")) == 0
 
 
 async def test_nothing_is_acknowledged_before_the_commit(
-    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "DRAIN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(bus, "DRAIN_TIMEOUT_S", 0.1)
     gate = Gate()
     await broker.put(1)
-    async with consuming(sessions, broker, gate.handle):
+    async with consuming(database, broker, gate.handle):
         await gate.entered.wait()
-    assert await effects(sessions) == []
+    assert await effects(database) == []
     assert await until(lambda: broker.count(broker.queue)) == 1
 
 
 async def test_a_lost_connection_is_survived_and_what_was_in_hand_is_done_once(
-    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(broker.url)
     gate = Gate()
     await broker.put(1)
-    async with consuming(sessions, broker, gate.handle, url=cable.url) as bus:
+    async with consuming(database, broker, gate.handle, url=cable.url) as bus:
         await gate.entered.wait()
         cable.cut()
-        await until(lambda: not bus.connected)
+        await until(lambda: not bus.is_connected)
         gate.open.set()
-        await until(bus.consuming)
+        await until(bus.is_consuming)
         await broker.put(2)
-        await until(lambda: has(sessions, 1, 2))
+        await until(lambda: has(database, 1, 2))
     assert await broker.count(broker.queue) == 0
 
 
 async def test_what_waits_behind_a_batch_when_the_connection_is_lost_is_delivered_again_and_worked_off(
-    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(broker.url)
     gate = Gate()
     await broker.put(*range(9))
-    async with consuming(sessions, broker, gate.handle, url=cable.url, batch=5) as bus:
+    async with consuming(database, broker, gate.handle, url=cable.url, batch=5) as bus:
         await gate.entered.wait()
         await until(lambda: len(bus._subscriptions[0]._in_hand) == 9)
         cable.cut()
-        await until(lambda: not bus.connected)
+        await until(lambda: not bus.is_connected)
         gate.open.set()
-        await until(lambda: has(sessions, *range(9)))
+        await until(lambda: has(database, *range(9)))
         await broker.put(9)
-        await until(lambda: has(sessions, *range(10)))
+        await until(lambda: has(database, *range(10)))
     assert await broker.count(broker.queue) == 0
 
 
 async def test_a_worker_that_fails_begins_anew(
-    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = consumer.Processor.process
+    process = inbox.InboxProcessor.process
     failures = iter([ZeroDivisionError()])
 
-    async def fail_once(processor: consumer.Processor, deliveries: Any) -> Any:
+    async def fail_once(processor: inbox.InboxProcessor, deliveries: Any) -> Any:
         for failure in failures:
             raise failure
         return await process(processor, deliveries)
 
-    monkeypatch.setattr(consumer.Processor, "process", fail_once)
+    monkeypatch.setattr(inbox.InboxProcessor, "process", fail_once)
     await broker.put(1, 2)
-    async with consuming(sessions, broker):
-        await until(lambda: has(sessions, 1, 2))
+    async with consuming(database, broker):
+        await until(lambda: has(database, 1, 2))
 
 
-async def test_a_message_is_set_aside_as_soon_as_the_broker_takes_it(sessions: Sessions, broker: Broker) -> None:
+async def test_a_message_is_set_aside_as_soon_as_the_broker_takes_it(database: Database, broker: Broker) -> None:
     await broker.channel.queue_delete(broker.letters)
     await broker.put_raw(b"not understood")
-    async with consuming(sessions, broker):
+    async with consuming(database, broker):
         await broker.put(1)
-        await until(lambda: has(sessions, 1))
+        await until(lambda: has(database, 1))
         assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
         await broker.channel.declare_queue(broker.letters, durable=True, arguments={"x-queue-type": "quorum"})
         assert (await broker.take(broker.letters)).body == b"not understood"
 
 
 async def test_a_message_that_cannot_be_set_aside_is_kept_and_named_and_delivered_again_after_a_restart(
-    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "DRAIN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(bus, "DRAIN_TIMEOUT_S", 0.1)
     await broker.put_raw(b"not understood", message_id="17")
     await broker.put(1)
     with monkeypatch.context() as broken, structlog.testing.capture_logs() as logged:
-        broken.setattr(consumer, "dead_letter", lambda *_: 1 / 0)
-        async with consuming(sessions, broker):
-            await until(lambda: has(sessions, 1))
+        broken.setattr(redelivery, "to_dead_letter", lambda *_: 1 / 0)
+        async with consuming(database, broker):
+            await until(lambda: has(database, 1))
             assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
     assert [line["message_id"] for line in logged if line["event"] == "a message stays in hand"] == ["17"]
-    async with consuming(sessions, broker):
+    async with consuming(database, broker):
         assert (await broker.take(broker.letters)).body == b"not understood"
 
 
 async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_more(
-    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The broker counts a consumer that was cancelled until it has acknowledged everything.
     cancelled = asyncio.Event()
@@ -300,14 +300,14 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_nothing_more(
     monkeypatch.setattr(Queue, "cancel", seen)
     gate = Gate()
     await broker.put(1, 2, 3)
-    async with consuming(sessions, broker, gate.handle) as bus:
+    async with consuming(database, broker, gate.handle) as bus:
         await gate.entered.wait()
         stopping = asyncio.create_task(bus.stop())
         await cancelled.wait()
         await broker.put(4)
         gate.open.set()
         await stopping
-    assert await effects(sessions) == [1, 2, 3]
+    assert await effects(database) == [1, 2, 3]
     assert (await broker.take(broker.queue)).body == b'{"number":4}'
     assert await broker.count(broker.queue) == 0
 
@@ -317,12 +317,12 @@ async def _is_deserted(broker: Broker) -> bool:
 
 
 async def test_a_start_that_failed_leaves_nothing_behind_and_can_be_repeated(
-    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(broker.url)
     late = f"{broker.queue}.late"
     broker.extra.append(late)
-    bus = Bus(cable.url, "tests", sessions)
+    bus = Bus(cable.url, "tests", database)
     bus.subscribe(broker.queue, {broker.event: note})
     bus.subscribe(late, {broker.event: note})
     cable.away = True
@@ -334,15 +334,15 @@ async def test_a_start_that_failed_leaves_nothing_behind_and_can_be_repeated(
     await until(lambda: _is_deserted(broker))
     await broker.channel.declare_queue(late, durable=True)
     await bus.start()
-    assert bus.connected
-    assert await bus.consuming()
+    assert bus.is_connected
+    assert await bus.is_consuming()
     assert await broker.consumers() == 1
     await bus.stop()
-    assert not bus.connected
+    assert not bus.is_connected
 
 
 async def test_a_listener_hears_on_after_a_failure_an_odd_message_and_a_lost_connection(
-    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(broker.url)
     heard: list[int] = []
@@ -357,24 +357,24 @@ async def test_a_listener_hears_on_after_a_failure_an_odd_message_and_a_lost_con
         message = aio_pika.Message(body, message_id=str(uuid4()), type=broker.event.event_type())
         await exchange.publish(message, broker.event.routing_key())
 
-    bus = Bus(cable.url, "tests", sessions)
-    bus.listen(broker.event, hear)
+    bus = Bus(cable.url, "tests", database)
+    bus.subscribe_broadcast(broker.event, hear)
     await bus.start()
     for body in (b'{"number": 1}', b"odd", b'{"number": 2}'):
         await tell(body)
     await until(lambda: heard == [1, 2])
     cable.cut()
-    await until(lambda: is_not(bus.consuming))
-    await until(bus.consuming)
+    await until(lambda: is_not(bus.is_consuming))
+    await until(bus.is_consuming)
     await tell(b'{"number": 3}')
     await until(lambda: heard == [1, 2, 3])
     await bus.stop()
 
 
 async def test_work_that_always_takes_too_long_is_set_aside_once_the_database_proves_to_be_there(
-    sessions: Sessions, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumer, "_PATIENCE", 2)
+    monkeypatch.setattr(inbox, "_MAX_TRANSIENT_ATTEMPTS", 2)
 
     async def hopeless(event: Noted, session: AsyncSession) -> None:
         if event.number == 1:
@@ -382,28 +382,28 @@ async def test_work_that_always_takes_too_long_is_set_aside_once_the_database_pr
         await write(session, [event])
 
     await broker.put(1, 2)
-    async with consuming(sessions, broker, hopeless):
+    async with consuming(database, broker, hopeless):
         aside = await broker.take(broker.waiting("10s"))
-        await until(lambda: has(sessions, 2))
+        await until(lambda: has(database, 2))
     assert (aside.body, aside.headers["x-reason"]) == (b'{"number":1}', "TimeoutError")
 
 
 async def test_a_channel_that_the_broker_closes_is_opened_again_and_what_was_in_hand_is_done_once(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     gate = Gate()
     await broker.put(1, 2, 3)
-    async with consuming(sessions, broker, gate.handle) as bus:
+    async with consuming(database, broker, gate.handle) as bus:
         await gate.entered.wait()
         channel = await in_use(bus).get_underlay_channel()
         with contextlib.suppress(aio_pika.exceptions.AMQPError):  # as for a message that is held for too long
             await channel.basic_ack(9_999)
         await until(lambda: channel.is_closed)
         gate.open.set()
-        await until(bus.consuming)
-        await until(lambda: has(sessions, 1, 2, 3))
+        await until(bus.is_consuming)
+        await until(lambda: has(database, 1, 2, 3))
         await broker.put(4)
-        await until(lambda: has(sessions, 1, 2, 3, 4))
+        await until(lambda: has(database, 1, 2, 3, 4))
     assert await broker.count(broker.queue) == 0
 
 
@@ -415,16 +415,16 @@ def in_use(bus: Bus) -> aio_pika.abc.AbstractChannel:
 
 
 async def test_a_consumer_whose_queue_was_deleted_does_not_count_as_consuming_until_it_is_back(
-    sessions: Sessions, broker: Broker, rabbitmq_url: str, management_url: str
+    database: Database, broker: Broker, rabbitmq_url: str, management_url: str
 ) -> None:
-    async with consuming(sessions, broker) as bus:
-        assert await bus.consuming()
+    async with consuming(database, broker) as bus:
+        assert await bus.is_consuming()
         await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
-        await until(lambda: is_not(bus.consuming))
+        await until(lambda: is_not(bus.is_consuming))
         await topology.declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
-        await until(bus.consuming, 30)
+        await until(bus.is_consuming, 30)
         await broker.put(1)
-        await until(lambda: has(sessions, 1))
+        await until(lambda: has(database, 1))
 
 
 async def is_not(question: Callable[[], Awaitable[bool]]) -> bool:
@@ -432,7 +432,7 @@ async def is_not(question: Callable[[], Awaitable[bool]]) -> bool:
 
 
 async def test_what_a_handler_emits_belongs_to_the_trace_of_what_it_heard_and_its_log_names_the_message(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     async def pass_on(event: Noted, session: AsyncSession) -> None:
         structlog.stdlib.get_logger().warning("passing on")
@@ -443,8 +443,8 @@ async def test_what_a_handler_emits_belongs_to_the_trace_of_what_it_heard_and_it
     traceparent = f"00-{0xABC:032x}-{0xDEF:016x}-01"
     await broker.put(1, message_id=event_id, headers={"traceparent": traceparent})
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
-        async with consuming(sessions, broker, pass_on):
-            await until(lambda: has(sessions, 1))
+        async with consuming(database, broker, pass_on):
+            await until(lambda: has(database, 1))
     assert [line for line in logged if line["event"] == "passing on"] == [
         {
             "event": "passing on",
@@ -454,12 +454,12 @@ async def test_what_a_handler_emits_belongs_to_the_trace_of_what_it_heard_and_it
             "trace_id": f"{0xABC:032x}",
         }
     ]
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         [headers] = (await session.execute(text("select headers from outbox"))).scalars()
     assert headers["traceparent"].split("-")[1] == f"{0xABC:032x}"
 
 
-async def test_a_batch_links_to_each_trace_that_its_events_belong_to(sessions: Sessions, broker: Broker) -> None:
+async def test_a_batch_links_to_each_trace_that_its_events_belong_to(database: Database, broker: Broker) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -469,8 +469,8 @@ async def test_a_batch_links_to_each_trace_that_its_events_belong_to(sessions: S
         await broker.put(number, headers=trace)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracing, "_tracer", provider.get_tracer("tests"))
-        async with consuming(sessions, broker, Batched(note_many), wait_ms=500):
-            await until(lambda: has(sessions, 1, 2, 3))
+        async with consuming(database, broker, BatchHandler(note_many), wait_ms=500):
+            await until(lambda: has(database, 1, 2, 3))
     [span] = spans.get_finished_spans()
     assert span.name == f"process {broker.queue}"
     assert [link.context.span_id for link in span.links] == [1, 2, 3]
@@ -478,7 +478,7 @@ async def test_a_batch_links_to_each_trace_that_its_events_belong_to(sessions: S
 
 
 async def test_a_failing_handler_marks_its_span_without_the_text_of_the_error(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     spans = InMemorySpanExporter()
     provider = TracerProvider()
@@ -490,23 +490,23 @@ async def test_a_failing_handler_marks_its_span_without_the_text_of_the_error(
     await broker.put(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracing, "_tracer", provider.get_tracer("tests"))
-        async with consuming(sessions, broker, fail):
+        async with consuming(database, broker, fail):
             await broker.take(broker.waiting("10s"))
     [span] = spans.get_finished_spans()
     assert span.status.description == "ValueError"
     assert "canary" not in span.to_json()
 
 
-async def test_consumers_count_what_they_do(sessions: Sessions, broker: Broker) -> None:
+async def test_consumers_count_what_they_do(database: Database, broker: Broker) -> None:
     event_id = uuid4()
     written = datetime.now(UTC) - timedelta(minutes=5)
     await broker.put(1, 1, message_id=event_id, headers={"cloudEvents_time": written.isoformat()})
     await broker.put(-2)
     await broker.put_raw(b"not understood")
-    async with consuming(sessions, broker, Batched(note_many)) as bus:
-        await until(lambda: has(sessions, 1))
+    async with consuming(database, broker, BatchHandler(note_many)) as bus:
+        await until(lambda: has(database, 1))
         await until(lambda: _counted(broker, -2))
-        await bus.measure()
+        await bus.update_metrics()
         up = {"queue": broker.queue}
         assert value("consumer_up", up) == 1
         assert value("dlq_depth", up) == 1
@@ -522,8 +522,8 @@ async def _counted(broker: Broker, _number: int) -> bool:
     return await broker.count(broker.waiting("10s")) == 1 and await broker.count(broker.letters) == 1
 
 
-async def test_the_inbox_forgets_what_is_too_old_to_come_again(sessions: Sessions) -> None:
-    async with sessions.transaction() as session:
+async def test_the_inbox_forgets_what_is_too_old_to_come_again(database: Database) -> None:
+    async with database.transaction() as session:
         await session.execute(
             text(
                 """insert into inbox (consumer, message_id, handled_at)
@@ -531,7 +531,7 @@ async def test_the_inbox_forgets_what_is_too_old_to_come_again(sessions: Session
                    union all select 'new', gen_random_uuid(), now() - interval '13 days'"""
             )
         )
-    assert await consumer.forget_handled(sessions), "there was more than one helping"
-    assert not await consumer.forget_handled(sessions)
-    async with sessions.transaction() as session:
+    assert await inbox.purge_inbox(database), "there was more than one helping"
+    assert not await inbox.purge_inbox(database)
+    async with database.transaction() as session:
         assert list((await session.execute(text("select consumer from inbox"))).scalars()) == ["new"]

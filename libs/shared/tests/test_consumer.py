@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pamqp import encode
 from rig import Noted
 
-from shared.consumer import InvalidMessage, parse, sendable
+from shared.messaging.decoding import InvalidMessage, decode_delivery
+from shared.messaging.redelivery import encode_header
 
 #: What the driver makes of the headers that anyone may send.
 READ = st.recursive(
@@ -25,7 +26,7 @@ def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_
         headers={}, type=Noted.event_type(), message_id=message_id, body=b'{"number": 1, "note": "canary"}'
     )
     with pytest.raises(InvalidMessage, match="no usable message id") as caught:
-        parse(message, {Noted: unheard})
+        decode_delivery(message, {Noted: unheard})
     assert "canary" not in str(caught.value)
 
 
@@ -33,7 +34,7 @@ def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_
 @example(1e300)
 @example({"deep": [float("-inf"), -3.4028235677973366e38]})
 def test_every_header_that_can_be_read_can_be_sent_on(value: Any) -> None:
-    encode.encode_table_value(sendable(value))
+    encode.encode_table_value(encode_header(value))
 
 
 async def unheard(_event: Noted, _session: object) -> None:

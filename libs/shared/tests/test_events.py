@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shared.events import EVENTS, Event, UserAuthorized
+from shared.contracts.events import EVENTS, Event, UserAuthorized
 
 SAMPLES = Path(__file__).parents[3] / "docs/events"
 

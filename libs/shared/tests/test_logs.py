@@ -13,7 +13,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.logs import configure
+from shared.observability.logs import configure_logging
 
 KEYS = ["access_token", "refreshToken", "client_secret", "Authorization", "password", "Set-Cookie", "code", "state"]
 KEYS += ["email", "e-mail".replace("-", "_"), "SECRET_KEY_BASE", "x-api-key".replace("-", "_"), "credentials"]
@@ -73,7 +73,7 @@ def line(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., str]]:
     handlers, level = root.handlers[:], root.level
 
     def log(method: str, *arguments: Any, style: str = "json", **values: Any) -> str:
-        configure("tests", "INFO", style)
+        configure_logging("tests", "INFO", style)
         getattr(structlog.get_logger("some.module"), method)(*arguments, **values)
         return capsys.readouterr().out
 

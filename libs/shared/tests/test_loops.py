@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.loops import Loop
+from shared.background import PeriodicTask
 
 
 async def test_a_step_may_fail_for_days() -> None:
@@ -18,7 +18,7 @@ async def test_a_step_may_fail_for_days() -> None:
             stopping.set()
         raise ValueError
 
-    await Loop(step, 0.0).run(stopping)
+    await PeriodicTask(step, 0.0).run(stopping)
     assert calls == 1100
 
 
@@ -29,7 +29,7 @@ async def test_a_busy_step_is_called_again_at_once_and_the_stop_ends_a_long_paus
     async def step() -> bool:
         return left.pop(0)
 
-    loop = asyncio.create_task(Loop(step, 3600).run(stopping))
+    loop = asyncio.create_task(PeriodicTask(step, 3600).run(stopping))
     async with asyncio.timeout(5):
         while left:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -38,7 +38,7 @@ async def test_a_busy_step_is_called_again_at_once_and_the_stop_ends_a_long_paus
 
 
 async def test_a_cancellation_is_not_swallowed() -> None:
-    loop = asyncio.create_task(Loop(asyncio.Event().wait, 1).run(asyncio.Event()))
+    loop = asyncio.create_task(PeriodicTask(asyncio.Event().wait, 1).run(asyncio.Event()))
     await asyncio.sleep(0)
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):

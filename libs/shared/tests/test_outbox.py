@@ -14,13 +14,13 @@ from prometheus_client import REGISTRY
 from rig import Broker, Wire, until, value
 from sqlalchemy import AsyncAdaptedQueuePool, Row, event, text
 
-from shared.db import Sessions, create_engine
-from shared.outbox import Relay, emit, measure
+from shared.database.engine import Database, create_engine
+from shared.messaging.outbox import Relay, emit, update_metrics
 
 
 @asynccontextmanager
-async def relaying(sessions: Sessions, url: str, poll_s: float = 0.02) -> AsyncIterator[Relay]:
-    relay = Relay(sessions, url, "tests", poll_s)
+async def relaying(database: Database, url: str, poll_s: float = 0.02) -> AsyncIterator[Relay]:
+    relay = Relay(database, url, "tests", poll_s)
     task = asyncio.create_task(relay.run())
     try:
         yield relay
@@ -29,24 +29,24 @@ async def relaying(sessions: Sessions, url: str, poll_s: float = 0.02) -> AsyncI
         await task
 
 
-async def record(sessions: Sessions, broker: Broker, *numbers: int) -> None:
-    async with sessions.transaction() as session:
+async def record(database: Database, broker: Broker, *numbers: int) -> None:
+    async with database.transaction() as session:
         await emit(session, *(broker.event(number=number) for number in numbers))
 
 
-async def record_and_fail(sessions: Sessions, broker: Broker) -> None:
-    async with sessions.transaction() as session:
+async def record_and_fail(database: Database, broker: Broker) -> None:
+    async with database.transaction() as session:
         await emit(session, broker.event(number=1))
         raise ZeroDivisionError
 
 
-async def rows(sessions: Sessions) -> list[Row[tuple[object, ...]]]:
-    async with sessions.transaction() as session:
+async def rows(database: Database) -> list[Row[tuple[object, ...]]]:
+    async with database.transaction() as session:
         return list(await session.execute(text("select *, next_at > now() as later from outbox order by seq")))
 
 
-async def is_empty(sessions: Sessions) -> bool:
-    return not await rows(sessions)
+async def is_empty(database: Database) -> bool:
+    return not await rows(database)
 
 
 async def numbers_in(broker: Broker, count: int) -> list[int]:
@@ -54,28 +54,28 @@ async def numbers_in(broker: Broker, count: int) -> list[int]:
     return [broker.event.model_validate_json(message.body).number for message in taken]
 
 
-async def test_what_was_rolled_back_is_never_published(sessions: Sessions, broker: Broker) -> None:
-    async with relaying(sessions, broker.url):
+async def test_what_was_rolled_back_is_never_published(database: Database, broker: Broker) -> None:
+    async with relaying(database, broker.url):
         with pytest.raises(ZeroDivisionError):
-            await record_and_fail(sessions, broker)
-        await record(sessions, broker, 2)
-        await until(lambda: is_empty(sessions))
+            await record_and_fail(database, broker)
+        await record(database, broker, 2)
+        await until(lambda: is_empty(database))
     assert await numbers_in(broker, 1) == [2]
     assert await broker.count(broker.queue) == 0
 
 
 async def test_what_was_committed_is_published_once_as_a_persistent_cloud_event_of_its_trace(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     span = trace.SpanContext(trace_id=0xABC, span_id=0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
     token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(span)))
     try:
-        await record(sessions, broker, 7)
+        await record(database, broker, 7)
     finally:
         context.detach(token)
-    async with relaying(sessions, broker.url):
+    async with relaying(database, broker.url):
         message = await broker.take(broker.queue)
-        await until(lambda: is_empty(sessions))
+        await until(lambda: is_empty(database))
     assert await broker.count(broker.queue) == 0
     assert message.delivery_mode is aio_pika.DeliveryMode.PERSISTENT
     assert message.content_type == "application/json"
@@ -93,159 +93,159 @@ async def test_what_was_committed_is_published_once_as_a_persistent_cloud_event_
     assert message.type == "gruppetto.thing.noted.v1"
 
 
-async def test_a_relay_that_starts_later_drains_what_a_crash_left(sessions: Sessions, broker: Broker) -> None:
+async def test_a_relay_that_starts_later_drains_what_a_crash_left(database: Database, broker: Broker) -> None:
     numbers = list(range(450))  # more than two batches
-    await record(sessions, broker, *numbers)
-    async with relaying(sessions, broker.url, poll_s=60):
-        await until(lambda: is_empty(sessions))
+    await record(database, broker, *numbers)
+    async with relaying(database, broker.url, poll_s=60):
+        await until(lambda: is_empty(database))
     assert sorted(await numbers_in(broker, 450)) == numbers
 
 
-async def test_two_relays_publish_nothing_twice(sessions: Sessions, broker: Broker, database_url: str) -> None:
-    other = Sessions(create_engine(database_url, "other"))
-    async with relaying(sessions, broker.url, 0.001), relaying(other, broker.url, 0.001):
+async def test_two_relays_publish_nothing_twice(database: Database, broker: Broker, database_url: str) -> None:
+    other = Database(create_engine(database_url, "other"))
+    async with relaying(database, broker.url, 0.001), relaying(other, broker.url, 0.001):
         for start in range(0, 300, 10):
-            await record(other if start % 20 else sessions, broker, *range(start, start + 10))
-        await until(lambda: is_empty(sessions))
+            await record(other if start % 20 else database, broker, *range(start, start + 10))
+        await until(lambda: is_empty(database))
     await other.engine.dispose()
     assert sorted(await numbers_in(broker, 300)) == list(range(300))
     assert await broker.count(broker.queue) == 0
 
 
 async def test_an_event_that_cannot_be_routed_stays_with_its_error_while_others_flow(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     class Lost(broker.event):  # type: ignore[name-defined,misc]
         topic = "thing.lost"
 
     archive = await broker.channel.get_queue("ev.archive", ensure=False)
     await archive.unbind(broker.exchange, "#")
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         await emit(session, Lost(number=1), broker.event(number=2))
-    async with relaying(sessions, broker.url):
+    async with relaying(database, broker.url):
         assert await numbers_in(broker, 1) == [2]
-        await record(sessions, broker, 3)
+        await record(database, broker, 3)
         assert await numbers_in(broker, 1) == [3]
-        await until(lambda: _only_one_row(sessions))
-    [row] = await rows(sessions)
+        await until(lambda: _only_one_row(database))
+    [row] = await rows(database)
     assert row.routing_key == "thing.lost.v1"
     assert row.last_error == "PublishError"
     assert row.attempts >= 1
 
 
-async def _only_one_row(sessions: Sessions) -> bool:
-    left = await rows(sessions)
+async def _only_one_row(database: Database) -> bool:
+    left = await rows(database)
     return len(left) == 1 and left[0].attempts > 0 and left[0].later
 
 
 async def test_an_event_that_closes_the_channel_harms_the_others_once_and_is_sent_when_it_can_be(
-    sessions: Sessions, broker: Broker
+    database: Database, broker: Broker
 ) -> None:
     nowhere = f"x{broker.event.producer}"
 
     class Lost(broker.event):  # type: ignore[name-defined,misc]
         producer = nowhere
 
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         await emit(session, *(broker.event(number=number) for number in range(5)), Lost(number=5))
         await emit(session, *(broker.event(number=number) for number in range(6, 10)))
-    async with relaying(sessions, broker.url):
-        await until(lambda: _only_one_row(sessions))
-        await record(sessions, broker, 10)
-        await until(lambda: _only_one_row(sessions))
-        [row] = await rows(sessions)
+    async with relaying(database, broker.url):
+        await until(lambda: _only_one_row(database))
+        await record(database, broker, 10)
+        await until(lambda: _only_one_row(database))
+        [row] = await rows(database)
         assert row.last_error == "ChannelNotFoundEntity"
         exchange = await broker.channel.declare_exchange(f"ev.{nowhere}", "topic", durable=True)
         queue = await broker.channel.get_queue(broker.queue)
         await queue.bind(exchange, "#")
-        await until(lambda: is_empty(sessions), 60)
+        await until(lambda: is_empty(database), 60)
         await broker.channel.exchange_delete(exchange.name)
     arrived = await numbers_in(broker, await broker.count(broker.queue))
     assert set(arrived) == set(range(11))
 
 
-async def test_what_waits_and_for_how_long_is_measured(sessions: Sessions, broker: Broker) -> None:
-    await measure(sessions)
+async def test_what_waits_and_for_how_long_is_measured(database: Database, broker: Broker) -> None:
+    await update_metrics(database)
     assert (value("outbox_pending"), value("outbox_oldest_age_seconds")) == (0, 0)
-    await record(sessions, broker, 1, 2)
-    await measure(sessions)
+    await record(database, broker, 1, 2)
+    await update_metrics(database)
     assert value("outbox_pending") == 2
     young = value("outbox_oldest_age_seconds")
     await until(lambda: value("outbox_oldest_age_seconds") > young > 0)
     labels = {"type": broker.event.routing_key(), "result": "confirmed"}
     before = REGISTRY.get_sample_value("outbox_published_total", labels) or 0
-    async with relaying(sessions, broker.url):
-        await until(lambda: is_empty(sessions))
+    async with relaying(database, broker.url):
+        await until(lambda: is_empty(database))
     assert value("outbox_published_total", labels) == before + 2
 
 
-async def test_a_commit_wakes_the_relay_before_its_poll(sessions: Sessions, broker: Broker) -> None:
-    async with relaying(sessions, broker.url, poll_s=60) as relay:
-        begun = relay.beat_at
-        await until(lambda: relay.beat_at != begun)  # it looked, found nothing, and waits for a minute
+async def test_a_commit_wakes_the_relay_before_its_poll(database: Database, broker: Broker) -> None:
+    async with relaying(database, broker.url, poll_s=60) as relay:
+        begun = relay.heartbeat_at
+        await until(lambda: relay.heartbeat_at != begun)  # it looked, found nothing, and waits for a minute
         for number in (1, 2):
-            await record(sessions, broker, number)
+            await record(database, broker, number)
             assert await numbers_in(broker, 1) == [number]
 
 
-async def test_what_was_committed_just_before_the_stop_is_still_published(sessions: Sessions, broker: Broker) -> None:
-    async with relaying(sessions, broker.url, poll_s=60) as relay:
-        begun = relay.beat_at
-        await until(lambda: relay.beat_at != begun)
-        async with sessions.transaction() as session:
+async def test_what_was_committed_just_before_the_stop_is_still_published(database: Database, broker: Broker) -> None:
+    async with relaying(database, broker.url, poll_s=60) as relay:
+        begun = relay.heartbeat_at
+        await until(lambda: relay.heartbeat_at != begun)
+        async with database.transaction() as session:
             await emit(session, broker.event(number=1))
-            await until(lambda: _in_use(sessions) == 1)  # the relay waits
-    assert await is_empty(sessions)
+            await until(lambda: _in_use(database) == 1)  # the relay waits
+    assert await is_empty(database)
     assert await numbers_in(broker, 1) == [1]
 
 
 async def test_rows_that_failed_before_get_out_although_the_broker_is_slow(
-    sessions: Sessions,
+    database: Database,
     database_url: str,
     broker: Broker,
     wire: Callable[[str], Awaitable[Wire]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They go one by one, and all of them together take longer than a transaction may be idle."""
-    monkeypatch.setattr("shared.outbox.STEP_S", 0.5)
-    impatient = Sessions(create_engine(database_url, "tests"))
+    monkeypatch.setattr("shared.messaging.outbox.STEP_S", 0.5)
+    impatient = Database(create_engine(database_url, "tests"))
 
     @event.listens_for(impatient.engine.sync_engine, "connect")
     def limit(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("set idle_in_transaction_session_timeout = '2s'")
 
-    await record(sessions, broker, *range(30))
-    async with sessions.transaction() as session:
+    await record(database, broker, *range(30))
+    async with database.transaction() as session:
         await session.execute(text("update outbox set attempts = 1"))
     cable = await wire(broker.url)
     cable.late_s = 0.1
     async with relaying(impatient, cable.url):
-        await until(lambda: is_empty(sessions), 30)
+        await until(lambda: is_empty(database), 30)
     await impatient.engine.dispose()
     assert sorted(await numbers_in(broker, 30)) == list(range(30)), "each went out once"
     assert await broker.count(broker.queue) == 0
 
 
-def _in_use(sessions: Sessions) -> int:
-    pool = sessions.engine.pool
+def _in_use(database: Database) -> int:
+    pool = database.engine.pool
     assert isinstance(pool, AsyncAdaptedQueuePool)
     return pool.checkedout()
 
 
 async def test_the_relay_survives_a_broker_that_is_away_at_first_and_lost_later(
-    sessions: Sessions, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cable = await wire(broker.url)
     cable.away = True
-    await record(sessions, broker, 1)
-    async with relaying(sessions, cable.url):
+    await record(database, broker, 1)
+    async with relaying(database, cable.url):
         await until(lambda: cable.refused >= 2)
-        [row] = await rows(sessions)
+        [row] = await rows(database)
         assert row.attempts == 0, "the event is not to blame"
         cable.away = False
         assert await numbers_in(broker, 1) == [1]
         cable.cut()
-        await record(sessions, broker, 2)
+        await record(database, broker, 2)
         assert await numbers_in(broker, 1) == [2]
-        await until(lambda: is_empty(sessions))
+        await until(lambda: is_empty(database))

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.redaction import CUT, MAX_DEPTH, MAX_ITEMS, MAX_TEXT, mask, redact
+from shared.observability.redaction import CUT, MAX_DEPTH, MAX_ITEMS, MAX_TEXT, mask, redact
 
 #: What the patterns are made of: whoever wants them to take long repeats some of these.
 FRAGMENTS = [

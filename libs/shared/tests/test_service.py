@@ -19,10 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from devstack.ports import free_ports
 from devstack.stack import answers
-from shared import service as service_module
-from shared.db import Sessions
-from shared.outbox import emit
-from shared.service import Service, listen
+from shared.database.engine import Database
+from shared.messaging.outbox import emit
+from shared.service import Service, bind_socket
 from shared.settings import ServiceSettings
 
 
@@ -52,7 +51,7 @@ async def _is(client: httpx.AsyncClient, path: str, status: int) -> bool:
 
 
 async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
-    sessions: Sessions, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
+    database: Database, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
 ) -> None:
     cables = [await wire(database_url), await wire(broker.url)]
     service = new_service(*(cable.url for cable in cables))
@@ -69,39 +68,39 @@ async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
 
 
 async def test_a_consumer_that_is_gone_for_long_while_the_broker_is_there_asks_for_a_restart(
-    sessions: Sessions, broker: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, broker: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "MAY_BE_STUCK_FOR", timedelta(seconds=0.5))
+    monkeypatch.setattr("shared.service.LIVENESS_TIMEOUT", timedelta(seconds=0.5))
     service = new_service(database_url, broker.url)
     service.bus.subscribe(broker.queue, {broker.event: _pass_on})
     async with running(service) as client:
         assert await _is(client, "live", 200)
-        monkeypatch.setattr(type(service.bus), "consuming", _never)
+        monkeypatch.setattr(type(service.bus), "is_consuming", _never)
         await until(lambda: _is(client, "live", 503))
         assert await _is(client, "ready", 503)
 
 
 async def test_what_was_in_hand_at_the_end_is_finished_and_its_events_are_published(
-    sessions: Sessions, broker: Broker, database_url: str
+    database: Database, broker: Broker, database_url: str
 ) -> None:
     service = new_service(database_url, broker.url)
     service.bus.subscribe(broker.queue, {broker.event: _pass_on})
     archive = await broker.channel.declare_queue(f"{broker.queue}.heard", durable=True)
     broker.extra.append(archive.name)
     await archive.bind(broker.exchange, "thing.noted.v1")
-    async with sessions.engine.connect() as connection:
+    async with database.engine.connect() as connection:
         await connection.execute(text("lock table effects in exclusive mode"))  # the handler waits for it
         async with running(service):
             await broker.put(1)
-            await until(lambda: _is_waiting_for_the_lock(sessions))
+            await until(lambda: _is_waiting_for_the_lock(database))
             await connection.rollback()
     assert broker.event.model_validate_json((await broker.take(archive.name)).body).number == 2
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         assert (await session.execute(text("select count(*) from outbox"))).scalar_one() == 0
 
 
-async def _is_waiting_for_the_lock(sessions: Sessions) -> bool:
-    async with sessions.transaction() as session:
+async def _is_waiting_for_the_lock(database: Database) -> bool:
+    async with database.transaction() as session:
         return bool((await session.execute(text("select count(*) from pg_locks where not granted"))).scalar_one())
 
 
@@ -109,13 +108,13 @@ PROGRAM = """
 from shared import service
 from shared.settings import ServiceSettings
 
-service.run("tests", ServiceSettings, lambda settings: service.Service("tests", settings))
+service.serve("tests", ServiceSettings, lambda settings: service.Service("tests", settings))
 """
 
 
 @asynccontextmanager
 async def process(
-    sessions: Sessions, database_url: str, rabbitmq_url: str, **settings: str
+    database: Database, database_url: str, rabbitmq_url: str, **settings: str
 ) -> AsyncIterator[Process]:
     """A service as operators run it."""
     env = {"DATABASE_URL": database_url.replace("+asyncpg", ""), "RABBITMQ_URL": rabbitmq_url, **settings}
@@ -134,11 +133,11 @@ async def process(
 
 
 async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
-    sessions: Sessions, database_url: str, rabbitmq_url: str
+    database: Database, database_url: str, rabbitmq_url: str
 ) -> None:
     http_port, internal_port = free_ports(2)
     ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
-    async with process(sessions, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
+    async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
         await until(lambda: answers(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
         assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
         metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
@@ -152,12 +151,12 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
 
 @pytest.mark.parametrize("name", ["HTTP_PORT", "INTERNAL_PORT"])
 async def test_a_port_that_is_taken_is_named(
-    sessions: Sessions, database_url: str, rabbitmq_url: str, name: str
+    database: Database, database_url: str, rabbitmq_url: str, name: str
 ) -> None:
     free = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, free_ports(2)), strict=True))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = {**free, name: str(taken.getsockname()[1])}
-        async with process(sessions, database_url, rabbitmq_url, **ports) as child:
+        async with process(database, database_url, rabbitmq_url, **ports) as child:
             _, said = await child.communicate()
             assert child.returncode == 2
             assert said.decode().startswith(f"cannot start: {name} {ports[name]} on 127.0.0.1 cannot be used")
@@ -171,7 +170,7 @@ async def test_answers_are_not_held_back_until_the_client_has_acknowledged() -> 
         accepted.put_nowait(here.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         writer.close()
 
-    server = await asyncio.start_server(look, sock=listen("127.0.0.1", 0))
+    server = await asyncio.start_server(look, sock=bind_socket("127.0.0.1", 0))
     async with server:
         _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         assert await accepted.get() != 0

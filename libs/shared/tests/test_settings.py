@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr, model_validator
 
-from shared.settings import ServiceSettings, load
+from shared.settings import ServiceSettings, load_settings
 
 GOOD = {
     "DATABASE_URL": "postgresql://user:canary@localhost/db",
@@ -62,4 +62,4 @@ def _load(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> Settings:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    return load(Settings)
+    return load_settings(Settings)

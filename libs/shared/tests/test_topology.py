@@ -8,19 +8,10 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from rig import Broker
 
-from shared import topology
-from shared.events import EVENTS
-from shared.topology import (
-    ARCHIVE,
-    QUEUES,
-    RETRY_STEPS,
-    Declared,
-    TopologyError,
-    dead_letter_queue,
-    declare,
-    exchange_name,
-    retry_queue,
-)
+from shared.contracts.events import EVENTS
+from shared.contracts.queues import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, exchange_name, retry_queue
+from shared.messaging import topology
+from shared.messaging.topology import Declared, TopologyError, declare
 
 
 async def test_declaring_twice_changes_nothing(rabbitmq_url: str, management_url: str) -> None:

@@ -1,4 +1,4 @@
 from auth.tables import Base
-from shared.migrate import run
+from shared.database.alembic_env import run_migrations
 
-run(Base.metadata)
+run_migrations(Base.metadata)

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from auth.api import Api
 from auth.strava import StravaOAuth
 from auth.vault import Keyring
-from shared import web
-from shared.db import Sessions
+from shared.database.engine import Database
+from shared.http.api import create_api
 from stravasim.oauth import Grant, Rotation
 from stravasim.simulator import Simulator
 
@@ -74,7 +74,7 @@ class World:
     wire: Wire
     clock: HandClock
     strava: Simulator
-    sessions: Sessions
+    database: Database
 
     def code(self, athlete: int = ATHLETE, scope: str = ALL) -> str:
         return self.strava.tokens.approve(Grant(athlete, frozenset(scope.split(","))), self.strava.now())
@@ -92,7 +92,7 @@ class World:
         return await self.sync.get(f"/users/{user_id}/access-token", params=params)
 
     async def rows(self, statement: str) -> list[Any]:
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             return list(await session.execute(text(statement)))
 
     async def events(self) -> list[dict[str, Any]]:
@@ -103,16 +103,16 @@ class World:
         return row
 
 
-def app(sessions: Sessions, strava: httpx.AsyncClient, admins: frozenset[int] = frozenset({ATHLETE})) -> FastAPI:
+def app(database: Database, strava: httpx.AsyncClient, admins: frozenset[int] = frozenset({ATHLETE})) -> FastAPI:
     api = Api(
-        sessions,
+        database,
         StravaOAuth(strava, "http://strava.test/oauth", 12345, SECRET),
         KEYRING,
         "http://localhost:8000/auth/strava/callback",
         admins,
     )
-    app = web.create_api("auth")
-    app.state.sessions = sessions
+    app = create_api("auth")
+    app.state.database = database
     app.include_router(api.router(WEB_KEY, SYNC_KEY))
     return app
 

@@ -9,7 +9,7 @@ import pytest
 import stamina
 
 from devstack.service_tests import emptied, service_sessions
-from shared.db import Sessions
+from shared.database.engine import Database
 from stravasim.app import create_app
 from stravasim.club import load_folder
 from stravasim.simulator import Settings as StravaSettings
@@ -22,19 +22,19 @@ from auth.tables import Base
 
 
 @pytest.fixture(scope="session")
-async def auth_sessions(database_url_for: Callable[[str], str]) -> AsyncIterator[Sessions]:
-    async with service_sessions(database_url_for("auth"), "auth") as sessions:
-        yield sessions
+async def auth_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with service_sessions(database_url_for("auth"), "auth") as database:
+        yield database
 
 
 @pytest.fixture
-async def sessions(auth_sessions: Sessions) -> Sessions:
+async def database(auth_database: Database) -> Database:
     """The database, empty."""
-    return await emptied(auth_sessions, Base.metadata)
+    return await emptied(auth_database, Base.metadata)
 
 
 @pytest.fixture
-async def world(sessions: Sessions, tmp_path: Path) -> AsyncIterator[World]:
+async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
     """auth with a Strava of two athletes."""
     for athlete in (ATHLETE, 8):
         (tmp_path / f"{athlete}.json").write_text("[]")
@@ -42,9 +42,9 @@ async def world(sessions: Sessions, tmp_path: Path) -> AsyncIterator[World]:
     strava = create_app(load_folder(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
     wire = Wire(httpx.ASGITransport(strava))
     async with httpx.AsyncClient(transport=wire) as client:
-        application = app(sessions, client)
+        application = app(database, client)
         async with caller(application, WEB_KEY) as web, caller(application, SYNC_KEY) as sync:
-            yield World(web, sync, wire, clock, strava.state.simulator, sessions)
+            yield World(web, sync, wire, clock, strava.state.simulator, database)
 
 
 @pytest.fixture(autouse=True)

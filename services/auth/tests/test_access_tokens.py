@@ -67,12 +67,12 @@ async def test_many_requests_at_once_never_use_a_refresh_token_twice(world: Worl
 async def test_a_refresh_token_that_was_replaced_since_it_was_read_is_not_used(world: World) -> None:
     world.clock.tokens_end_in(minutes=-30)
     user = await world.signed_in()
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         seen = await queries.tokens_of(session, UUID(user))
     assert seen is not None
     world.clock.present()
     assert (await world.token(user)).status_code == 200
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         assert not await queries.lease_for_refresh(session, UUID(user), seen, world.clock.now(), world.clock.now())
 
 
@@ -90,10 +90,10 @@ async def test_a_lease_of_a_process_that_died_ends(world: World) -> None:
     world.clock.tokens_end_in(minutes=-30)
     user = await world.signed_in()
     world.clock.present()
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         await session.execute(text("update tokens set lease_until = now() + interval '20 s'"))
     assert (await world.token(user)).status_code == 503
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         await session.execute(text("update tokens set lease_until = now() - interval '1 s'"))
     assert (await world.token(user)).status_code == 200
 

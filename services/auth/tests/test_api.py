@@ -51,7 +51,7 @@ async def test_two_first_sign_ins_at_once_make_one_user(world: World) -> None:
 
 async def test_the_name_on_record_survives_another_sign_in(world: World) -> None:
     await world.signed_in()
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         await session.execute(text("update users set display_name = 'Ola'"))
     assert (await world.sign_in()).json()["display_name"] == "Ola"
 

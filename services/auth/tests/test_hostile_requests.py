@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
-from shared.db import Sessions
+from shared.database.engine import Database
 
 USUAL = [(b"content-type", b"application/json"), (b"host", b"auth.test")]
 KEYS = [(b"authorization", f"Bearer {key}".encode()) for key in (WEB_KEY, SYNC_KEY)]
@@ -30,12 +30,12 @@ SIGN_INS = st.fixed_dictionaries({}, optional=dict.fromkeys(("code", "scope", "c
 
 
 @pytest.fixture
-async def application(sessions: Sessions) -> AsyncIterator[FastAPI]:
+async def application(database: Database) -> AsyncIterator[FastAPI]:
     """auth with a Strava that takes every code."""
     tokens = {"access_token": "a", "refresh_token": "r", "expires_at": 4_000_000_000, "athlete": {"id": 7}}
     strava = httpx.MockTransport(lambda _: httpx.Response(200, json=tokens))
     async with httpx.AsyncClient(transport=strava) as client:
-        yield app(sessions, client)
+        yield app(database, client)
 
 
 @pytest.fixture

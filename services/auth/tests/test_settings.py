@@ -4,7 +4,7 @@ import pytest
 
 from auth.config import Settings
 from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
-from shared.settings import load
+from shared.settings import load_settings
 
 WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://auth:pw@127.0.0.1:1/nowhere",
@@ -47,7 +47,7 @@ def test_a_malformed_setting_is_named_but_not_shown(
     for key, usual in {**WORKING, name: value}.items():
         monkeypatch.setenv(key, usual)
     with pytest.raises(SystemExit) as ended:
-        load(Settings)
+        load_settings(Settings)
     assert ended.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
     assert told in line
@@ -57,7 +57,7 @@ def test_a_malformed_setting_is_named_but_not_shown(
 def test_the_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, usual in WORKING.items():
         monkeypatch.setenv(key, usual)
-    shown = repr(load(Settings))
+    shown = repr(load_settings(Settings))
     for name in ("VAULT_KEYS", "AUTH_API_KEY", "VAULT_ACCESS_KEY"):
         assert WORKING[name] not in shown
     assert "'secret'" not in shown

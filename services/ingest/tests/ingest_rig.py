@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from ingest.handlers import handlers
-from shared.consumer import Delivery, Processor
-from shared.db import Sessions
-from shared.events import ActivityFetched, AthleteListed, Event
+from shared.contracts.events import ActivityFetched, AthleteListed, Event
+from shared.database.engine import Database
+from shared.messaging.decoding import Delivery
+from shared.messaging.inbox import InboxProcessor
 
 USER = UUID(int=1)
 NOW = datetime(2026, 5, 20, tzinfo=UTC)
@@ -34,8 +35,8 @@ def listed(*ids: int, seq: int = 1, after: datetime | None = None, user: UUID = 
     return AthleteListed(user_id=user, fetch_seq=seq, after=after, before=NOW, strava_ids=ids)
 
 
-async def handle(sessions: Sessions, *events: Event, one_by_one: bool = False) -> None:
-    processor = Processor("ingest.activity", sessions, handlers(ZoneInfo("Europe/Warsaw")))
+async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
+    processor = InboxProcessor("ingest.activity", database, handlers(ZoneInfo("Europe/Warsaw")))
     deliveries = [Delivery(uuid4(), event) for event in events]
     for batch in [[one] for one in deliveries] if one_by_one else [deliveries]:
         for error in await processor.process(batch):
@@ -43,31 +44,31 @@ async def handle(sessions: Sessions, *events: Event, one_by_one: bool = False) -
                 raise error
 
 
-async def rows(sessions: Sessions, statement: str) -> list[Any]:
-    async with sessions.transaction() as session:
+async def rows(database: Database, statement: str) -> list[Any]:
+    async with database.transaction() as session:
         return list(await session.execute(text(statement)))
 
 
-async def clear(sessions: Sessions) -> None:
-    async with sessions.transaction() as session:
+async def clear(database: Database) -> None:
+    async with database.transaction() as session:
         for table in TABLES:
             await session.execute(text(f"delete from {table}"))  # of a few rows: quicker than truncate
 
 
-async def on_record(sessions: Sessions) -> dict[int, float]:
+async def on_record(database: Database) -> dict[int, float]:
     """The activities on record and their distances."""
-    found = await rows(sessions, "select strava_id, distance_m from activities where removed_at is null")
+    found = await rows(database, "select strava_id, distance_m from activities where removed_at is null")
     return {row.strava_id: float(row.distance_m) for row in found}
 
 
-async def rejected(sessions: Sessions) -> dict[int, int]:
+async def rejected(database: Database) -> dict[int, int]:
     """The rejected activities and the fetch that had them so."""
-    return {row.strava_id: row.fetch_seq for row in await rows(sessions, "select * from rejected")}
+    return {row.strava_id: row.fetch_seq for row in await rows(database, "select * from rejected")}
 
 
-async def told(sessions: Sessions) -> list[tuple[str, dict[str, Any]]]:
+async def told(database: Database) -> list[tuple[str, dict[str, Any]]]:
     """What was emitted, in order."""
-    found = await rows(sessions, "select routing_key, body from outbox order by seq")
+    found = await rows(database, "select routing_key, body from outbox order by seq")
     return [(row.routing_key.removesuffix(".v1"), json.loads(row.body)) for row in found]
 
 

@@ -22,42 +22,43 @@ from ingest_rig import (
 from sqlalchemy import text
 
 from ingest.handlers import handlers
-from shared.consumer import Delivery, Processor
-from shared.db import Sessions
-from shared.events import Event
+from shared.contracts.events import Event
+from shared.database.engine import Database
+from shared.messaging.decoding import Delivery
+from shared.messaging.inbox import InboxProcessor
 
 
-async def test_a_new_activity_is_recorded_and_told_with_its_fields(sessions: Sessions) -> None:
+async def test_a_new_activity_is_recorded_and_told_with_its_fields(database: Database) -> None:
     await handle(
-        sessions, fetched(2**53 + 1, distance=1234.565, moving_time=60, timezone="(GMT+01:00) Europe/Warsaw")
+        database, fetched(2**53 + 1, distance=1234.565, moving_time=60, timezone="(GMT+01:00) Europe/Warsaw")
     )
-    [(topic, event)] = await told(sessions)
+    [(topic, event)] = await told(database)
     assert topic == "activity.recorded"
     assert (event["strava_id"], event["reason"]) == (2**53 + 1, "fetched")
     assert (event["distance_m"], event["elapsed_time_s"]) == (1234.56, 60)
     assert (event["start_at"], event["local_start"]) == ("2026-05-01T06:00:00Z", "2026-05-01T08:00:00")
 
 
-async def test_the_same_again_tells_nothing(sessions: Sessions) -> None:
-    await handle(sessions, fetched(seq=1))
-    await handle(sessions, fetched(seq=1), fetched(seq=2), fetched(seq=2))
-    [(_, event)] = await told(sessions)
-    [row] = await rows(sessions, "select version, fetch_seq from activities")
+async def test_the_same_again_tells_nothing(database: Database) -> None:
+    await handle(database, fetched(seq=1))
+    await handle(database, fetched(seq=1), fetched(seq=2), fetched(seq=2))
+    [(_, event)] = await told(database)
+    [row] = await rows(database, "select version, fetch_seq from activities")
     assert (row.version, row.fetch_seq) == (event["version"], 2)
 
 
-async def test_a_message_that_comes_twice_has_one_effect(sessions: Sessions) -> None:
+async def test_a_message_that_comes_twice_has_one_effect(database: Database) -> None:
     delivery = Delivery(uuid4(), fetched())
-    processor = Processor("ingest.activity", sessions, handlers(ZoneInfo("Europe/Warsaw")))
+    processor = InboxProcessor("ingest.activity", database, handlers(ZoneInfo("Europe/Warsaw")))
     await processor.process([delivery, delivery])
     await processor.process([delivery])
-    assert len(await told(sessions)) == 1
+    assert len(await told(database)) == 1
 
 
-async def test_a_change_is_told_as_a_revision(sessions: Sessions) -> None:
-    await handle(sessions, fetched(seq=1))
-    await handle(sessions, fetched(seq=2, distance=2000.0))
-    (_, first), (topic, event) = await told(sessions)
+async def test_a_change_is_told_as_a_revision(database: Database) -> None:
+    await handle(database, fetched(seq=1))
+    await handle(database, fetched(seq=2, distance=2000.0))
+    (_, first), (topic, event) = await told(database)
     assert (topic, event["distance_m"]) == ("activity.revised", 2000.0)
     assert event["version"] > first["version"]
 
@@ -66,109 +67,109 @@ async def test_a_change_is_told_as_a_revision(sessions: Sessions) -> None:
     "changed",
     [{"sport_type": "Ride"}, {"trainer": True}, {"visibility": "only_me"}, {"start_date": "2026-05-02T06:00:00Z"}],
 )
-async def test_any_field_can_change(sessions: Sessions, changed: dict[str, object]) -> None:
-    await handle(sessions, fetched(seq=1))
-    await handle(sessions, fetched(seq=2, **changed))
-    assert (await told(sessions))[-1][0] == "activity.revised"
+async def test_any_field_can_change(database: Database, changed: dict[str, object]) -> None:
+    await handle(database, fetched(seq=1))
+    await handle(database, fetched(seq=2, **changed))
+    assert (await told(database))[-1][0] == "activity.revised"
 
 
-async def test_an_older_fetch_that_comes_late_changes_nothing(sessions: Sessions) -> None:
-    await handle(sessions, fetched(seq=2, distance=2000.0))
-    await handle(sessions, fetched(seq=1, distance=1000.0))
-    assert await on_record(sessions) == {1: 2000.0}
-    assert len(await told(sessions)) == 1
+async def test_an_older_fetch_that_comes_late_changes_nothing(database: Database) -> None:
+    await handle(database, fetched(seq=2, distance=2000.0))
+    await handle(database, fetched(seq=1, distance=1000.0))
+    assert await on_record(database) == {1: 2000.0}
+    assert len(await told(database)) == 1
 
 
-async def test_of_one_activity_twice_in_a_batch_the_newest_counts(sessions: Sessions) -> None:
-    await handle(sessions, fetched(seq=3, distance=3.0), fetched(seq=1, distance=1.0), fetched(seq=2, distance=2.0))
-    assert await on_record(sessions) == {1: 3.0}
-    assert len(await told(sessions)) == 1
+async def test_of_one_activity_twice_in_a_batch_the_newest_counts(database: Database) -> None:
+    await handle(database, fetched(seq=3, distance=3.0), fetched(seq=1, distance=1.0), fetched(seq=2, distance=2.0))
+    assert await on_record(database) == {1: 3.0}
+    assert len(await told(database)) == 1
 
 
-async def test_what_a_listing_does_not_name_is_removed_and_told(sessions: Sessions) -> None:
-    await handle(sessions, fetched(1), fetched(2), fetched(3, user=UUID(int=9)))
-    await handle(sessions, fetched(1, seq=2), listed(1, seq=2))
-    assert await on_record(sessions) == {1: 1000.0, 3: 1000.0}
-    *before, (topic, event) = await told(sessions)
+async def test_what_a_listing_does_not_name_is_removed_and_told(database: Database) -> None:
+    await handle(database, fetched(1), fetched(2), fetched(3, user=UUID(int=9)))
+    await handle(database, fetched(1, seq=2), listed(1, seq=2))
+    assert await on_record(database) == {1: 1000.0, 3: 1000.0}
+    *before, (topic, event) = await told(database)
     assert (topic, event["strava_id"]) == ("activity.removed", 2)
     assert event["version"] > max(earlier["version"] for _, earlier in before)
 
 
-async def test_what_is_listed_again_is_restored_under_a_higher_version(sessions: Sessions) -> None:
-    await handle(sessions, fetched(1))
-    await handle(sessions, listed(seq=2))
-    await handle(sessions, fetched(1, seq=3), listed(1, seq=3))
-    (_, first), (_, second), (topic, event) = await told(sessions)
+async def test_what_is_listed_again_is_restored_under_a_higher_version(database: Database) -> None:
+    await handle(database, fetched(1))
+    await handle(database, listed(seq=2))
+    await handle(database, fetched(1, seq=3), listed(1, seq=3))
+    (_, first), (_, second), (topic, event) = await told(database)
     assert (topic, event["reason"]) == ("activity.recorded", "restored")
     assert first["version"] < second["version"] < event["version"]
-    assert await on_record(sessions) == {1: 1000.0}
+    assert await on_record(database) == {1: 1000.0}
 
 
-async def test_a_listing_that_fetches_have_overtaken_removes_nothing_newer(sessions: Sessions) -> None:
-    await handle(sessions, fetched(1), fetched(2, seq=2))
-    await handle(sessions, listed(1, seq=1))
-    assert await on_record(sessions) == {1: 1000.0, 2: 1000.0}
+async def test_a_listing_that_fetches_have_overtaken_removes_nothing_newer(database: Database) -> None:
+    await handle(database, fetched(1), fetched(2, seq=2))
+    await handle(database, listed(1, seq=1))
+    assert await on_record(database) == {1: 1000.0, 2: 1000.0}
 
 
-async def test_a_fetch_that_a_listing_has_overtaken_is_out_of_date(sessions: Sessions) -> None:
-    await handle(sessions, listed(seq=2))
-    await handle(sessions, fetched(1, seq=1), nonsense(2, seq=1))
-    assert await on_record(sessions) == {}
-    assert await rejected(sessions) == {}
-    assert await told(sessions) == []
+async def test_a_fetch_that_a_listing_has_overtaken_is_out_of_date(database: Database) -> None:
+    await handle(database, listed(seq=2))
+    await handle(database, fetched(1, seq=1), nonsense(2, seq=1))
+    assert await on_record(database) == {}
+    assert await rejected(database) == {}
+    assert await told(database) == []
 
 
-async def test_a_listing_says_nothing_beyond_its_window(sessions: Sessions) -> None:
+async def test_a_listing_says_nothing_beyond_its_window(database: Database) -> None:
     before, after = "2026-04-01T00:00:00Z", "2026-06-01T00:00:00Z"
     window = {"after": NOW.replace(day=1)}
-    await handle(sessions, fetched(1, start_date=before), fetched(2), fetched(3, start_date=after))
-    await handle(sessions, listed(seq=2, **window))
-    assert set(await on_record(sessions)) == {1, 3}
-    await handle(sessions, fetched(4, start_date=before), fetched(5), fetched(6, start_date=after))
-    assert set(await on_record(sessions)) == {1, 3, 4, 6}
+    await handle(database, fetched(1, start_date=before), fetched(2), fetched(3, start_date=after))
+    await handle(database, listed(seq=2, **window))
+    assert set(await on_record(database)) == {1, 3}
+    await handle(database, fetched(4, start_date=before), fetched(5), fetched(6, start_date=after))
+    assert set(await on_record(database)) == {1, 3, 4, 6}
 
 
-async def test_only_listings_that_still_say_something_are_kept(sessions: Sessions) -> None:
+async def test_only_listings_that_still_say_something_are_kept(database: Database) -> None:
     for seq, day in ((1, 5), (2, None), (3, 3), (4, 4), (5, 2)):
-        await handle(sessions, listed(seq=seq, after=NOW.replace(day=day) if day else None))
-    assert [row.fetch_seq for row in await rows(sessions, "select fetch_seq from listings order by 1")] == [2, 5]
+        await handle(database, listed(seq=seq, after=NOW.replace(day=day) if day else None))
+    assert [row.fetch_seq for row in await rows(database, "select fetch_seq from listings order by 1")] == [2, 5]
 
 
-async def test_what_cannot_be_recorded_is_kept_with_its_reason(sessions: Sessions) -> None:
-    await handle(sessions, nonsense(1), fetched(2, malformed=("distance",)), fetched(3))
-    reasons = {row.strava_id: row.reason for row in await rows(sessions, "select * from rejected")}
+async def test_what_cannot_be_recorded_is_kept_with_its_reason(database: Database) -> None:
+    await handle(database, nonsense(1), fetched(2, malformed=("distance",)), fetched(3))
+    reasons = {row.strava_id: row.reason for row in await rows(database, "select * from rejected")}
     assert reasons == {
         1: "distance is out of range",
         2: "of another type than Strava documents: distance",
     }
-    assert set(await on_record(sessions)) == {3}
-    assert len(await told(sessions)) == 1
+    assert set(await on_record(database)) == {3}
+    assert len(await told(database)) == 1
 
 
-async def test_a_rejected_activity_that_becomes_good_is_recorded(sessions: Sessions) -> None:
-    await handle(sessions, nonsense(seq=1))
-    await handle(sessions, fetched(seq=2))
-    assert await rejected(sessions) == {}
-    assert await on_record(sessions) == {1: 1000.0}
+async def test_a_rejected_activity_that_becomes_good_is_recorded(database: Database) -> None:
+    await handle(database, nonsense(seq=1))
+    await handle(database, fetched(seq=2))
+    assert await rejected(database) == {}
+    assert await on_record(database) == {1: 1000.0}
 
 
-async def test_an_activity_that_becomes_nonsense_is_not_on_record_any_more(sessions: Sessions) -> None:
-    await handle(sessions, fetched(seq=1))
-    await handle(sessions, nonsense(seq=2))
-    await handle(sessions, nonsense(seq=3))
-    assert await on_record(sessions) == {}
-    assert await rejected(sessions) == {1: 3}
-    assert [topic for topic, _ in await told(sessions)] == ["activity.recorded", "activity.removed"]
-    await handle(sessions, fetched(seq=4))
-    versions = [event["version"] for _, event in await told(sessions)]
+async def test_an_activity_that_becomes_nonsense_is_not_on_record_any_more(database: Database) -> None:
+    await handle(database, fetched(seq=1))
+    await handle(database, nonsense(seq=2))
+    await handle(database, nonsense(seq=3))
+    assert await on_record(database) == {}
+    assert await rejected(database) == {1: 3}
+    assert [topic for topic, _ in await told(database)] == ["activity.recorded", "activity.removed"]
+    await handle(database, fetched(seq=4))
+    versions = [event["version"] for _, event in await told(database)]
     assert len(versions) == 3
     assert versions == sorted(set(versions))
 
 
-async def test_what_was_rejected_and_is_gone_is_forgotten(sessions: Sessions) -> None:
-    await handle(sessions, nonsense(1), nonsense(2))
-    await handle(sessions, listed(2, seq=2))
-    assert await rejected(sessions) == {2: 1}
+async def test_what_was_rejected_and_is_gone_is_forgotten(database: Database) -> None:
+    await handle(database, nonsense(1), nonsense(2))
+    await handle(database, listed(2, seq=2))
+    assert await rejected(database) == {2: 1}
 
 
 @pytest.mark.parametrize(
@@ -183,21 +184,21 @@ async def test_what_was_rejected_and_is_gone_is_forgotten(sessions: Sessions) ->
     ],
 )
 async def test_in_whatever_order_events_come_the_record_is_the_same(
-    sessions: Sessions, events: tuple[Event, ...]
+    database: Database, events: tuple[Event, ...]
 ) -> None:
     outcomes = []
     for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
-        await clear(sessions)
-        await handle(sessions, *order, *order[:2], one_by_one=True)
-        assert believed(await told(sessions)) == await on_record(sessions), order
-        outcomes.append((await on_record(sessions), await rejected(sessions)))
+        await clear(database)
+        await handle(database, *order, *order[:2], one_by_one=True)
+        assert believed(await told(database)) == await on_record(database), order
+        outcomes.append((await on_record(database), await rejected(database)))
     assert all(outcome == outcomes[0] for outcome in outcomes)
-    await clear(sessions)
-    await handle(sessions, *reversed(events))
-    assert (await on_record(sessions), await rejected(sessions)) == outcomes[0]
+    await clear(database)
+    await handle(database, *reversed(events))
+    assert (await on_record(database), await rejected(database)) == outcomes[0]
 
 
-async def test_replicas_at_once_agree_and_do_not_deadlock(sessions: Sessions) -> None:
+async def test_replicas_at_once_agree_and_do_not_deadlock(database: Database) -> None:
     ids = range(1, 61)
     batches = [
         [fetched(i, 1) for i in ids],
@@ -206,37 +207,37 @@ async def test_replicas_at_once_agree_and_do_not_deadlock(sessions: Sessions) ->
         [nonsense(i, 2) for i in ids[20:40]],
         [fetched(i, 3, distance=3.0) for i in ids[:30]],
     ]
-    await asyncio.gather(*(handle(sessions, *batch) for batch in batches))
-    assert await on_record(sessions) == dict.fromkeys(ids[:30], 3.0)
-    assert believed(await told(sessions)) == await on_record(sessions)
+    await asyncio.gather(*(handle(database, *batch) for batch in batches))
+    assert await on_record(database) == dict.fromkeys(ids[:30], 3.0)
+    assert believed(await told(database)) == await on_record(database)
 
 
-async def test_one_user_does_not_hide_the_activities_of_another(sessions: Sessions) -> None:
-    await handle(sessions, listed(seq=9))
-    await handle(sessions, fetched(1, seq=1, user=UUID(int=2)))
-    assert await on_record(sessions) == {1: 1000.0}
+async def test_one_user_does_not_hide_the_activities_of_another(database: Database) -> None:
+    await handle(database, listed(seq=9))
+    await handle(database, fetched(1, seq=1, user=UUID(int=2)))
+    assert await on_record(database) == {1: 1000.0}
 
 
-async def test_versions_after_a_restore_are_above_all_that_others_were_told(sessions: Sessions) -> None:
-    await handle(sessions, *(fetched(seq=seq, distance=float(seq)) for seq in range(1, 4)), one_by_one=True)
-    before = (await told(sessions))[-1][1]["version"]
-    async with sessions.transaction() as session:
+async def test_versions_after_a_restore_are_above_all_that_others_were_told(database: Database) -> None:
+    await handle(database, *(fetched(seq=seq, distance=float(seq)) for seq in range(1, 4)), one_by_one=True)
+    before = (await told(database))[-1][1]["version"]
+    async with database.transaction() as session:
         await session.execute(text("update activities set version = 1, fetch_seq = 1, distance_m = 1"))  # a backup
     for later in (fetched(seq=4, distance=4.0), listed(seq=5), fetched(seq=6), nonsense(seq=7)):
-        await handle(sessions, later)
-        topic, event = (await told(sessions))[-1]
+        await handle(database, later)
+        topic, event = (await told(database))[-1]
         assert event["version"] > before, topic
         before = event["version"]
 
 
-async def test_an_activity_goes_with_its_athlete_to_the_user_that_they_are_now(sessions: Sessions) -> None:
+async def test_an_activity_goes_with_its_athlete_to_the_user_that_they_are_now(database: Database) -> None:
     """Somebody was erased and joined again, and the former self is not erased here yet."""
     former, present = UUID(int=1), UUID(int=2)
-    await handle(sessions, fetched(seq=5, user=former), listed(1, seq=6, user=former))
-    await handle(sessions, fetched(seq=7, user=present), listed(1, seq=7, user=present))
-    topic, event = (await told(sessions))[-1]
+    await handle(database, fetched(seq=5, user=former), listed(1, seq=6, user=former))
+    await handle(database, fetched(seq=7, user=present), listed(1, seq=7, user=present))
+    topic, event = (await told(database))[-1]
     assert (topic, event["user_id"]) == ("activity.revised", str(present))
-    [row] = await rows(sessions, "select user_id from activities")
+    [row] = await rows(database, "select user_id from activities")
     assert row.user_id == present
-    await handle(sessions, listed(seq=8, user=former))
-    assert set(await on_record(sessions)) == {1}
+    await handle(database, listed(seq=8, user=former))
+    assert set(await on_record(database)) == {1}

@@ -10,10 +10,11 @@ from sqlalchemy import text
 
 from leaderboard import api, seed
 from leaderboard.handlers import ACTIVITIES, PEOPLE
-from shared import web
-from shared.consumer import Delivery, Processor
-from shared.db import Sessions
-from shared.events import ActivityRecorded, ActivityRemoved, ActivityRevised, Event, UserAuthorized
+from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, Event, UserAuthorized
+from shared.database.engine import Database
+from shared.http.api import create_api
+from shared.messaging.decoding import Delivery
+from shared.messaging.inbox import InboxProcessor
 
 ANNA, JAN = UUID(int=1), UUID(int=2)
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
@@ -68,11 +69,11 @@ def authorized(user: UUID = ANNA, name: str = "Anna K.", minute: int = 0) -> Use
     )
 
 
-async def challenge(sessions: Sessions, days: tuple[date, date] | None = MAY, name: str = "May") -> None:
-    await seed.ensure_default_challenge(sessions, name, days, "Europe/Warsaw")
+async def challenge(database: Database, days: tuple[date, date] | None = MAY, name: str = "May") -> None:
+    await seed.ensure_default_challenge(database, name, days, "Europe/Warsaw")
 
 
-async def handle(sessions: Sessions, *events: Event, one_by_one: bool = False) -> None:
+async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
     """Those about people first, as they come in a queue of their own, unless they come one by one."""
     batches = (
         [[event] for event in events]
@@ -83,45 +84,45 @@ async def handle(sessions: Sessions, *events: Event, one_by_one: bool = False) -
         ]
     )
     for batch in batches:
-        for error in await _processor(sessions, batch).process([Delivery(uuid4(), event) for event in batch]):
+        for error in await _processor(database, batch).process([Delivery(uuid4(), event) for event in batch]):
             if error is not None:
                 raise error
 
 
-def _processor(sessions: Sessions, batch: list[Event]) -> Processor:
+def _processor(database: Database, batch: list[Event]) -> InboxProcessor:
     if batch and isinstance(batch[0], UserAuthorized):
-        return Processor("leaderboard.people", sessions, PEOPLE)
-    return Processor("leaderboard.activity", sessions, ACTIVITIES)
+        return InboxProcessor("leaderboard.people", database, PEOPLE)
+    return InboxProcessor("leaderboard.activity", database, ACTIVITIES)
 
 
-async def rows(sessions: Sessions, statement: str) -> list[Any]:
-    async with sessions.transaction() as session:
+async def rows(database: Database, statement: str) -> list[Any]:
+    async with database.transaction() as session:
         return list(await session.execute(text(statement)))
 
 
-async def standings(sessions: Sessions) -> dict[tuple[str, int], tuple[Any, ...]]:
+async def standings(database: Database) -> dict[tuple[str, int], tuple[Any, ...]]:
     """Board and user -> metres, seconds, climb, activities."""
     found = await rows(
-        sessions,
+        database,
         """select slug, user_id, distance_m, moving_time_s, elev_gain_m, activities
            from standings join boards on boards.id = board_id""",
     )
     return {(row.slug, row.user_id.int): tuple(row)[2:] for row in found}
 
 
-async def told(sessions: Sessions) -> list[tuple[tuple[str, ...], int]]:
+async def told(database: Database) -> list[tuple[tuple[str, ...], int]]:
     """Boards and revision of what was emitted, in order."""
-    found = [json.loads(row.body) for row in await rows(sessions, "select body from outbox order by seq")]
+    found = [json.loads(row.body) for row in await rows(database, "select body from outbox order by seq")]
     return [(tuple(event["boards"]), event["revision"]) for event in found]
 
 
-async def forget_told(sessions: Sessions) -> None:
-    async with sessions.transaction() as session:
+async def forget_told(database: Database) -> None:
+    async with database.transaction() as session:
         await session.execute(text("truncate outbox"))
 
 
-def app(sessions: Sessions) -> FastAPI:
-    app = web.create_api("leaderboard", openapi=True)
-    app.state.sessions = sessions
+def app(database: Database) -> FastAPI:
+    app = create_api("leaderboard", openapi=True)
+    app.state.database = database
     app.include_router(api.router)
     return app

@@ -11,7 +11,7 @@ from board_rig import ANNA, JAN, app, authorized, challenge, handle, recorded, r
 from sqlalchemy import text
 
 from leaderboard import queries
-from shared.db import Sessions
+from shared.database.engine import Database
 
 EVA = UUID(int=3)
 INFO = {
@@ -29,8 +29,8 @@ INFO = {
 
 
 @pytest.fixture
-async def client(sessions: Sessions) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app(sessions), raise_app_exceptions=False)
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app(database), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://board.test") as client:
         yield client
 
@@ -42,11 +42,11 @@ async def board(client: httpx.AsyncClient, slug: str = "running") -> dict[str, A
     return answer
 
 
-async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, authorized(), recorded(1, km=12.3456, elev_gain_m=10.1))
+async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
+    await handle(database, authorized(), recorded(1, km=12.3456, elev_gain_m=10.1))
     answer = await board(client)
-    [row] = await rows(sessions, "select revision from challenges")
+    [row] = await rows(database, "select revision from challenges")
     assert answer.pop("revision") == row.revision
     as_of = datetime.fromisoformat(answer.pop("as_of"))
     assert abs((datetime.now(UTC) - as_of).total_seconds()) < 60
@@ -67,35 +67,35 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, s
     }
 
 
-async def test_ties_share_a_place_in_the_order_of_names(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, authorized(ANNA, "ania"), authorized(JAN, "Jan"), authorized(EVA, "Ewa"))
-    await handle(sessions, *(recorded(n, user=user) for n, user in enumerate((JAN, ANNA, EVA), start=1)))
-    await handle(sessions, recorded(9, user=EVA, day=2))
+async def test_ties_share_a_place_in_the_order_of_names(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
+    await handle(database, authorized(ANNA, "ania"), authorized(JAN, "Jan"), authorized(EVA, "Ewa"))
+    await handle(database, *(recorded(n, user=user) for n, user in enumerate((JAN, ANNA, EVA), start=1)))
+    await handle(database, recorded(9, user=EVA, day=2))
     shown = (await board(client))["rows"]
     assert [(row["place"], row["display_name"]) for row in shown] == [(1, "Ewa"), (2, "ania"), (2, "Jan")]
 
 
-async def test_namesakes_keep_their_order(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
+async def test_namesakes_keep_their_order(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
     for user in (JAN, EVA, ANNA):
-        await handle(sessions, authorized(user, "Jan K."), recorded(user.int, user=user))
+        await handle(database, authorized(user, "Jan K."), recorded(user.int, user=user))
     assert [row["user_id"] for row in (await board(client))["rows"]] == [str(u) for u in (ANNA, JAN, EVA)]
 
 
-async def test_an_empty_board_is_a_board(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
+async def test_an_empty_board_is_a_board(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
     assert (await board(client, "cycling"))["rows"] == []
 
 
-async def test_whoever_has_not_joined_is_not_shown(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1))
+async def test_whoever_has_not_joined_is_not_shown(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1))
     assert (await board(client))["rows"] == []
 
 
-async def test_a_challenge_is_shown_with_its_boards(client: httpx.AsyncClient, sessions: Sessions) -> None:
-    await challenge(sessions)
+async def test_a_challenge_is_shown_with_its_boards(client: httpx.AsyncClient, database: Database) -> None:
+    await challenge(database)
     assert (await client.get("/challenges/main")).json() == INFO
     assert (await client.get("/challenges/current")).json() == INFO
 
@@ -109,9 +109,9 @@ async def test_a_challenge_is_shown_with_its_boards(client: httpx.AsyncClient, s
     ],
 )
 async def test_what_is_not_there_is_a_404_with_a_sentence(
-    client: httpx.AsyncClient, sessions: Sessions, path: str, message: str
+    client: httpx.AsyncClient, database: Database, path: str, message: str
 ) -> None:
-    await challenge(sessions)
+    await challenge(database)
     response = await client.get(path)
     assert response.status_code == 404
     assert response.json() == {"code": "not_found", "message": message}
@@ -135,8 +135,8 @@ async def test_without_a_challenge_there_is_none_at_present(client: httpx.AsyncC
         ("2026-07-15T12:00Z", "june"),
     ],
 )
-async def test_the_current_challenge_is_that_of_the_local_day(sessions: Sessions, now: str, slug: str) -> None:
-    async with sessions.transaction() as session:
+async def test_the_current_challenge_is_that_of_the_local_day(database: Database, now: str, slug: str) -> None:
+    async with database.transaction() as session:
         for name, month, last in (("april", 4, 30), ("june", 6, 30)):
             await session.execute(
                 text(
@@ -146,7 +146,7 @@ async def test_the_current_challenge_is_that_of_the_local_day(sessions: Sessions
                 ),
                 {"name": name, "first": date(2026, month, 1), "last": date(2026, month, last)},
             )
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         found = await queries.current_challenge(session, datetime.fromisoformat(now))
     assert found is not None
     assert found.slug == slug

@@ -26,83 +26,83 @@ from sqlalchemy import text
 
 from leaderboard import queries
 from leaderboard.scoring import score_everyone
-from shared.db import Sessions
-from shared.events import Event
+from shared.contracts.events import Event
+from shared.database.engine import Database
 
 
-async def metres(sessions: Sessions) -> dict[tuple[str, int], Decimal]:
-    return {key: figures[0] for key, figures in (await standings(sessions)).items()}
+async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
+    return {key: figures[0] for key, figures in (await standings(database)).items()}
 
 
-async def rebuild(sessions: Sessions) -> None:
-    async with sessions.transaction() as session:
+async def rebuild(database: Database) -> None:
+    async with database.transaction() as session:
         await session.execute(text("truncate standings"))
         await queries.lock_scoring(session)
         await score_everyone(session)
 
 
-async def clear(sessions: Sessions) -> None:
-    async with sessions.transaction() as session:
+async def clear(database: Database) -> None:
+    async with database.transaction() as session:
         for table in ("activities", "standings", "participants", "outbox", "inbox"):
             await session.execute(text(f"delete from {table}"))  # of a few rows: quicker than truncate
 
 
-async def test_activities_add_up_exactly_and_are_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await forget_told(sessions)
-    await handle(sessions, recorded(1, km=0.1), recorded(2, km=0.2, day=2), recorded(3, sport_type="Ride", day=3))
-    assert await standings(sessions) == {
+async def test_activities_add_up_exactly_and_are_told(database: Database) -> None:
+    await challenge(database)
+    await forget_told(database)
+    await handle(database, recorded(1, km=0.1), recorded(2, km=0.2, day=2), recorded(3, sport_type="Ride", day=3))
+    assert await standings(database) == {
         ("running", 1): (Decimal("300.00"), 6000, Decimal("20.20"), 2),
         ("cycling", 1): (Decimal("10000.00"), 3000, Decimal("10.10"), 1),
     }
-    assert [boards for boards, _ in await told(sessions)] == [("cycling", "running")]
+    assert [boards for boards, _ in await told(database)] == [("cycling", "running")]
 
 
-async def test_what_changes_nothing_tells_nothing(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1))
-    await forget_told(sessions)
-    await handle(sessions, recorded(1), recorded(2, sport_type="Swim"), recorded(3, day=60), removed(99))
-    await handle(sessions, revised(1, version=2, km=10.0, visibility="only_me"))
-    assert await told(sessions) == []
+async def test_what_changes_nothing_tells_nothing(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1))
+    await forget_told(database)
+    await handle(database, recorded(1), recorded(2, sport_type="Swim"), recorded(3, day=60), removed(99))
+    await handle(database, revised(1, version=2, km=10.0, visibility="only_me"))
+    assert await told(database) == []
 
 
-async def test_only_the_boards_that_changed_are_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await forget_told(sessions)
-    await handle(sessions, recorded(1, sport_type="Ride"))
-    assert [boards for boards, _ in await told(sessions)] == [("cycling",)]
+async def test_only_the_boards_that_changed_are_told(database: Database) -> None:
+    await challenge(database)
+    await forget_told(database)
+    await handle(database, recorded(1, sport_type="Ride"))
+    assert [boards for boards, _ in await told(database)] == [("cycling",)]
 
 
-async def test_a_removed_activity_leaves_nothing_behind(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1))
-    await handle(sessions, removed(1))
-    assert await standings(sessions) == {}
-    await handle(sessions, recorded(1, version=3, reason="restored"))
-    assert await metres(sessions) == {("running", 1): Decimal(10000)}
+async def test_a_removed_activity_leaves_nothing_behind(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1))
+    await handle(database, removed(1))
+    assert await standings(database) == {}
+    await handle(database, recorded(1, version=3, reason="restored"))
+    assert await metres(database) == {("running", 1): Decimal(10000)}
 
 
-async def test_an_activity_that_changes_sport_changes_board(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1), revised(1, sport_type="Ride"))
-    assert await metres(sessions) == {("cycling", 1): Decimal(20000)}
+async def test_an_activity_that_changes_sport_changes_board(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1), revised(1, sport_type="Ride"))
+    assert await metres(database) == {("cycling", 1): Decimal(20000)}
 
 
-async def test_removing_the_longer_twin_lets_the_other_count(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1, km=10.0), recorded(2, km=9.0))
-    assert await metres(sessions) == {("running", 1): Decimal(10000)}
-    await handle(sessions, removed(1))
-    assert await metres(sessions) == {("running", 1): Decimal(9000)}
+async def test_removing_the_longer_twin_lets_the_other_count(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1, km=10.0), recorded(2, km=9.0))
+    assert await metres(database) == {("running", 1): Decimal(10000)}
+    await handle(database, removed(1))
+    assert await metres(database) == {("running", 1): Decimal(9000)}
 
 
-async def test_ids_and_totals_may_be_large(sessions: Sessions) -> None:
-    await challenge(sessions)
+async def test_ids_and_totals_may_be_large(database: Database) -> None:
+    await challenge(database)
     big = [recorded(2**63 - n, day=n, km=50_000.0, moving_time_s=31_000_000) for n in range(1, 31)]
     big = [event.model_copy(update={"elapsed_time_s": 60}) for event in big]
-    await handle(sessions, *big)
-    [(metres_, seconds, _, count)] = (await standings(sessions)).values()
+    await handle(database, *big)
+    [(metres_, seconds, _, count)] = (await standings(database)).values()
     assert (metres_, seconds, count) == (Decimal(1_500_000_000), 930_000_000, 30)
 
 
@@ -117,26 +117,26 @@ async def test_ids_and_totals_may_be_large(sessions: Sessions) -> None:
     ],
 )
 async def test_in_whatever_order_events_come_the_standings_are_the_same_and_a_rebuild_changes_nothing(
-    sessions: Sessions, events: tuple[Event, ...]
+    database: Database, events: tuple[Event, ...]
 ) -> None:
-    await challenge(sessions)
+    await challenge(database)
     outcomes = []
     for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
-        await clear(sessions)
-        await handle(sessions, *order, *order[:2], one_by_one=True)
-        people = await rows(sessions, "select user_id, display_name, joined_at from participants")
-        outcomes.append((await standings(sessions), people))
+        await clear(database)
+        await handle(database, *order, *order[:2], one_by_one=True)
+        people = await rows(database, "select user_id, display_name, joined_at from participants")
+        outcomes.append((await standings(database), people))
     assert all(outcome == outcomes[0] for outcome in outcomes)
-    await rebuild(sessions)
-    assert await standings(sessions) == outcomes[0][0]
-    await clear(sessions)
-    await handle(sessions, *reversed(events))
-    assert await standings(sessions) == outcomes[0][0]
+    await rebuild(database)
+    assert await standings(database) == outcomes[0][0]
+    await clear(database)
+    await handle(database, *reversed(events))
+    assert await standings(database) == outcomes[0][0]
 
 
-async def test_batches_at_once_agree_and_do_not_deadlock(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await forget_told(sessions)
+async def test_batches_at_once_agree_and_do_not_deadlock(database: Database) -> None:
+    await challenge(database)
+    await forget_told(database)
     users = [UUID(int=n) for n in range(1, 6)]
     batches = [
         [recorded(10 * u.int + n, user=u, day=n) for u in users for n in range(1, 6)],
@@ -148,94 +148,94 @@ async def test_batches_at_once_agree_and_do_not_deadlock(sessions: Sessions) -> 
             for one in (removed(10 * u.int + 4, user=u), recorded(10 * u.int + 6, user=u, day=6))
         ],
     ]
-    await asyncio.gather(*(handle(sessions, *batch) for batch in batches))
-    assert await metres(sessions) == {("running", u.int): Decimal(70000) for u in users}
-    revisions = [revision for _, revision in await told(sessions)]
+    await asyncio.gather(*(handle(database, *batch) for batch in batches))
+    assert await metres(database) == {("running", u.int): Decimal(70000) for u in users}
+    revisions = [revision for _, revision in await told(database)]
     assert revisions == sorted(set(revisions))
 
 
-async def test_somebody_who_joins_while_they_are_scored_is_told_of(sessions: Sessions) -> None:
-    await challenge(sessions)
+async def test_somebody_who_joins_while_they_are_scored_is_told_of(database: Database) -> None:
+    await challenge(database)
     for number in range(10):
-        await clear(sessions)
+        await clear(database)
         user = UUID(int=100 + number)
-        await asyncio.gather(handle(sessions, authorized(user)), handle(sessions, recorded(1, user=user)))
-        last = (await told(sessions))[-1][1]
-        [row] = await rows(sessions, "select revision from challenges")
+        await asyncio.gather(handle(database, authorized(user)), handle(database, recorded(1, user=user)))
+        last = (await told(database))[-1][1]
+        [row] = await rows(database, "select revision from challenges")
         assert last == row.revision
         # Whoever came second saw the other and told, so that what web fetches then is complete.
-        assert len(await rows(sessions, "select 1 from participants join standings using (user_id)")) == 1
+        assert len(await rows(database, "select 1 from participants join standings using (user_id)")) == 1
 
 
-async def test_a_newcomer_with_activities_and_a_new_name_are_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1))
-    await forget_told(sessions)
-    await handle(sessions, authorized())
-    await handle(sessions, authorized(name="Ania", minute=5))
-    await handle(sessions, authorized(name="Ania", minute=6), authorized(JAN, "Jan"))
-    assert [boards for boards, _ in await told(sessions)] == [("cycling", "running")] * 2
-    names = await rows(sessions, "select display_name from participants order by user_id")
+async def test_a_newcomer_with_activities_and_a_new_name_are_told(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1))
+    await forget_told(database)
+    await handle(database, authorized())
+    await handle(database, authorized(name="Ania", minute=5))
+    await handle(database, authorized(name="Ania", minute=6), authorized(JAN, "Jan"))
+    assert [boards for boards, _ in await told(database)] == [("cycling", "running")] * 2
+    names = await rows(database, "select display_name from participants order by user_id")
     assert [row.display_name for row in names] == ["Ania", "Jan"]
 
 
-async def test_a_challenge_moved_to_other_days_is_scored_anew_and_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, recorded(1, day=1), recorded(2, day=20), recorded(3, day=1, user=JAN))
-    await forget_told(sessions)
-    await challenge(sessions, (date(2026, 5, 15), date(2026, 5, 31)))
-    assert await metres(sessions) == {("running", ANNA.int): Decimal(10000)}
-    assert await told(sessions)
-    await challenge(sessions, MAY)
-    assert len(await metres(sessions)) == 2
+async def test_a_challenge_moved_to_other_days_is_scored_anew_and_told(database: Database) -> None:
+    await challenge(database)
+    await handle(database, recorded(1, day=1), recorded(2, day=20), recorded(3, day=1, user=JAN))
+    await forget_told(database)
+    await challenge(database, (date(2026, 5, 15), date(2026, 5, 31)))
+    assert await metres(database) == {("running", ANNA.int): Decimal(10000)}
+    assert await told(database)
+    await challenge(database, MAY)
+    assert len(await metres(database)) == 2
 
 
-async def test_a_new_name_of_the_challenge_is_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await forget_told(sessions)
-    await challenge(sessions)
-    assert await told(sessions) == []
-    await challenge(sessions, name="Maj")
-    assert [boards for boards, _ in await told(sessions)] == [("cycling", "running")]
+async def test_a_new_name_of_the_challenge_is_told(database: Database) -> None:
+    await challenge(database)
+    await forget_told(database)
+    await challenge(database)
+    assert await told(database) == []
+    await challenge(database, name="Maj")
+    assert [boards for boards, _ in await told(database)] == [("cycling", "running")]
 
 
-async def test_replicas_that_start_together_make_one_challenge(sessions: Sessions) -> None:
-    await asyncio.gather(*(challenge(sessions) for _ in range(4)))
-    assert len(await rows(sessions, "select 1 from challenges")) == 1
-    assert len(await rows(sessions, "select 1 from boards")) == 2
+async def test_replicas_that_start_together_make_one_challenge(database: Database) -> None:
+    await asyncio.gather(*(challenge(database) for _ in range(4)))
+    assert len(await rows(database, "select 1 from challenges")) == 1
+    assert len(await rows(database, "select 1 from boards")) == 2
 
 
-async def test_without_days_a_challenge_takes_the_month_once(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await challenge(sessions, None, name="Other")
-    [row] = await rows(sessions, "select name, first_day from challenges")
+async def test_without_days_a_challenge_takes_the_month_once(database: Database) -> None:
+    await challenge(database)
+    await challenge(database, None, name="Other")
+    [row] = await rows(database, "select name, first_day from challenges")
     assert (row.name, row.first_day) == ("May", MAY[0])
 
 
-async def test_a_rebuild_of_many_people_goes_in_parts(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rebuild_of_many_people_goes_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leaderboard.scoring.AT_A_TIME", 2)
-    await challenge(sessions)
-    await handle(sessions, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
-    before = await standings(sessions)
-    await rebuild(sessions)
-    assert await standings(sessions) == before
+    await challenge(database)
+    await handle(database, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
+    before = await standings(database)
+    await rebuild(database)
+    assert await standings(database) == before
     assert len(before) == 5
 
 
-async def test_revisions_after_a_restore_are_above_all_that_others_were_told(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, authorized(), recorded(1), recorded(2), one_by_one=True)
-    before = (await told(sessions))[-1][1]
-    async with sessions.transaction() as session:
+async def test_revisions_after_a_restore_are_above_all_that_others_were_told(database: Database) -> None:
+    await challenge(database)
+    await handle(database, authorized(), recorded(1), recorded(2), one_by_one=True)
+    before = (await told(database))[-1][1]
+    async with database.transaction() as session:
         await session.execute(text("update challenges set revision = 0"))  # as in a backup
-    await handle(sessions, recorded(3, day=3))
-    assert (await told(sessions))[-1][1] > before
+    await handle(database, recorded(3, day=3))
+    assert (await told(database))[-1][1] > before
 
 
-async def test_an_activity_that_goes_to_another_user_counts_for_them_alone(sessions: Sessions) -> None:
-    await challenge(sessions)
-    await handle(sessions, authorized(ANNA), authorized(JAN), recorded(1, 1, ANNA))
-    await handle(sessions, revised(1, 2, JAN, km=10.0))
-    assert set(await metres(sessions)) == {("running", JAN.int)}
-    await handle(sessions, removed(1, 3, ANNA))  # whom the one who tells it takes for the owner
-    assert await metres(sessions) == {}
+async def test_an_activity_that_goes_to_another_user_counts_for_them_alone(database: Database) -> None:
+    await challenge(database)
+    await handle(database, authorized(ANNA), authorized(JAN), recorded(1, 1, ANNA))
+    await handle(database, revised(1, 2, JAN, km=10.0))
+    assert set(await metres(database)) == {("running", JAN.int)}
+    await handle(database, removed(1, 3, ANNA))  # whom the one who tells it takes for the owner
+    assert await metres(database) == {}

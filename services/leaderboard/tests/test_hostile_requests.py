@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
-from shared.db import Sessions
+from shared.database.engine import Database
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter
 @fuzz
 @given(data=st.data())
 async def test_no_request_causes_an_unhandled_error(
-    sessions: Sessions, statuses: Counter[int], data: st.DataObject
+    database: Database, statuses: Counter[int], data: st.DataObject
 ) -> None:
-    application = app(sessions)
+    application = app(database)
     request: FuzzedRequest = data.draw(fuzzed_requests(application))
     answer = await answer_to(application, request)
     statuses[answer.status] += 1

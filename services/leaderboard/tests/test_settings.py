@@ -4,7 +4,7 @@ import pytest
 
 from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
 from leaderboard.config import Settings
-from shared.settings import load
+from shared.settings import load_settings
 
 WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://leaderboard:pw@127.0.0.1:1/nowhere",
@@ -42,5 +42,5 @@ def test_a_challenge_that_makes_no_sense_is_refused(
     for key, value in {**WORKING, **changed}.items():
         monkeypatch.setenv(key, value)
     with pytest.raises(SystemExit):
-        load(Settings)
+        load_settings(Settings)
     assert told in capsys.readouterr().err

@@ -1,4 +1,4 @@
-from shared.migrate import run
+from shared.database.alembic_env import run_migrations
 from sync.tables import Base
 
-run(Base.metadata)
+run_migrations(Base.metadata)

@@ -10,7 +10,7 @@ import pytest
 import stamina
 
 from devstack.service_tests import emptied, service_sessions
-from shared.db import Sessions
+from shared.database.engine import Database
 from stravasim.app import create_app
 from stravasim.club import load_folder
 from stravasim.simulator import Settings as StravaSettings
@@ -25,19 +25,19 @@ from sync.worker import Worker
 
 
 @pytest.fixture(scope="session")
-async def sync_sessions(database_url_for: Callable[[str], str]) -> AsyncIterator[Sessions]:
-    async with service_sessions(database_url_for("sync"), "sync") as sessions:
-        yield sessions
+async def sync_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with service_sessions(database_url_for("sync"), "sync") as database:
+        yield database
 
 
 @pytest.fixture
-async def sessions(sync_sessions: Sessions) -> Sessions:
+async def database(sync_database: Database) -> Database:
     """The database, empty."""
-    return await emptied(sync_sessions, Base.metadata)
+    return await emptied(sync_database, Base.metadata)
 
 
 @pytest.fixture
-async def make_world(sessions: Sessions, tmp_path: Path) -> AsyncIterator[Callable[..., World]]:
+async def make_world(database: Database, tmp_path: Path) -> AsyncIterator[Callable[..., World]]:
     """make_world(limits=..., short_pages=...): a worker and a Strava with such settings."""
     (tmp_path / f"{ATHLETE}.json").write_text("[]")
     clients: list[httpx.AsyncClient] = []
@@ -49,8 +49,8 @@ async def make_world(sessions: Sessions, tmp_path: Path) -> AsyncIterator[Callab
         wire = Wire(httpx.ASGITransport(strava), auth)
         clients.append(httpx.AsyncClient(transport=wire))
         vault = Vault(clients[-1], "http://auth.test", "key")
-        worker = Worker(sessions, vault, StravaApi(clients[-1], "http://strava.test/api/v3"))
-        return World(worker, wire, auth, simulator, sessions)
+        worker = Worker(database, vault, StravaApi(clients[-1], "http://strava.test/api/v3"))
+        return World(worker, wire, auth, simulator, database)
 
     yield make
     for client in clients:

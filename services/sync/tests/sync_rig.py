@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import text
 
-from shared.consumer import Delivery, Processor
-from shared.db import Sessions
-from shared.events import UserAuthorized
+from shared.contracts.events import UserAuthorized
+from shared.database.engine import Database
+from shared.messaging.decoding import Delivery
+from shared.messaging.inbox import InboxProcessor
 from stravasim.oauth import ACCESS_LIFETIME, Grant, Rotation
 from stravasim.simulator import Simulator
 from sync.handlers import HANDLERS
@@ -89,7 +90,7 @@ class World:
     wire: Wire
     auth: FakeAuth
     strava: Simulator
-    sessions: Sessions
+    database: Database
 
     def give(self, *ids: int, **fields: Any) -> None:
         """Activities on Strava, the first one the newest."""
@@ -110,15 +111,15 @@ class World:
             authorized_at=datetime.now(UTC),
             first_time=True,
         )
-        outcome = await Processor("sync.people", self.sessions, HANDLERS).process([Delivery(uuid4(), event)])
+        outcome = await InboxProcessor("sync.people", self.database, HANDLERS).process([Delivery(uuid4(), event)])
         assert outcome == [None]
 
     async def execute(self, statement: str, **parameters: Any) -> None:
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             await session.execute(text(statement), parameters)
 
     async def rows(self, statement: str) -> list[Any]:
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             return list(await session.execute(text(statement)))
 
     async def job(self) -> Any:

@@ -45,7 +45,7 @@ async def test_a_failure_after_the_lease_was_lost_changes_nothing(world: World, 
 async def test_the_job_of_a_worker_that_died_is_taken_up_after_its_lease(world: World) -> None:
     world.give(1)
     await world.authorize()
-    async with world.sessions.transaction() as session:
+    async with world.database.transaction() as session:
         now = datetime.now(UTC)
         dead = await queries.claim_job(session, uuid4(), now, now + timedelta(minutes=2))
     assert dead is not None

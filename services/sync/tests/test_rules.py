@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import ActivityFetched
+from shared.contracts.events import ActivityFetched
 from sync import domain
 
 NOW = datetime(2026, 5, 1, 12, 7, 30, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Alembic's entry point."""
 
-from shared.migrate import run
+from shared.database.alembic_env import run_migrations
 from web.tables import Base
 
-run(Base.metadata)
+run_migrations(Base.metadata)

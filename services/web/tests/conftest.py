@@ -17,7 +17,7 @@ from web_fakes import FakeAuth, FakeLeaderboard  # noqa: E402
 from web_harness import build  # noqa: E402
 from web_server import Server, start_server  # noqa: E402
 
-from shared.db import Sessions, create_engine  # noqa: E402
+from shared.database.engine import Database, create_engine  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -30,17 +30,17 @@ def database_url(database_url_for: Callable[[str], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-async def engine_sessions(database_url: str) -> AsyncIterator[Sessions]:
-    sessions = Sessions(create_engine(database_url, "web"))
-    yield sessions
-    await sessions.engine.dispose()
+async def engine_database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(create_engine(database_url, "web"))
+    yield database
+    await database.engine.dispose()
 
 
 @pytest.fixture
-async def sessions(engine_sessions: Sessions) -> Sessions:
-    async with engine_sessions.transaction() as session:
+async def database(engine_database: Database) -> Database:
+    async with engine_database.transaction() as session:
         await session.execute(text("truncate sessions, sign_ins, board_snapshots"))
-    return engine_sessions
+    return engine_database
 
 
 @pytest.fixture
@@ -55,22 +55,22 @@ def auth() -> FakeAuth:
 
 @pytest.fixture
 async def client(
-    sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth
+    database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with _replica(sessions, leaderboard, auth) as client:
+    async with _replica(database, leaderboard, auth) as client:
         yield client
 
 
 @pytest.fixture
 async def other_replica(
-    sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth
+    database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with _replica(sessions, leaderboard, auth) as client:
+    async with _replica(database, leaderboard, auth) as client:
         yield client
 
 
-def _replica(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> httpx.AsyncClient:
-    app = build(sessions, leaderboard, auth)
+def _replica(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> httpx.AsyncClient:
+    app = build(database, leaderboard, auth)
     # A browser's own header, so that the forms of these tests count as ours.
     headers = {"Sec-Fetch-Site": "same-origin"}
     client = httpx.AsyncClient(base_url="https://club.example", transport=httpx.ASGITransport(app), headers=headers)

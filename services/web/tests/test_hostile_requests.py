@@ -15,8 +15,8 @@ from web_harness import build
 from web_server import Server
 
 from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
-from shared.db import Sessions
-from shared.request_limits import MAX_BODY_BYTES, MAX_HEADERS_BYTES
+from shared.database.engine import Database
+from shared.http.request_limits import MAX_BODY_BYTES, MAX_HEADERS_BYTES
 
 SAME_SITE = (b"sec-fetch-site", b"same-origin")
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
@@ -24,8 +24,8 @@ USUAL = [SAME_SITE, FORM, (b"host", b"club.example"), (b"accept-encoding", b"gzi
 
 
 @pytest.fixture(scope="module")
-async def site(engine_sessions: Sessions) -> AsyncIterator[FastAPI]:
-    app = build(engine_sessions, FakeLeaderboard(), FakeAuth())
+async def site(engine_database: Database) -> AsyncIterator[FastAPI]:
+    app = build(engine_database, FakeLeaderboard(), FakeAuth())
     async with app.router.lifespan_context(app):
         yield app
 

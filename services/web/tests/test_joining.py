@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from web_fakes import FakeAuth, FakeLeaderboard, user_id
 
-from shared.db import Sessions
+from shared.database.engine import Database
 from web import queries
 from web.joining import CONSENT_VERSION
 
@@ -53,14 +53,14 @@ async def test_my_row_is_marked_for_me_alone(client: httpx.AsyncClient) -> None:
     assert 'class="me"' not in (await client.get("/")).text
 
 
-async def test_cookies_cannot_be_read_nor_sent_by_other_sites(client: httpx.AsyncClient, sessions: Sessions) -> None:
+async def test_cookies_cannot_be_read_nor_sent_by_other_sites(client: httpx.AsyncClient, database: Database) -> None:
     back = await come_back(client, await start(client))
     cookie = SimpleCookie(next(c for c in back.headers.get_list("set-cookie") if c.startswith("__Host-session")))
     morsel = cookie["__Host-session"]
     assert morsel["secure"]
     assert morsel["httponly"]
     assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("lax", "/", "")
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         stored = (await session.execute(text("select id_hash from sessions"))).scalar_one()
     assert morsel.value.encode() not in stored
     assert len(stored) == 32
@@ -176,7 +176,7 @@ async def test_sessions_end_by_idleness_and_by_age(
     assert ("Sign out" in page.text) is still_in
 
 
-async def test_what_expired_is_forgotten(client: httpx.AsyncClient, sessions: Sessions) -> None:
+async def test_what_expired_is_forgotten(client: httpx.AsyncClient, database: Database) -> None:
     await come_back(client, await start(client))
     await start(client)
     now = client.app.state.site.clock()  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ async def test_what_expired_is_forgotten(client: httpx.AsyncClient, sessions: Se
         (timedelta(minutes=16), (1, 0)),
         (timedelta(days=15), (0, 0)),
     ):
-        async with sessions.transaction() as session:
+        async with database.transaction() as session:
             await queries.forget_expired(session, now + ahead)
             counts = await session.execute(
                 text("select (select count(*) from sessions), (select count(*) from sign_ins)")

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from web_fakes import FakeLeaderboard, transport
 from web_harness import news
 
-from shared.db import Sessions
+from shared.database.engine import Database
 from shared.errors import NotFound, Unavailable
 from web import queries
 from web.clients import Leaderboard, connect
@@ -34,9 +34,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def boards(sessions: Sessions, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[Boards]:
+async def boards(database: Database, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[Boards]:
     async with connect("http://leaderboard", transport(leaderboard.app())) as http:
-        yield Boards(Leaderboard(http), sessions, _plain, ("en", "pl"), clock)
+        yield Boards(Leaderboard(http), database, _plain, ("en", "pl"), clock)
 
 
 def _plain(standings: Standings, language: str) -> str:
@@ -78,11 +78,11 @@ async def test_news_that_are_known_cost_nothing(boards: Boards, leaderboard: Fak
 
 
 async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
-    boards: Boards, leaderboard: FakeLeaderboard, sessions: Sessions
+    boards: Boards, leaderboard: FakeLeaderboard, database: Database
 ) -> None:
     await boards.on_standings_changed(news(7, "cycling"))
     await boards.refresh()
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         kept = await queries.find_snapshot(session, "autumn", "cycling")
     assert kept is not None
     assert kept.revision == 7
@@ -103,10 +103,10 @@ async def test_a_leaderboard_that_was_restored_is_believed_though_its_revision_i
 
 
 async def test_of_replicas_at_once_the_older_answer_is_not_kept_but_later_it_is(
-    boards: Boards, sessions: Sessions
+    boards: Boards, database: Database
 ) -> None:
     await boards.show(*BOARD)
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         newest = await queries.find_snapshot(session, *BOARD)
         assert newest is not None
         older = newest.model_copy(update={"revision": 3})

@@ -11,10 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from web_fakes import FakeAuth, FakeLeaderboard, row, transport
 
-from shared.db import Sessions, create_engine
-from shared.events import StandingsChanged
-from shared.loops import Loop
-from shared.web import create_api
+from shared.background import PeriodicTask
+from shared.contracts.events import StandingsChanged
+from shared.database.engine import Database, create_engine
+from shared.http.api import create_api
 from web.clients import Auth, Leaderboard, connect
 from web.main import furnish
 from web.site import COOKIES
@@ -32,12 +32,12 @@ def news(revision: int, *boards: str) -> StandingsChanged:
     )
 
 
-def build(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> FastAPI:
+def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> FastAPI:
     stopping = asyncio.Event()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.create_task(Loop(app.state.site.boards.refresh, 0.05).run(stopping))
+        loop = asyncio.create_task(PeriodicTask(app.state.site.boards.refresh, 0.05).run(stopping))
         yield
         stopping.set()
         await loop
@@ -46,7 +46,7 @@ def build(sessions: Sessions, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
     app.state.leaderboard, app.state.auth = leaderboard, auth
     furnish(
         app,
-        sessions,
+        database,
         Leaderboard(connect("http://leaderboard", transport(leaderboard.app()))),
         Auth(connect("http://auth", transport(auth.app())), "key"),
         SECRET,
@@ -80,7 +80,7 @@ def serve(port: int, database_url: str) -> None:
     leaderboard = FakeLeaderboard()
     # Another site than 127.0.0.1 in the eyes of a browser, as Strava is.
     auth = FakeAuth(authorize=f"http://localhost:{port}/test/authorize")
-    app = build(Sessions(create_engine(database_url, "web")), leaderboard, auth)
+    app = build(Database(create_engine(database_url, "web")), leaderboard, auth)
     add_controls(app, leaderboard, auth)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=5)
 

@@ -7,8 +7,8 @@ from collections import Counter
 import asyncpg
 
 from devstack.stack import Stack
-from shared.publisher import Publisher
-from shared.topology import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
+from shared.contracts.queues import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
+from shared.messaging.publisher import Publisher
 
 #: A message that a consumer holds is in no count. Within this time it has its effect, which the inbox shows.
 CALM_S = 1.0
@@ -44,7 +44,7 @@ async def dead_letters(stack: Stack) -> dict[str, int]:
     """How many messages wait for a person, by queue; only those that have some."""
     publisher = Publisher(stack.rabbitmq_url, "devstack")
     try:
-        counts = {queue: await publisher.depth(queue) for queue in map(dead_letter_queue, QUEUES)}
+        counts = {queue: await publisher.queue_depth(queue) for queue in map(dead_letter_queue, QUEUES)}
     finally:
         await publisher.close()
     return {queue: count for queue, count in counts.items() if count}
@@ -54,7 +54,7 @@ async def _work_left(stack: Stack, publisher: Publisher) -> dict[str, int]:
     left = Counter[str]()
     for queue in QUEUES:
         for name in (queue, *(retry_queue(queue, step) for step in RETRY_STEPS)):
-            left[name] = await publisher.depth(name)
+            left[name] = await publisher.queue_depth(name)
     for service, url in stack.database_urls.items():
         for row in await query(url, _WAITING):
             left[f"{service} outbox"], left[f"{service} transactions"] = row["outbox"], row["transactions"]

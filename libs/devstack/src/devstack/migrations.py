@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared import topology
-from shared.settings import load
+from shared.messaging import topology
+from shared.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -47,4 +47,4 @@ async def _prepare(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_prepare(load(Settings)))
+    asyncio.run(_prepare(load_settings(Settings)))

@@ -15,7 +15,7 @@ from devstack.packages import Program, ensure_program
 from devstack.ports import free_ports
 from devstack.secretfile import kept_secret, write_private
 from devstack.supervisor import Supervisor
-from shared.publisher import connect, hang_up
+from shared.messaging.publisher import close_quietly, connect
 
 PROGRAM = "usr/lib/rabbitmq/bin/rabbitmq-server"
 PACKAGE = "rabbitmq-server"
@@ -95,7 +95,7 @@ class RabbitServer:
             for port in (self.port, self.management_port):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()
-            await hang_up(await connect(self.url, "devstack", CONNECT_SECONDS))
+            await close_quietly(await connect(self.url, "devstack", CONNECT_SECONDS))
         except (OSError, TimeoutError, aio_pika.exceptions.AMQPError):
             return False
         return True

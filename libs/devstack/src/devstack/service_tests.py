@@ -6,21 +6,21 @@ from contextlib import asynccontextmanager
 from sqlalchemy import MetaData, text
 
 from devstack.migrations import upgrade
-from shared.db import Sessions, create_engine
+from shared.database.engine import Database, create_engine
 
 
 @asynccontextmanager
-async def service_sessions(url: str, service: str) -> AsyncIterator[Sessions]:
+async def service_sessions(url: str, service: str) -> AsyncIterator[Database]:
     """Sessions on the service's migrated schema; fails when the tables are not what the migrations make."""
     await upgrade(service, url, check=True)
-    sessions = Sessions(create_engine(url, "tests"))
-    yield sessions
-    await sessions.engine.dispose()
+    database = Database(create_engine(url, "tests"))
+    yield database
+    await database.engine.dispose()
 
 
-async def emptied(sessions: Sessions, metadata: MetaData) -> Sessions:
+async def emptied(database: Database, metadata: MetaData) -> Database:
     """The same sessions, on empty tables."""
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         tables = ", ".join(table.name for table in metadata.sorted_tables)
         await session.execute(text(f"truncate {tables} restart identity"))
-    return sessions
+    return database

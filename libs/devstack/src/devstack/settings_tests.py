@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 from pydantic_settings import BaseSettings
 
-from shared.settings import load
+from shared.settings import load_settings
 
 
 def start(module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -40,7 +40,7 @@ def assert_missing_is_named(
         if name != missing:
             monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
-        load(settings)
+        load_settings(settings)
     assert ended.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line == f"cannot start: {missing} is not set"

@@ -13,8 +13,8 @@ from aiormq.abc import AbstractConnection
 from ops import messages
 from ops.broker import MAX_PREFETCH, Deliveries, connected, look_at
 from ops.messages import Raw
-from shared.events import Event
-from shared.topology import ARCHIVE, exchange_name
+from shared.contracts.events import Event
+from shared.contracts.queues import ARCHIVE, exchange_name
 
 NAME = "gruppetto archive"
 #: In this time the broker sends the first event from wherever it is; measured: less than 0.1 s.

@@ -13,8 +13,8 @@ from ops.archive import ArchivedEvent, End, Start, Wanted
 from ops.broker import Trouble, in_one_sentence
 from ops.command import broker_url, known, run
 from ops.sending import send_again
-from shared.publisher import BROKER_ERRORS, Publisher
-from shared.topology import QUEUES
+from shared.contracts.queues import QUEUES
+from shared.messaging.publisher import BROKER_ERRORS, Publisher
 
 archive_app = typer.Typer(
     no_args_is_help=True,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ops.contracts import inlined, schema_of
-from shared.events import Event
-from shared.topology import exchange_name
+from shared.contracts.events import Event
+from shared.contracts.queues import exchange_name
 
 Json: TypeAlias = dict[str, Any]
 Queues: TypeAlias = Mapping[str, Sequence[type[Event]]]

@@ -17,7 +17,7 @@ from aiormq.exceptions import (
 )
 
 from ops.messages import Raw
-from shared.publisher import with_heartbeat
+from shared.messaging.publisher import with_heartbeat
 
 ANSWER_TIMEOUT_S = 10.0
 MAX_PREFETCH = 65_535  # what the protocol can count; 0, for no limit, is 2,000 on a quorum queue

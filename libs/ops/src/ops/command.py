@@ -13,8 +13,8 @@ from rich.console import Console
 
 from ops.broker import Trouble, in_one_sentence
 from ops.messages import as_json, plain
-from shared.publisher import BROKER_ERRORS
-from shared.settings import load
+from shared.messaging.publisher import BROKER_ERRORS
+from shared.settings import load_settings
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class OpsSettings(BaseSettings):
 
 def broker_url() -> str:
     """The broker's address, from RABBITMQ_URL."""
-    return str(load(OpsSettings).rabbitmq_url)
+    return str(load_settings(OpsSettings).rabbitmq_url)
 
 
 def run(url: str, work: Coroutine[Any, Any, T]) -> T:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError  # type: ignore[import-untyped]
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events import Event
+from shared.contracts.events import Event
 
 Schema: TypeAlias = dict[str, Any]
 

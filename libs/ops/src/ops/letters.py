@@ -15,9 +15,9 @@ from ops import messages
 from ops.broker import MAX_PREFETCH, Deliveries, Trouble, look_at
 from ops.messages import Raw
 from ops.sending import send_again
-from shared.consumer import REPLAY
-from shared.publisher import Publisher
-from shared.topology import dead_letter_queue
+from shared.contracts.queues import dead_letter_queue
+from shared.messaging.publisher import Publisher
+from shared.messaging.redelivery import REPLAY
 
 SILENCE_S = 10.0  # until it is clear that somebody else holds the rest
 TURN_S = 10.0  # for another command to end

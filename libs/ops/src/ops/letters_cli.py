@@ -17,8 +17,8 @@ from ops.broker import connected
 from ops.command import broker_url, fail, known, row, run, terminal, write_array
 from ops.letters import Held, Letter, Pile, Wanted
 from ops.messages import printable, short_type
-from shared.publisher import Publisher
-from shared.topology import QUEUES
+from shared.contracts.queues import QUEUES
+from shared.messaging.publisher import Publisher
 
 NAME = "gruppetto letters"
 

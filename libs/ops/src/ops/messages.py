@@ -6,19 +6,19 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import aio_pika
 from aiormq.abc import DeliveredMessage
 
-from shared.consumer import REPLAY, sendable
+from shared.contracts.envelope import find_attribute, find_time
+from shared.messaging.redelivery import REPLAY, encode_header
 
 Raw: TypeAlias = DeliveredMessage
 BodyEncoding: TypeAlias = Literal["json", "text", "base64"]
 
-_PREFIXES = ("cloudEvents_", "cloudEvents:")
 _TYPE_PREFIX = "gruppetto."
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
@@ -30,8 +30,7 @@ def headers(raw: Raw) -> Mapping[str, Any]:
 
 def attribute(raw: Raw, name: str) -> Any:
     """A CloudEvents attribute, in either of the two spellings."""
-    found = headers(raw)
-    return next((found[prefix + name] for prefix in _PREFIXES if prefix + name in found), None)
+    return find_attribute(headers(raw), name)
 
 
 def text(value: Any) -> str:
@@ -65,11 +64,7 @@ def is_of_type(kind: str, wanted: str) -> bool:
 
 def time(raw: Raw) -> datetime | None:
     """When the event occurred, as far as the message tells."""
-    try:
-        told = datetime.fromisoformat(text(attribute(raw, "time")))
-    except ValueError:
-        return raw.header.properties.timestamp
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return find_time(headers(raw)) or raw.header.properties.timestamp
 
 
 def message_id(raw: Raw) -> str:
@@ -88,7 +83,7 @@ def _derived_id(raw: Raw) -> str:
 def again(raw: Raw) -> aio_pika.Message:
     """A copy for one more try: the same message, without the notes about its failures."""
     properties = raw.header.properties
-    kept = {key: sendable(value) for key, value in headers(raw).items() if not key.startswith("x-")}
+    kept = {key: encode_header(value) for key, value in headers(raw).items() if not key.startswith("x-")}
     return aio_pika.Message(
         raw.body,
         headers={**kept, REPLAY: count(headers(raw).get(REPLAY)) + 1},

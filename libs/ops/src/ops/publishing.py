@@ -11,8 +11,8 @@ import typer
 from ops.asyncapi import document
 from ops.contracts import Schema, breaks, faults, is_schema, schema_of
 from ops.history import versions
-from shared.events import EVENTS, Event
-from shared.topology import QUEUES
+from shared.contracts.events import EVENTS, Event
+from shared.contracts.queues import QUEUES
 
 FOLDER = Path("docs/events")
 DOCUMENT = "asyncapi.json"

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection
 from typing import TypeVar
 
 from ops.messages import Raw, again, message_id
-from shared.publisher import Publisher
+from shared.messaging.publisher import Publisher
 
 T = TypeVar("T")
 

@@ -10,8 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ops.broker import Trouble
 from ops.command import fail, run
-from shared import topology
-from shared.settings import load
+from shared.contracts.queues import QUEUES
+from shared.messaging import topology
+from shared.settings import load_settings
 
 topology_app = typer.Typer(no_args_is_help=True, help="Exchanges, queues and policies of the broker.")
 
@@ -36,12 +37,12 @@ def declare(
     ] = False,
 ) -> None:
     """Declare everything; doing it again changes nothing."""
-    settings = load(TopologySettings)
+    settings = load_settings(TopologySettings)
     if settings.rabbitmq_management_url is None and not no_policies:
         fail("RABBITMQ_MANAGEMENT_URL is not set; policies need it. Without it: import them, and use --no-policies")
     url, management_url = str(settings.rabbitmq_url), settings.rabbitmq_management_url
     declared = run(url, _declare(url, None if no_policies else str(management_url)))
-    typer.echo(f"{len(topology.QUEUES)} queues with their retries and dead letters, and the archive, are declared")
+    typer.echo(f"{len(QUEUES)} queues with their retries and dead letters, and the archive, are declared")
     for queue in declared.new_queues:
         typer.echo(f"{queue} is new{'' if declared.archive_is_new else f'. {_MISSED.format(queue)}'}")
 

@@ -1,4 +1,4 @@
-"""The frame of a service process: database, bus, relay, loops and HTTP, started and stopped in the right order."""
+"""A service process: database, bus, relay, periodic tasks and HTTP, started and stopped in the right order."""
 
 import asyncio
 import socket
@@ -13,21 +13,23 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import AsyncAdaptedQueuePool, text
 
-from shared import metrics, outbox, web
-from shared.bus import Bus
-from shared.consumer import forget_handled
-from shared.db import Sessions, create_engine, is_infrastructure
-from shared.logs import configure
-from shared.loops import Loop
-from shared.outbox import Relay
-from shared.publisher import BROKER_ERRORS
-from shared.settings import ServiceSettings, Settings, load, refuse_to_start
+from shared.background import PeriodicTask
+from shared.database.engine import Database, create_engine, is_transient
+from shared.http import api
+from shared.messaging import outbox
+from shared.messaging.bus import Bus
+from shared.messaging.inbox import purge_inbox
+from shared.messaging.outbox import Relay
+from shared.messaging.publisher import BROKER_ERRORS
+from shared.observability import metrics
+from shared.observability.logs import configure_logging
+from shared.settings import ServiceSettings, Settings, exit_misconfigured, load_settings
 
-MAY_BE_STUCK_FOR = timedelta(seconds=60)
-STEP_MAY_TAKE = timedelta(minutes=15)
-MEASURE_EVERY_S = 15.0
-FORGET_EVERY_S = 600.0
-START_PATIENCE_S = 60.0
+LIVENESS_TIMEOUT = timedelta(seconds=60)
+TASK_TIMEOUT = timedelta(minutes=15)
+METRICS_INTERVAL_S = 15.0
+PURGE_INTERVAL_S = 600.0
+START_TIMEOUT_S = 60.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,7 +37,7 @@ Step = Callable[[], Awaitable[bool]]
 
 
 class Service:
-    """What a service's `main` puts together: subscribe and add loops before the lifespan of `app` begins.
+    """What a service's `main` puts together: subscribe and add periodic tasks before the lifespan of `app` begins.
 
     `app` answers on HTTP_PORT, and its lifespan runs everything else. `internal_app` answers on INTERNAL_PORT.
     """
@@ -43,17 +45,20 @@ class Service:
     def __init__(
         self, name: str, settings: ServiceSettings, *, cookies: Collection[str] = (), openapi: bool = False
     ) -> None:
-        self.sessions = Sessions(create_engine(settings.database_url, name))
-        self.bus = Bus(str(settings.rabbitmq_url), name, self.sessions)
-        self._relay = Relay(self.sessions, str(settings.rabbitmq_url), name, settings.outbox_poll_interval)
-        self._loops = [Loop(self._measure, MEASURE_EVERY_S), Loop(self._forget, FORGET_EVERY_S)]
+        self.database = Database(create_engine(settings.database_url, name))
+        self.bus = Bus(str(settings.rabbitmq_url), name, self.database)
+        self._relay = Relay(self.database, str(settings.rabbitmq_url), name, settings.outbox_poll_interval)
+        self._tasks = [
+            PeriodicTask(self._update_metrics, METRICS_INTERVAL_S),
+            PeriodicTask(self._purge, PURGE_INTERVAL_S),
+        ]
         self._on_start: list[Callable[[], Awaitable[None]]] = []
         self._on_stop: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
-        self._hearing_at = datetime.now(UTC)
-        self.app = web.create_api(f"Gruppetto {name}", cookies=cookies, openapi=openapi, lifespan=self._lifespan)
-        self.app.state.sessions = self.sessions
-        self.internal_app = web.create_internal_api(self._alive, self._ready)
+        self._consuming_at = datetime.now(UTC)
+        self.app = api.create_api(f"Gruppetto {name}", cookies=cookies, openapi=openapi, lifespan=self._lifespan)
+        self.app.state.database = self.database
+        self.internal_app = api.create_internal_api(self._alive, self._ready)
 
     def on_start(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once, when the database is there and before anything is consumed."""
@@ -63,20 +68,20 @@ class Service:
         """Run `action` when the service ends, after its consumers and loops."""
         self._on_stop.append(action)
 
-    def repeat(self, step: Step, idle_s: float) -> None:
-        """Run `step` as a background loop; see `shared.loops.Loop`."""
-        self._loops.append(Loop(step, idle_s))
+    def add_periodic_task(self, step: Step, idle_s: float) -> None:
+        """Run `step` as a background task; see `shared.background.PeriodicTask`."""
+        self._tasks.append(PeriodicTask(step, idle_s))
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
-        await _patiently(self._check_database)
+        await wait_until_available(self._check_database)
         for action in self._on_start:
             await action()
         relay = asyncio.create_task(self._relay.run())
         running: list[asyncio.Task[None]] = []
         try:
-            await _patiently(self.bus.start)
-            running += [asyncio.create_task(loop.run(self._stopping)) for loop in self._loops]
+            await wait_until_available(self.bus.start)
+            running += [asyncio.create_task(task.run(self._stopping)) for task in self._tasks]
             yield
         finally:
             self._stopping.set()
@@ -86,20 +91,20 @@ class Service:
             await relay
             for action in self._on_stop:
                 await action()
-            await self.sessions.engine.dispose()
+            await self.database.engine.dispose()
 
     async def _check_database(self) -> None:
-        async with self.sessions.engine.connect() as connection:
+        async with self.database.engine.connect() as connection:
             await connection.execute(text("select 1 from outbox limit 1"))
 
     async def _alive(self) -> bool:
         now = datetime.now(UTC)
         # A broker that is away comes back; a consumer that is gone while the broker is there does not.
-        if not self.bus.connected or await self.bus.consuming():
-            self._hearing_at = now
-        stuck = now - min(self._relay.beat_at, self._hearing_at) > MAY_BE_STUCK_FOR
+        if not self.bus.is_connected or await self.bus.is_consuming():
+            self._consuming_at = now
+        stuck = now - min(self._relay.heartbeat_at, self._consuming_at) > LIVENESS_TIMEOUT
         return not stuck and all(
-            now - loop.beat_at < STEP_MAY_TAKE + timedelta(seconds=loop.idle_s) for loop in self._loops
+            now - task.heartbeat_at < TASK_TIMEOUT + timedelta(seconds=task.idle_s) for task in self._tasks
         )
 
     async def _ready(self) -> bool:
@@ -108,19 +113,19 @@ class Service:
                 await self._check_database()
         except Exception:  # whatever the reason, it is not ready
             return False
-        return self.bus.connected and await self.bus.consuming()
+        return self.bus.is_connected and await self.bus.is_consuming()
 
-    async def _measure(self) -> bool:
-        pool = self.sessions.engine.pool
+    async def _update_metrics(self) -> bool:
+        pool = self.database.engine.pool
         if isinstance(pool, AsyncAdaptedQueuePool):
             metrics.POOL_IN_USE.set(pool.checkedout())
-        await outbox.measure(self.sessions)
-        if self.bus.connected:
-            await self.bus.measure()
+        await outbox.update_metrics(self.database)
+        if self.bus.is_connected:
+            await self.bus.update_metrics()
         return False
 
-    async def _forget(self) -> bool:
-        return await forget_handled(self.sessions)
+    async def _purge(self) -> bool:
+        return await purge_inbox(self.database)
 
 
 class _Server(uvicorn.Server):
@@ -141,20 +146,20 @@ class _InternalServer(uvicorn.Server):
         yield
 
 
-async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
-    """Wait for a server that is still starting; give up with its last error after START_PATIENCE_S."""
-    deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
+async def wait_until_available(connect: Callable[[], Awaitable[None]]) -> None:
+    """Wait for a server that is still starting; give up with its last error after START_TIMEOUT_S."""
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
     while True:
         try:
             return await connect()
         except Exception as error:
-            away = is_infrastructure(error) or isinstance(error, BROKER_ERRORS)
+            away = is_transient(error) or isinstance(error, BROKER_ERRORS)
             if not away or asyncio.get_running_loop().time() > deadline:
                 raise
             await asyncio.sleep(0.5)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A TCP socket that takes connections there. Raises OSError when that is impossible."""
     # The protocol is named because asyncio turns Nagle's algorithm off only for sockets that say they are TCP:
     # with it, the second of two small writes of an answer waits 40 ms for the client to acknowledge the first.
@@ -170,11 +175,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(name: str, settings_type: type[Settings], create_service: Callable[[Settings], Service]) -> None:
+def serve(name: str, settings_type: type[Settings], create_service: Callable[[Settings], Service]) -> None:
     """Read the settings, open the ports, serve until SIGTERM. Trouble at start is one line and status 2."""
-    settings = load(settings_type)
+    settings = load_settings(settings_type)
     assert isinstance(settings, ServiceSettings)
-    configure(name, settings.log_level, settings.log_format)
+    configure_logging(name, settings.log_level, settings.log_format)
     listener = _listen("HTTP", settings.http_host, settings.http_port)
     internal_listener = _listen("INTERNAL", settings.internal_host, settings.internal_port)
     if not asyncio.run(_serve(create_service(settings), listener, internal_listener)):
@@ -183,13 +188,13 @@ def run(name: str, settings_type: type[Settings], create_service: Callable[[Sett
 
 def _listen(kind: str, host: str, port: int) -> socket.socket:
     try:
-        return listen(host, port)
+        return bind_socket(host, port)
     except OSError as error:
-        refuse_to_start(f"{kind}_PORT {port} on {host} cannot be used: {error.strerror}")
+        exit_misconfigured(f"{kind}_PORT {port} on {host} cannot be used: {error.strerror}")
 
 
 async def _serve(service: Service, listener: socket.socket, internal_listener: socket.socket) -> bool:
-    """Serve both applications in one loop, so that a blocked loop fails its health; returns whether it started."""
+    """Serve both applications in one task, so that a blocked task fails its health; returns whether it started."""
     server = _Server(_config(service.app))
     internal_server = _InternalServer(_config(service.internal_app, lifespan="off"))
     internal = asyncio.create_task(internal_server.serve(sockets=[internal_listener]))

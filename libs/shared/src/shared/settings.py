@@ -26,7 +26,7 @@ class ServiceSettings(BaseSettings):
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
-def load(settings: type[Settings]) -> Settings:
+def load_settings(settings: type[Settings]) -> Settings:
     """The settings from the environment; exits with status 2 and one line that names each bad setting.
 
     The line never shows a value, because a malformed secret is still a secret.
@@ -34,12 +34,12 @@ def load(settings: type[Settings]) -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        refuse_to_start("; ".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors()))
+        exit_misconfigured("; ".join(_problem(e["loc"], e["type"], e["msg"]) for e in error.errors()))
     except SettingsError as error:  # a list that is no JSON; the text names the field and not the value
-        refuse_to_start(str(error))
+        exit_misconfigured(str(error))
 
 
-def refuse_to_start(why: str) -> NoReturn:
+def exit_misconfigured(why: str) -> NoReturn:
     """End the process with status 2 and one line for the operator."""
     sys.stderr.write(f"cannot start: {' '.join(why.split())}\n")
     raise SystemExit(2)

@@ -15,11 +15,11 @@ from auth.queries import SealedTokens
 from auth.strava import Grant, StravaOAuth
 from auth.tables import UserRow
 from auth.vault import Keyring
-from shared.db import Sessions
+from shared.contracts.events import UserAuthorized
+from shared.database.engine import Database
 from shared.errors import Forbidden, NotFound, Unavailable
-from shared.events import UserAuthorized
-from shared.outbox import emit
-from shared.web import require_key
+from shared.http.api import require_api_key
+from shared.messaging.outbox import emit
 
 _ONE_LINE = r"^[^\x00-\x1f]*$"  # Postgres takes no NUL
 REFRESH_LEASE = timedelta(seconds=30)
@@ -58,7 +58,7 @@ class AccessToken(BaseModel):
 class Api:
     """What the routes need."""
 
-    sessions: Sessions
+    database: Database
     strava: StravaOAuth
     keyring: Keyring
     redirect_uri: str
@@ -67,10 +67,12 @@ class Api:
     def router(self, web_key: str, sync_key: str) -> APIRouter:
         """The routes, each open to one caller only."""
         router = APIRouter()
-        for_web = [Depends(require_key(web_key))]
+        for_web = [Depends(require_api_key(web_key))]
         router.get("/authorize-url", dependencies=for_web)(self.authorize_url)
         router.post("/sign-ins", dependencies=for_web)(self.sign_in)
-        router.get("/users/{user_id}/access-token", dependencies=[Depends(require_key(sync_key))])(self.access_token)
+        router.get("/users/{user_id}/access-token", dependencies=[Depends(require_api_key(sync_key))])(
+            self.access_token
+        )
         return router
 
     async def authorize_url(self, state: Annotated[str, Field(min_length=1, max_length=500)]) -> AuthorizeUrl:
@@ -85,7 +87,7 @@ class Api:
         grant = await self.strava.exchange(request.code)
         if grant.athlete is None:
             raise Unavailable("Strava did not say who you are. Please try again soon.")
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             return await self._remember(session, request, grant, scopes, datetime.now(UTC))
 
     async def _remember(
@@ -127,7 +129,7 @@ class Api:
         `fresh` asks Strava anew in any case: for a caller whose last token was refused.
         """
         now = datetime.now(UTC)
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             sealed = await queries.tokens_of(session, user_id)
             if sealed is None:
                 raise NotFound("This person has not connected Strava.")
@@ -150,11 +152,11 @@ class Api:
         try:
             grant = await self.strava.refresh(self.keyring.decrypt(old.refresh_token, _row(user_id, "refresh")))
         except Exception:
-            async with self.sessions.transaction() as session:
+            async with self.database.transaction() as session:
                 await queries.release_lease(session, user_id, old.refresh_token)
             raise
         fresh = self._seal(user_id, grant)
-        async with self.sessions.transaction() as session:
+        async with self.database.transaction() as session:
             await queries.save_refreshed(session, user_id, old.refresh_token, fresh)
         return fresh
 

@@ -6,7 +6,7 @@ from auth.api import Api
 from auth.config import Settings
 from auth.strava import StravaOAuth
 from auth.vault import Keyring
-from shared.service import Service, run
+from shared.service import Service, serve
 
 
 def create_service(settings: Settings) -> Service:
@@ -15,7 +15,7 @@ def create_service(settings: Settings) -> Service:
     client = httpx.AsyncClient()
     service.on_stop(client.aclose)
     api = Api(
-        service.sessions,
+        service.database,
         StravaOAuth(
             client,
             str(settings.strava_oauth_url),
@@ -34,7 +34,7 @@ def create_service(settings: Settings) -> Service:
 
 def main() -> None:
     """`python -m auth.main`."""
-    run("auth", Settings, create_service)
+    serve("auth", Settings, create_service)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ingest import domain, queries
 from ingest.domain import Activity, RawActivity
 from ingest.queries import Fetched, Refused, Saved
-from shared.consumer import Batched, Handlers
-from shared.events import ActivityFetched, ActivityRecorded, ActivityRemoved, ActivityRevised, AthleteListed
-from shared.outbox import emit
+from shared.contracts.events import ActivityFetched, ActivityRecorded, ActivityRemoved, ActivityRevised, AthleteListed
+from shared.messaging.inbox import BatchHandler, Handlers
+from shared.messaging.outbox import emit
 
 _RAW_FIELDS = {field.name for field in fields(RawActivity)}
 
@@ -68,4 +68,4 @@ async def remove_unlisted(event: AthleteListed, session: AsyncSession) -> None:
 
 def handlers(home: tzinfo) -> Handlers:
     """Which event is handled by what."""
-    return {ActivityFetched: Batched(recorder(home)), AthleteListed: remove_unlisted}
+    return {ActivityFetched: BatchHandler(recorder(home)), AthleteListed: remove_unlisted}

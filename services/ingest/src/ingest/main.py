@@ -2,7 +2,7 @@
 
 from ingest.config import Settings
 from ingest.handlers import handlers
-from shared.service import Service, run
+from shared.service import Service, serve
 
 
 def create_service(settings: Settings) -> Service:
@@ -14,7 +14,7 @@ def create_service(settings: Settings) -> Service:
 
 def main() -> None:
     """`python -m ingest.main`."""
-    run("ingest", Settings, create_service)
+    serve("ingest", Settings, create_service)
 
 
 if __name__ == "__main__":

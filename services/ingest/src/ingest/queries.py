@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.domain import Activity, Rejected
-from shared.db import NOW_US, next_version
+from shared.database.versions import NOW_US, next_version
 
 _FIELDS = {
     "strava_id": "bigint",

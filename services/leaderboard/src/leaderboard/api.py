@@ -12,7 +12,7 @@ from leaderboard import domain, queries
 from leaderboard.domain import Metric
 from leaderboard.tables import BoardRow, ChallengeRow
 from shared.errors import NotFound
-from shared.web import Transaction
+from shared.http.api import Transaction
 
 router = APIRouter()
 

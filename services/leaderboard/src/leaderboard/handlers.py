@@ -6,14 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard import queries
 from leaderboard.scoring import score_users, tell
-from shared.consumer import Batched, Handlers
-from shared.events import (
-    ActivityRecorded,
-    ActivityRemoved,
-    ActivityRevised,
-    ActivityState,
-    UserAuthorized,
-)
+from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState, UserAuthorized
+from shared.messaging.inbox import BatchHandler, Handlers
 
 
 async def welcome(event: UserAuthorized, session: AsyncSession) -> None:
@@ -42,7 +36,7 @@ async def unscore_activities(events: Sequence[ActivityRemoved], session: AsyncSe
 PEOPLE: Handlers = {UserAuthorized: welcome}
 
 ACTIVITIES: Handlers = {
-    ActivityRecorded: Batched(score_activities),
-    ActivityRevised: Batched(score_activities),
-    ActivityRemoved: Batched(unscore_activities),
+    ActivityRecorded: BatchHandler(score_activities),
+    ActivityRevised: BatchHandler(score_activities),
+    ActivityRemoved: BatchHandler(unscore_activities),
 }

@@ -4,7 +4,7 @@ from leaderboard import api
 from leaderboard.config import Settings
 from leaderboard.handlers import ACTIVITIES, PEOPLE
 from leaderboard.seed import ensure_default_challenge
-from shared.service import Service, run
+from shared.service import Service, serve
 
 
 def create_service(settings: Settings) -> Service:
@@ -14,7 +14,7 @@ def create_service(settings: Settings) -> Service:
     async def seed() -> None:
         first, last = settings.challenge_first_day, settings.challenge_last_day
         days = (first, last) if first and last else None
-        await ensure_default_challenge(service.sessions, settings.challenge_name, days, settings.challenge_time_zone)
+        await ensure_default_challenge(service.database, settings.challenge_name, days, settings.challenge_time_zone)
 
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PEOPLE)
@@ -25,7 +25,7 @@ def create_service(settings: Settings) -> Service:
 
 def main() -> None:
     """`python -m leaderboard.main`."""
-    run("leaderboard", Settings, create_service)
+    serve("leaderboard", Settings, create_service)
 
 
 if __name__ == "__main__":

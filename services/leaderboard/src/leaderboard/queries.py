@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.domain import Activity, Board, Challenge, Metric, Totals
 from leaderboard.tables import ActivityRow, BoardRow, ChallengeRow, ParticipantRow, StandingRow
-from shared.db import next_version
-from shared.events import ActivityRemoved, ActivityState, UserAuthorized
+from shared.contracts.events import ActivityRemoved, ActivityState, UserAuthorized
+from shared.database.versions import next_version
 
 BoardUser = tuple[int, UUID]
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from leaderboard import domain, queries
 from leaderboard.domain import Totals
 from leaderboard.queries import BoardUser, ScoredChallenge
-from shared.events import StandingsChanged
-from shared.outbox import emit
+from shared.contracts.events import StandingsChanged
+from shared.messaging.outbox import emit
 
 AT_A_TIME = 500  # users, whose activities are in memory together
 

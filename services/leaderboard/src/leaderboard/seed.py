@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo
 from leaderboard import queries
 from leaderboard.domain import DEFAULT_BOARDS, month_of
 from leaderboard.scoring import score_everyone, tell
-from shared.db import Sessions
+from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
 
 
 async def ensure_default_challenge(
-    sessions: Sessions, name: str, days: tuple[date, date] | None, time_zone: str
+    database: Database, name: str, days: tuple[date, date] | None, time_zone: str
 ) -> None:
     """Create the default challenge, or move it to these days and score everyone anew.
 
     Without days a new one takes the present month, and one that exists is left alone.
     """
-    async with sessions.transaction() as session:
+    async with database.transaction() as session:
         await queries.lock_scoring(session)  # replicas that start together wait for each other, too
         if days is None and await queries.challenge_by_slug(session, DEFAULT_SLUG) is not None:
             return

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.migrate import create_outbox_and_inbox
+from shared.database.alembic_env import create_outbox_and_inbox
 
 revision = "0001"
 down_revision = None

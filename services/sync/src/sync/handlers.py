@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.consumer import Handlers
-from shared.events import UserAuthorized
+from shared.contracts.events import UserAuthorized
+from shared.messaging.inbox import Handlers
 from sync import queries
 
 

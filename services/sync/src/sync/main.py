@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import httpx
 
-from shared.service import Service, run
-from shared.settings import refuse_to_start
+from shared.service import Service, serve
+from shared.settings import exit_misconfigured
 from sync.config import Settings
 from sync.handlers import HANDLERS
 from sync.strava import StravaApi, Vault
@@ -28,9 +28,9 @@ def create_worker(settings: Settings) -> Service:
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * settings.sync_concurrency))
     service.on_stop(client.aclose)
     vault = Vault(client, str(settings.auth_url), settings.vault_access_key.get_secret_value())
-    worker = Worker(service.sessions, vault, StravaApi(client, str(settings.strava_api_url)))
+    worker = Worker(service.database, vault, StravaApi(client, str(settings.strava_api_url)))
     for _ in range(settings.sync_concurrency):
-        service.repeat(worker.step, IDLE_S)
+        service.add_periodic_task(worker.step, IDLE_S)
     return service
 
 
@@ -41,8 +41,8 @@ def main() -> None:
     """`python -m sync.main api` or `python -m sync.main worker`."""
     name = sys.argv[1] if len(sys.argv) == 2 else ""
     if name not in PROCESSES:
-        refuse_to_start(f"usage: python -m sync.main {'|'.join(PROCESSES)}")
-    run(f"sync-{name}", Settings, PROCESSES[name])
+        exit_misconfigured(f"usage: python -m sync.main {'|'.join(PROCESSES)}")
+    serve(f"sync-{name}", Settings, PROCESSES[name])
 
 
 if __name__ == "__main__":

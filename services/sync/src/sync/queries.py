@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.db import next_version
+from shared.database.versions import next_version
 from sync.tables import AthleteRow, JobRow
 
 Kind = Literal["join"]

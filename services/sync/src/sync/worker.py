@@ -9,10 +9,10 @@ import structlog
 import uuid_utils.compat as uuid_utils
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.db import Sessions, is_infrastructure
+from shared.contracts.events import ActivityFetched, AthleteListed, SyncFinished
+from shared.database.engine import Database, is_transient
 from shared.errors import AppError, Unavailable
-from shared.events import ActivityFetched, AthleteListed, SyncFinished
-from shared.outbox import emit
+from shared.messaging.outbox import emit
 from sync import domain, queries
 from sync.domain import Picked
 from sync.queries import Job
@@ -32,8 +32,8 @@ class LeaseLost(AppError):
 class Fetch:
     """One run of a job, and what it has seen so far."""
 
-    def __init__(self, sessions: Sessions, job: Job, started_at: datetime) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, job: Job, started_at: datetime) -> None:
+        self._sessions = database
         self._job = job
         self._started_at = started_at
         self._seen: set[int] = set()
@@ -125,8 +125,8 @@ class Fetch:
 class Worker:
     """Works off jobs, each under a lease that outlives a crash by LEASE at most."""
 
-    def __init__(self, sessions: Sessions, vault: Vault, strava: StravaApi) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, vault: Vault, strava: StravaApi) -> None:
+        self._sessions = database
         self._vault = vault
         self._strava = strava
 
@@ -152,7 +152,7 @@ class Worker:
         except Unavailable as away:
             await self._try_later(job, fetch, away)
         except Exception as error:
-            if not is_infrastructure(error):  # else nothing can be noted: the job is taken up when the lease ends
+            if not is_transient(error):  # else nothing can be noted: the job is taken up when the lease ends
                 await self._try_later(job, fetch, AppError(f"unforeseen: {type(error).__name__}"))
             raise
         return True

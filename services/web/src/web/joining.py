@@ -71,7 +71,7 @@ async def connect(
     state = new_secret()
     browser = request.cookies.get(BROWSER_COOKIE) or new_secret()  # kept, so that two open tabs both work
     url = await site.auth.authorize_url(state)
-    async with site.sessions.transaction() as session:
+    async with site.database.transaction() as session:
         await queries.add_sign_in(session, _state_hash(site, state, browser), CONSENT_VERSION, site.clock())
     response = RedirectResponse(url, 303)
     set_cookie(response, BROWSER_COOKIE, browser, SIGN_IN_COOKIE_S)
@@ -84,7 +84,7 @@ async def callback(
 ) -> Response:
     """Back from Strava, with a yes or a no."""
     browser = request.cookies.get(BROWSER_COOKIE, "")
-    async with site.sessions.transaction() as session:
+    async with site.database.transaction() as session:
         consent_version = await queries.take_sign_in(session, _state_hash(site, back.state, browser), site.clock())
     if back.error:
         return _failed(request, visitor, "denied", 403)
@@ -105,7 +105,7 @@ async def sign_out(request: Request, site: TheSite) -> Response:
     """End this browser's session, here and in the database."""
     session_id = request.cookies.get(SESSION_COOKIE)
     if session_id:
-        async with site.sessions.transaction() as session:
+        async with site.database.transaction() as session:
             await queries.delete_session(session, hash_of(session_id))
     response = RedirectResponse("/", 303)
     clear_cookie(response, SESSION_COOKIE)
@@ -124,7 +124,7 @@ async def _join_page(request: Request, site: Site, visitor: Visitor, problem: bo
 async def _start_session(request: Request, response: Response, site: Site, who: SignedIn) -> None:
     session_id = new_secret()
     before = request.cookies.get(SESSION_COOKIE)
-    async with site.sessions.transaction() as session:
+    async with site.database.transaction() as session:
         if before:
             await queries.delete_session(session, hash_of(before))
         await queries.add_session(

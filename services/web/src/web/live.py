@@ -9,9 +9,9 @@ from typing import TypeAlias
 import structlog
 from sse_starlette import ServerSentEvent
 
-from shared.db import Sessions, is_infrastructure
+from shared.contracts.events import Event, StandingsChanged
+from shared.database.engine import Database, is_transient
 from shared.errors import NotFound, Unavailable
-from shared.events import Event, StandingsChanged
 from web import queries
 from web.clients import Leaderboard
 from web.contracts import Challenge, Standings
@@ -55,13 +55,13 @@ class Boards:
     def __init__(
         self,
         leaderboard: Leaderboard,
-        sessions: Sessions,
+        database: Database,
         render: Callable[[Standings, str], str],
         languages: tuple[str, ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leaderboard = leaderboard
-        self._sessions = sessions
+        self._sessions = database
         self._render = render
         self._languages = languages
         self._clock = clock
@@ -160,7 +160,7 @@ class Boards:
             async with self._sessions.transaction() as session:
                 await queries.save_snapshot(session, standings)
         except Exception as error:
-            if not is_infrastructure(error):
+            if not is_transient(error):
                 raise
             log.warning("snapshot not saved", board="/".join(key), error=type(error).__name__)
 

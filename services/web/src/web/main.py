@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from shared.db import Sessions
-from shared.events import StandingsChanged
-from shared.service import Service, run
+from shared.contracts.events import StandingsChanged
+from shared.database.engine import Database
+from shared.service import Service, serve
 from web import joining, pages, queries
 from web.assets import load_assets
 from web.clients import Auth, Leaderboard, connect
@@ -29,27 +29,27 @@ def create_service(settings: Settings) -> Service:
     to_auth = connect(str(settings.auth_url))
     auth = Auth(to_auth, settings.auth_api_key.get_secret_value())
     secret = settings.secret_key_base.get_secret_value().encode()
-    site = furnish(service.app, service.sessions, Leaderboard(to_leaderboard), auth, secret)
+    site = furnish(service.app, service.database, Leaderboard(to_leaderboard), auth, secret)
 
     async def forget_expired() -> bool:
-        async with service.sessions.transaction() as session:
+        async with service.database.transaction() as session:
             await queries.forget_expired(session, datetime.now(UTC))
         return False
 
-    service.bus.listen(StandingsChanged, site.boards.on_standings_changed)
-    service.repeat(site.boards.refresh, REFRESH_EVERY_S)
-    service.repeat(forget_expired, FORGET_EVERY_S)
+    service.bus.subscribe_broadcast(StandingsChanged, site.boards.on_standings_changed)
+    service.add_periodic_task(site.boards.refresh, REFRESH_EVERY_S)
+    service.add_periodic_task(forget_expired, FORGET_EVERY_S)
     service.on_stop(to_leaderboard.aclose)
     service.on_stop(to_auth.aclose)
     return service
 
 
-def furnish(app: FastAPI, sessions: Sessions, leaderboard: Leaderboard, auth: Auth, secret: bytes) -> Site:
+def furnish(app: FastAPI, database: Database, leaderboard: Leaderboard, auth: Auth, secret: bytes) -> Site:
     """Put the pages into an app."""
     assets = load_assets()
     renderer = Renderer(assets)
-    boards = Boards(leaderboard, sessions, renderer.board, tuple(LANGUAGES))
-    site = Site(renderer, boards, leaderboard, auth, sessions, secret, lambda: datetime.now(UTC))
+    boards = Boards(leaderboard, database, renderer.board, tuple(LANGUAGES))
+    site = Site(renderer, boards, leaderboard, auth, database, secret, lambda: datetime.now(UTC))
     app.state.site = site
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     app.include_router(pages.router)
@@ -62,7 +62,7 @@ def furnish(app: FastAPI, sessions: Sessions, leaderboard: Leaderboard, auth: Au
 
 def main() -> None:
     """`python -m web.main`."""
-    run("web", Settings, create_service)
+    serve("web", Settings, create_service)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from shared.db import is_infrastructure
+from shared.database.engine import is_transient
 from shared.errors import AppError
 from web.guard import add_security_headers
 from web.site import Visitor, answer, find_visitor, reader
@@ -37,7 +37,7 @@ def add_error_pages(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
         log.error("request failed", error=type(error).__name__, path=request.scope["path"])
-        away = is_infrastructure(error)
+        away = is_transient(error)
         visitor = reader(request)  # whatever failed may fail again: ask nobody
         return _page(request, visitor, "unavailable" if away else "internal", 503 if away else 500)
 

@@ -12,7 +12,7 @@ from babel import negotiate_locale
 from fastapi import Depends, Request
 from starlette.responses import HTMLResponse, Response
 
-from shared.db import Sessions, is_infrastructure
+from shared.database.engine import Database, is_transient
 from web import queries
 from web.clients import Auth, Leaderboard
 from web.live import Boards
@@ -53,7 +53,7 @@ class Site:
     boards: Boards
     leaderboard: Leaderboard
     auth: Auth
-    sessions: Sessions
+    database: Database
     secret: bytes
     clock: Callable[[], datetime]
 
@@ -73,11 +73,11 @@ async def find_visitor(request: Request) -> Visitor:
     if session_id:
         site = _site(request)
         try:
-            async with site.sessions.transaction() as session:
+            async with site.database.transaction() as session:
                 row = await queries.find_session(session, hash_of(session_id), site.clock())
                 user = User(row.user_id, row.display_name) if row else None
         except Exception as error:
-            if not is_infrastructure(error):
+            if not is_transient(error):
                 raise
     return reader(request, user)
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from shared.db import service_metadata
+from shared.database.tables import service_metadata
 
 
 class Base(DeclarativeBase):

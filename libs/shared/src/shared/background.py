@@ -10,7 +10,7 @@ import structlog
 log = structlog.stdlib.get_logger(__name__)
 
 
-class Loop:
+class PeriodicTask:
     """Calls `step` again and again: at once while it returns True, else after `idle_s` seconds.
 
     A failing step is logged and tried again with growing waits, up to 30 s. `beat_at` is when it last began a step.
@@ -19,13 +19,13 @@ class Loop:
     def __init__(self, step: Callable[[], Awaitable[bool]], idle_s: float) -> None:
         self._step = step
         self.idle_s = idle_s
-        self.beat_at = datetime.now(UTC)
+        self.heartbeat_at = datetime.now(UTC)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`, after the step that it is in."""
         failures = 0
         while not stopping.is_set():
-            self.beat_at = datetime.now(UTC)
+            self.heartbeat_at = datetime.now(UTC)
             try:
                 busy = await self._step()
                 failures = 0

@@ -11,22 +11,9 @@ import httpx
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import ChannelNotFoundEntity
 
-from shared import events
-from shared.events import Event
-from shared.publisher import connect
-
-#: Durable queue -> what it hears. A queue is named `<consumer>.<purpose>`.
-QUEUES: dict[str, tuple[type[Event], ...]] = {
-    "sync.people": (events.UserAuthorized,),
-    "ingest.activity": (events.ActivityFetched, events.AthleteListed),
-    "leaderboard.people": (events.UserAuthorized,),
-    "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),
-}
-
-#: Waits before an unexpected error is tried again, by step, in milliseconds.
-RETRY_STEPS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
-
-ARCHIVE = "ev.archive"
+from shared.contracts.events import EVENTS, Event
+from shared.contracts.queues import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, exchange_name, retry_queue
+from shared.messaging.publisher import connect
 
 Policy: TypeAlias = dict[str, Any]
 
@@ -51,21 +38,6 @@ _PRIORITY = 10
 
 class TopologyError(Exception):
     """The broker is not as it has to be; the text says what to do."""
-
-
-def exchange_name(producer: str) -> str:
-    """The topic exchange of a producing service."""
-    return f"ev.{producer}"
-
-
-def dead_letter_queue(queue: str) -> str:
-    """Where messages of `queue` wait for a person."""
-    return f"{queue}.dlq"
-
-
-def retry_queue(queue: str, step: str) -> str:
-    """Where messages of `queue` wait before they are tried again."""
-    return f"{queue}.retry.{step}"
 
 
 def policies(queues: Iterable[str] = QUEUES, retry_steps: Mapping[str, int] = RETRY_STEPS) -> dict[str, Policy]:
@@ -125,7 +97,7 @@ async def declare(
         )
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream")
-        producers = {event.producer for heard in [events.EVENTS, *queues.values()] for event in heard}
+        producers = {event.producer for heard in [EVENTS, *queues.values()] for event in heard}
         for producer in sorted(producers):
             exchange = await channel.declare_exchange(
                 exchange_name(producer), aio_pika.ExchangeType.TOPIC, durable=True

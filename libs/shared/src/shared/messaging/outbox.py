@@ -15,11 +15,12 @@ from sqlalchemy import Row, column, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from shared import metrics
-from shared.db import EMITTED, Sessions
-from shared.events import Event
-from shared.publisher import Publisher
-from shared.topology import exchange_name
+from shared.contracts.envelope import encode_attributes, find_attribute, find_time
+from shared.contracts.events import Event
+from shared.contracts.queues import exchange_name
+from shared.database.engine import EMITTED, Database
+from shared.messaging.publisher import Publisher
+from shared.observability import metrics
 
 PENDING_LIMIT = 100_000  # no count goes further
 BATCH = 200  # rows published in one step; the step's transaction stays open meanwhile
@@ -65,19 +66,12 @@ async def emit(session: AsyncSession, *events: Event) -> None:
     if not events:
         return
     now = datetime.now(UTC)
-    await session.execute(_insert, [_envelope(event, uuid_utils.uuid7(), now) for event in events])
+    await session.execute(_insert, [_to_row(event, uuid_utils.uuid7(), now) for event in events])
     session.info[EMITTED] = True
 
 
-def _envelope(event: Event, event_id: UUID, now: datetime) -> dict[str, Any]:
-    headers = {
-        "cloudEvents_specversion": "1.0",
-        "cloudEvents_id": str(event_id),
-        "cloudEvents_source": f"/{event.producer}",
-        "cloudEvents_type": event.event_type(),
-        "cloudEvents_subject": event.subject,
-        "cloudEvents_time": now.isoformat(),
-    }
+def _to_row(event: Event, event_id: UUID, now: datetime) -> dict[str, Any]:
+    headers = encode_attributes(event, event_id, now)
     # The trace of the request that caused the event, not of the relay that publishes it later.
     propagate.inject(headers)
     return {
@@ -92,12 +86,12 @@ def _envelope(event: Event, event_id: UUID, now: datetime) -> dict[str, Any]:
 class Relay:
     """Publishes what the outbox holds: one leader a service, confirmed before deleted, never giving up."""
 
-    def __init__(self, sessions: Sessions, amqp_url: str, name: str, poll_interval_s: float) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, amqp_url: str, name: str, poll_interval_s: float) -> None:
+        self._sessions = database
         self._publisher = Publisher(amqp_url, f"{name} relay")
         self._poll_interval_s = poll_interval_s
         self._stopping = asyncio.Event()
-        self.beat_at = datetime.now(UTC)
+        self.heartbeat_at = datetime.now(UTC)
 
     async def run(self) -> None:
         """Relay until `stop`, and once more then. Failures are logged and tried again."""
@@ -106,7 +100,7 @@ class Relay:
         try:
             while not last:
                 last = self._stopping.is_set()
-                self.beat_at = datetime.now(UTC)
+                self.heartbeat_at = datetime.now(UTC)
                 self._sessions.outbox_filled.clear()
                 try:
                     more = await self._step()
@@ -171,8 +165,8 @@ def _message(row: Row[Any]) -> aio_pika.Message:
         row.body.encode(),
         headers=row.headers,
         message_id=str(row.id),
-        type=row.headers["cloudEvents_type"],
-        timestamp=datetime.fromisoformat(row.headers["cloudEvents_time"]),
+        type=find_attribute(row.headers, "type"),
+        timestamp=find_time(row.headers),
         content_type="application/json",
         delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
     )
@@ -201,9 +195,9 @@ async def _settle(connection: AsyncConnection, outcomes: Outcomes) -> int:
     return len(confirmed)
 
 
-async def measure(sessions: Sessions) -> None:
+async def update_metrics(database: Database) -> None:
     """Set the gauges of what waits in the outbox."""
-    async with sessions.engine.connect() as connection:
+    async with database.engine.connect() as connection:
         pending = (await connection.execute(_pending, {"limit": PENDING_LIMIT})).scalar_one()
         oldest = (await connection.execute(_oldest)).scalar_one_or_none()
     metrics.OUTBOX_PENDING.set(pending)

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy import schema as ddl
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.db import service_metadata
+from shared.database.tables import service_metadata
 
 
-def run(metadata: MetaData) -> None:
+def run_migrations(metadata: MetaData) -> None:
     """Upgrade the schema that the configured role owns; replicas that start together wait for each other."""
     connection = context.config.attributes.get("connection")
     if connection is not None:

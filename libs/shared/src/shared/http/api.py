@@ -12,16 +12,16 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Lifespan
 
-from shared.db import Sessions, is_infrastructure
+from shared.database.engine import Database, is_transient
 from shared.errors import AppError, Forbidden, Unavailable
-from shared.request_limits import RequestLimits
+from shared.http.request_limits import RequestLimits
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    sessions: Sessions = request.app.state.sessions
-    async with sessions.transaction() as session:
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
         yield session
 
 
@@ -29,7 +29,7 @@ async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
 Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 
 
-def require_key(expected: str) -> Callable[..., Awaitable[None]]:
+def require_api_key(expected: str) -> Callable[..., Awaitable[None]]:
     """A dependency that admits only callers with this key in `Authorization: Bearer`."""
 
     async def check(authorization: Annotated[str, Header()] = "") -> None:
@@ -73,7 +73,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(_request: Request, error: Exception) -> JSONResponse:
-        kind = Unavailable if is_infrastructure(error) else AppError
+        kind = Unavailable if is_transient(error) else AppError
         log.error("request failed", error=type(error).__name__)
         return JSONResponse({"code": kind.code, "message": kind().message}, kind.status)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from shared.redaction import redact
+from shared.observability.redaction import redact
 
 
 def _redactor(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -14,7 +14,7 @@ def _redactor(_logger: Any, _method: str, event: structlog.typing.EventDict) -> 
     return redacted
 
 
-def configure(service: str, level: str, style: str) -> None:
+def configure_logging(service: str, level: str, style: str) -> None:
     """Route structlog and the standard library's logging through one chain to standard output.
 
     `style` is "json" for machines or "console" for people.

@@ -6,26 +6,15 @@ from contextlib import asynccontextmanager
 
 from pydantic import PostgresDsn
 from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Identity,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    Uuid,
     event,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-ANSWER_TIMEOUT_S = 5.0
+PING_TIMEOUT_S = 5.0
 
 #: Flag in `AsyncSession.info` that the transaction wrote to the outbox.
 EMITTED = "emitted"
@@ -33,49 +22,6 @@ EMITTED = "emitted"
 #: SQLSTATE classes and codes that say "not now": connection lost, not let in, no such database (yet), resources gone,
 #: operator at work, lost a race.
 _TRANSIENT_STATES = ("08", "28", "3D", "53", "57P", "58", "40001", "40P01", "55P03", "25006")
-
-
-#: SQL for the time in microseconds, by the database's clock.
-NOW_US = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-
-
-def next_version(column: str) -> str:
-    """SQL for a number above the column's, and above what it was before a restore as long as clocks go forward."""
-    return f"greatest({column} + 1, {NOW_US})"
-
-
-def service_metadata() -> MetaData:
-    """A service's metadata, with the tables that every service has: `outbox` and `inbox`."""
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    Table(
-        "outbox",
-        metadata,
-        Column("seq", BigInteger, Identity(always=True), primary_key=True),
-        Column("id", Uuid, nullable=False, unique=True),
-        Column("exchange", Text, nullable=False),
-        Column("routing_key", Text, nullable=False),
-        Column("headers", JSONB, nullable=False),
-        Column("body", Text, nullable=False),
-        Column("attempts", Integer, nullable=False, server_default="0"),
-        Column("next_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        Column("last_error", Text),
-    )
-    Table(
-        "inbox",
-        metadata,
-        Column("consumer", Text, primary_key=True),
-        Column("message_id", Uuid, primary_key=True),
-        Column("handled_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
-    )
-    return metadata
 
 
 def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
@@ -109,7 +55,7 @@ def _refuse_closed(dbapi_connection: DBAPIConnection, _record: object, _proxy: o
         raise DisconnectionError
 
 
-class Sessions:
+class Database:
     """Opens transactions, and tells the relay when one of them left something in the outbox."""
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -126,17 +72,17 @@ class Sessions:
             if session.info.pop(EMITTED, False):
                 self.outbox_filled.set()
 
-    async def answer(self) -> bool:
+    async def ping(self) -> bool:
         """Whether the database does, at this moment."""
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S), self.engine.connect() as connection:
+            async with asyncio.timeout(PING_TIMEOUT_S), self.engine.connect() as connection:
                 await connection.execute(text("select 1"))
         except Exception:  # whatever the reason, it does not
             return False
         return True
 
 
-def is_infrastructure(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the database or the network is away, so that the same work may succeed later unchanged."""
     if isinstance(error, DBAPIError):
         # Not every InterfaceError: a statement with too many arguments is one, too, and would be tried for ever.

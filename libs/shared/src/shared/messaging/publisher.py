@@ -12,7 +12,7 @@ PUBLISH_TIMEOUT_S = 5.0
 HEARTBEAT_S = 15
 
 #: A message, its exchange and its routing key.
-Letter: TypeAlias = tuple[aio_pika.Message, str, str]
+OutgoingMessage: TypeAlias = tuple[aio_pika.Message, str, str]
 
 #: Whatever says that the broker is away, or refused. TimeoutError is an OSError.
 BROKER_ERRORS = aio_pika.exceptions.CONNECTION_EXCEPTIONS
@@ -33,12 +33,12 @@ async def connect(url: str, name: str, timeout_s: float = 10.0) -> AbstractConne
     try:
         await connection.connect(timeout=timeout_s)
     except BaseException:
-        await hang_up(connection)
+        await close_quietly(connection)
         raise
     return connection
 
 
-async def hang_up(connection: AbstractConnection | None) -> None:
+async def close_quietly(connection: AbstractConnection | None) -> None:
     """Close a connection, whatever became of it."""
     if connection is not None:
         with contextlib.suppress(*BROKER_ERRORS):
@@ -65,20 +65,20 @@ class Publisher:
         if error is not None:
             raise error
 
-    async def publish_all(self, letters: Sequence[Letter]) -> list[Exception | None]:
+    async def publish_all(self, messages: Sequence[OutgoingMessage]) -> list[Exception | None]:
         """Publish them together; the outcome of each is None, once the broker keeps it in a queue, or its error.
 
         Takes no longer than PUBLISH_TIMEOUT_S. Raises what `open` raises when the broker is away.
         """
-        if not letters:
+        if not messages:
             return []
         channel = await self.open()
         exchanges = {
-            name: await channel.get_exchange(name, ensure=False) for name in {name for _, name, _ in letters}
+            name: await channel.get_exchange(name, ensure=False) for name in {name for _, name, _ in messages}
         }
         tasks = [
             asyncio.create_task(exchanges[name].publish(message, routing_key, mandatory=True))
-            for message, name, routing_key in letters
+            for message, name, routing_key in messages
         ]
         try:
             await asyncio.wait(tasks, timeout=PUBLISH_TIMEOUT_S)
@@ -87,7 +87,7 @@ class Publisher:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         return [_error(result, task in late) for task, result in zip(tasks, results, strict=True)]
 
-    async def depth(self, queue: str) -> int:
+    async def queue_depth(self, queue: str) -> int:
         """How many messages of the queue are ready. Raises an AMQP error when there is no such queue."""
         async with asyncio.timeout(PUBLISH_TIMEOUT_S):
             await self.open()
@@ -105,7 +105,7 @@ class Publisher:
             # Not a robust connection: giving up on one leaves a task behind that reconnects for ever.
             if self._connection is None or not self._connection.connected.is_set():
                 self._channel = None
-                await hang_up(self._connection)
+                await close_quietly(self._connection)
                 self._connection = await connect(self._url, self._name, PUBLISH_TIMEOUT_S)
             if self._channel is None or self._channel.is_closed:
                 self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
@@ -114,7 +114,7 @@ class Publisher:
     async def close(self) -> None:
         """Close the connection; `publish` would open another."""
         connection, self._connection, self._channel = self._connection, None, None
-        await hang_up(connection)
+        await close_quietly(connection)
 
 
 def _error(result: object, late: bool) -> Exception | None:

@@ -10,13 +10,13 @@ _FIELDS = ("traceparent", "tracestate")
 _tracer = trace.get_tracer("gruppetto")
 
 
-def headers_of(headers: Mapping[str, Any]) -> dict[str, str]:
+def trace_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     """The headers that carry a trace; empty when there is none."""
     return {name: str(headers[name]) for name in _FIELDS if name in headers}
 
 
 @contextmanager
-def consuming(consumer: str, carriers: Sequence[Mapping[str, str]]) -> Iterator[str | None]:
+def consumer_span(consumer: str, carriers: Sequence[Mapping[str, str]]) -> Iterator[str | None]:
     """A span for handling events: it goes on with their trace when they share one, and links to them when not.
 
     Gives the trace id in hex, None outside of any trace.

@@ -1,0 +1,72 @@
+"""Events of sync."""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.contracts.events.base import UserEvent
+
+
+class ActivityFetched(UserEvent):
+    """One activity as Strava listed it, in Strava's words: only the fields that Gruppetto needs.
+
+    Whatever Strava left out stays None; `ingest` decides what that means. `fetch_seq` grows with every fetch,
+    of whomever, so that of two versions the later fetched one wins, in whatever order they arrive.
+    """
+
+    topic = "activity.fetched"
+    producer = "sync"
+
+    athlete_id: int
+    fetch_seq: int
+    fetched_at: datetime
+    id: int
+    sport_type: str | None = None
+    type: str | None = None
+    start_date: str | None = None
+    start_date_local: str | None = None
+    timezone: str | None = None
+    utc_offset: float | None = None  # seconds
+    distance: float | None = None  # metres
+    moving_time: float | None = None  # seconds
+    elapsed_time: float | None = None  # seconds
+    total_elevation_gain: float | None = None  # metres
+    trainer: bool | None = None
+    commute: bool | None = None
+    manual: bool | None = None
+    private: bool | None = None
+    visibility: str | None = None
+    malformed: tuple[str, ...] = ()  # fields that Strava sent in another type than it documents; they are None here
+
+    @property
+    def subject(self) -> str:
+        return str(self.id)
+
+
+class AthleteListed(UserEvent):
+    """A complete listing of the window [after, before]: what it does not name is not on Strava any more.
+
+    `after` None means from the beginning.
+    """
+
+    topic = "athlete.listed"
+    producer = "sync"
+
+    fetch_seq: int
+    after: datetime | None
+    before: datetime
+    strava_ids: tuple[int, ...]
+
+
+class SyncFinished(UserEvent):
+    """A fetch of one athlete ended, well or badly."""
+
+    topic = "sync.finished"
+    producer = "sync"
+
+    reason: Literal["join", "nightly", "manual", "webhook"]
+    outcome: Literal["succeeded", "failed"]
+    activities: int
+    requests_used: int
+    started_at: datetime
+    finished_at: datetime
+    error_class: str | None = None

@@ -1,0 +1,32 @@
+"""Names on the bus: exchanges, queues and what each durable queue is bound to."""
+
+from shared.contracts import events
+from shared.contracts.events import Event
+
+#: Durable queue -> what it hears. A queue is named `<consumer>.<purpose>`.
+QUEUES: dict[str, tuple[type[Event], ...]] = {
+    "sync.people": (events.UserAuthorized,),
+    "ingest.activity": (events.ActivityFetched, events.AthleteListed),
+    "leaderboard.people": (events.UserAuthorized,),
+    "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),
+}
+
+#: Waits before an unexpected error is tried again, by step, in milliseconds.
+RETRY_STEPS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
+
+ARCHIVE = "ev.archive"
+
+
+def exchange_name(producer: str) -> str:
+    """The topic exchange of a producing service."""
+    return f"ev.{producer}"
+
+
+def dead_letter_queue(queue: str) -> str:
+    """Where messages of `queue` wait for a person."""
+    return f"{queue}.dlq"
+
+
+def retry_queue(queue: str, step: str) -> str:
+    """Where messages of `queue` wait before they are tried again."""
+    return f"{queue}.retry.{step}"
