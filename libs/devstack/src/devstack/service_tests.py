@@ -11,7 +11,7 @@ from shared.database.engine import Database, create_engine
 
 @asynccontextmanager
 async def service_sessions(url: str, service: str) -> AsyncIterator[Database]:
-    """Sessions on the service's migrated schema; fails when the tables are not what the migrations make."""
+    """A database with the service's migrated schema; fails when the tables are not what the migrations make."""
     await upgrade(service, url, check=True)
     database = Database(create_engine(url, "tests"))
     yield database

@@ -17,7 +17,7 @@ _KINDS = {404: "not_found", 405: "not_found", 422: "not_found", 503: "unavailabl
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Replace the JSON answers of `shared.web`: here people read."""
+    """Replace the JSON answers of `shared.http.api`: here people read."""
 
     @app.exception_handler(AppError)
     async def expected(request: Request, error: AppError) -> Response:
