@@ -106,6 +106,11 @@ async def test_a_docker_engine_runs_the_broker_and_its_container_is_removed(comm
     assert removal == f"rm --force --volumes {name}"
 
 
+def test_a_busy_engine_that_has_the_image_runs_the_broker(commands: Path):
+    stand_in(commands, "docker", "case $1 in version) exec sleep 60;; *) echo yes;; esac")
+    assert find_rabbitmq(pytest.fail) is None
+
+
 def test_a_docker_that_does_not_answer_is_passed_over(commands: Path, monkeypatch):
     stand_in(commands, "docker", "exit 1")
     monkeypatch.setattr("devstack.rabbitmq.ensure_program", lambda *_, **__: packages.Program(Path("/found")))

@@ -2,15 +2,18 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
-from devstack import postgres
+from devstack import guard, postgres
+from devstack.errors import StackError
 from devstack.ports import free_ports
 from devstack.postgres import PostgresServer
 from devstack.roles import connected
 from devstack.supervisor import Supervisor
+from devstack.testing import until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
 
@@ -50,6 +53,32 @@ async def test_the_server_has_no_capability_and_its_data_survive_a_restart(cella
         await value(server, "create table kept as select 7 as number")
     async with Supervisor() as supervisor:
         assert await value(await start(supervisor, folder), "select number from kept") == 7
+
+
+async def test_a_killed_server_recovers_although_another_program_has_its_process_id(cellar: Path):
+    async with Supervisor() as supervisor:
+        server = PostgresServer(cellar, free_ports(1)[0])
+        await server.start(supervisor)
+        await value(server, "create table kept as select 7 as number")
+        everything = guard.stack_processes(supervisor.stack)
+        process = supervisor.processes["postgres"]
+        process.stopping = True
+        process.send(signal.SIGKILL)
+        until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+        await supervisor.stop("postgres")
+        another = await supervisor.start("another", ["sleep", "60"], user=process.command.user)
+        lock = server.data / "postmaster.pid"
+        lock.write_text(lock.read_text().replace(str(process.pid), str(another.pid), 1))
+        await server.start(supervisor)
+        assert await value(server, "select number from kept") == 7
+
+
+async def test_a_second_server_on_the_data_of_a_running_one_is_refused(cellar: Path):
+    async with Supervisor() as supervisor, Supervisor() as other:
+        server = await start(supervisor, cellar)
+        with pytest.raises(StackError, match=r'lock file "postmaster\.pid" already exists'):
+            await start(other, cellar)
+        assert await value(server, "select 1") == 1
 
 
 async def test_programs_that_only_root_can_reach_are_copied_once(cellar: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import aio_pika
+import httpx
 import pytest
 
 from devstack import guard
@@ -98,6 +99,10 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     third.process.kill()
     os.kill(third.facts["guard"], signal.SIGKILL)
     until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+    if in_container:
+        assert containers(third.facts["stack"])  # nobody is left to remove it but the next start
+        run_stack("servers", folder).until_says("ready")
+        assert not containers(third.facts["stack"])
 
 
 def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_stack, tmp_path: Path):
@@ -163,6 +168,15 @@ def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
         assert servers.superuser_url == "postgresql://me@db.example/postgres"
         assert servers.rabbitmq[0] == "amqp://me@mq.example/"
         assert servers.stack is None
+
+
+@pytest.mark.parametrize(("told", "collects"), [("", True), ("off", False)])
+def test_the_broker_of_the_tests_collects_statistics_unless_told_not_to(monkeypatch, told: str, collects: bool):
+    monkeypatch.delenv("TEST_RABBITMQ_URL", raising=False)
+    monkeypatch.setenv("TEST_RABBITMQ_STATISTICS", told)
+    with running_servers() as servers:
+        overview = httpx.get(f"{servers.rabbitmq[1]}/api/overview").raise_for_status().json()
+    assert overview["disable_stats"] is not collects
 
 
 async def test_a_folder_that_cannot_be_used_is_named_in_one_line(tmp_path: Path):

@@ -29,7 +29,7 @@ NEEDED_PLUGINS = ("prelaunch", "management", "management_agent", "web_dispatch")
 READY_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 STOP_SECONDS = 20.0
-DOCKER_SECONDS = 2.0
+DOCKER_SECONDS = 5.0
 PULL_SECONDS = 600.0
 
 _CONFIG = """\
@@ -158,7 +158,13 @@ class RabbitServer:
         }
 
     async def _start_container(self, supervisor: Supervisor) -> None:
+        last = self.folder / "container"
+        if last.exists():
+            # It outlives a runner and a guard that are killed together, and would still write to the data.
+            words = ["docker", "rm", "--force", "--volumes", last.read_text(encoding="utf-8")]
+            await supervisor.run("docker rm", words, quiet=True)
         self.container = name = f"{container_prefix(supervisor.stack)}{secrets.token_hex(4)}"
+        write_private(last, name)
         supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
         data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
@@ -201,9 +207,11 @@ def _slim_home(program: Program, folder: Path) -> dict[str, str]:
 
 def find_rabbitmq(say: Callable[[str], None]) -> Program | None:
     """The program to run, installed when missing; None when a Docker engine has the image. Else StackError."""
+    # First what an engine answers at once: one that is busy may take seconds to tell its version, and whoever is not
+    # waited for would find another broker, without the messages of the one in the container.
+    if _docker(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
+        return None
     if _docker(DOCKER_SECONDS, "version", "--format", "{{.Server.Version}}"):
-        if _docker(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
-            return None
         say(f"fetching the image {IMAGE}, once")
         if _docker(PULL_SECONDS, "pull", "--quiet", IMAGE):
             return None
