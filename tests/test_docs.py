@@ -13,7 +13,7 @@ from auth.config import Settings as AuthSettings
 from ingest.config import Settings as IngestSettings
 from ingest.handlers import handlers as ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
-from leaderboard.handlers import ACTIVITIES, PEOPLE
+from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
 from shared.contracts.events import EVENTS
 from shared.contracts.queues import QUEUES
 from shared.messaging.inbox import Handlers
@@ -31,8 +31,8 @@ SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 CONSUMERS: dict[str, Handlers] = {
     "sync.people": SYNC,
     "ingest.activity": ingest_handlers(UTC),
-    "leaderboard.people": PEOPLE,
-    "leaderboard.activity": ACTIVITIES,
+    "leaderboard.people": PARTICIPANT_HANDLERS,
+    "leaderboard.activity": ACTIVITY_HANDLERS,
 }
 #: Heard by every replica of web for its cache, in a queue of its own.
 LISTENERS = {"standings.changed": ["web"]}

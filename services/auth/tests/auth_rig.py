@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from auth.api import Api
 from auth.strava import StravaOAuth
-from auth.vault import Keyring
+from auth.token_encryption import Keyring
 from shared.database.engine import Database
 from shared.http.api import create_api
 from stravasim.oauth import Grant, Rotation

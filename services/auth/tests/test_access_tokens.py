@@ -68,7 +68,7 @@ async def test_a_refresh_token_that_was_replaced_since_it_was_read_is_not_used(w
     world.clock.tokens_end_in(minutes=-30)
     user = await world.signed_in()
     async with world.database.transaction() as session:
-        seen = await queries.tokens_of(session, UUID(user))
+        seen = await queries.find_tokens(session, UUID(user))
     assert seen is not None
     world.clock.present()
     assert (await world.token(user)).status_code == 200

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth import domain
-from auth.vault import Keyring, VaultError
+from auth.token_encryption import Keyring, TokenDecryptionError
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 
 
 @pytest.mark.parametrize(
-    ("scope", "granted", "may_read"),
+    ("scope", "scopes", "may_read"),
     [
         ("read,activity:read", ("activity:read", "read"), True),
         ("read activity:read_all", ("activity:read_all", "read"), True),
@@ -24,9 +24,9 @@ OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)
         ("activity:write", ("activity:write",), False),
     ],
 )
-def test_granted_scopes_are_read_from_the_callback(scope: str, granted: tuple[str, ...], may_read: bool) -> None:
-    assert domain.granted(scope) == granted
-    assert domain.may_read_activities(granted) is may_read
+def test_granted_scopes_are_read_from_the_callback(scope: str, scopes: tuple[str, ...], may_read: bool) -> None:
+    assert domain.parse_scopes(scope) == scopes
+    assert domain.may_read_activities(scopes) is may_read
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_token_is_due_an_hour_before_it_ends_and_usable_until_nearly_then(
     left: int, due: bool, usable: bool
 ) -> None:
     expires_at = NOW + timedelta(seconds=left)
-    assert domain.is_due(expires_at, NOW) is due
-    assert domain.is_usable(expires_at, NOW) is usable
+    assert domain.needs_refresh(expires_at, NOW) is due
+    assert domain.is_valid(expires_at, NOW) is usable
 
 
 @given(st.text(), st.text())
@@ -81,7 +81,7 @@ def test_the_same_token_never_has_the_same_ciphertext_twice() -> None:
 
 def test_a_ciphertext_is_of_no_use_in_another_row() -> None:
     ring = Keyring.parse(f"a:{OLD}")
-    with pytest.raises(VaultError):
+    with pytest.raises(TokenDecryptionError):
         ring.decrypt(ring.encrypt("token", "tokens/1/access"), "tokens/1/refresh")
 
 
@@ -90,29 +90,29 @@ def test_a_ciphertext_that_was_changed_is_refused(part: int) -> None:
     ring = Keyring.parse(f"a:{OLD},b:{NEW}")
     parts = ring.encrypt("token", "row").split(".")
     parts[part] = {0: "v2", 1: "b", 2: "A" * 16, 3: "A" * 28}[part]
-    with pytest.raises(VaultError, match="cannot be decrypted"):
+    with pytest.raises(TokenDecryptionError, match="cannot be decrypted"):
         ring.decrypt(".".join(parts), "row")
 
 
 @pytest.mark.parametrize("rubbish", ["", "v1", "v1.a.b.c.d", "v1.a.ż.ż", "v1.a..", "token"])
 def test_what_is_no_ciphertext_is_refused(rubbish: str) -> None:
-    with pytest.raises(VaultError, match="cannot be decrypted"):
+    with pytest.raises(TokenDecryptionError, match="cannot be decrypted"):
         Keyring.parse(f"a:{OLD}").decrypt(rubbish, "row")
 
 
 def test_a_key_that_is_gone_is_said_to_be_so_without_the_token() -> None:
-    sealed = Keyring.parse(f"old:{OLD}").encrypt("s3cret", "row")
-    with pytest.raises(VaultError, match="missing from VAULT_KEYS") as refused:
-        Keyring.parse(f"new:{NEW}").decrypt(sealed, "row")
+    encrypted = Keyring.parse(f"old:{OLD}").encrypt("s3cret", "row")
+    with pytest.raises(TokenDecryptionError, match="missing from VAULT_KEYS") as refused:
+        Keyring.parse(f"new:{NEW}").decrypt(encrypted, "row")
     assert "s3cret" not in str(refused.value)
 
 
 def test_after_a_rotation_the_first_key_encrypts_and_both_decrypt() -> None:
     before, after = Keyring.parse(f"old:{OLD}"), Keyring.parse(f"new:{NEW}, old:{OLD}")
-    sealed = before.encrypt("token", "row")
-    assert after.decrypt(sealed, "row") == "token"
+    encrypted = before.encrypt("token", "row")
+    assert after.decrypt(encrypted, "row") == "token"
     assert after.encrypt("token", "row").startswith("v1.new.")
-    with pytest.raises(VaultError):
+    with pytest.raises(TokenDecryptionError):
         before.decrypt(after.encrypt("token", "row"), "row")
 
 

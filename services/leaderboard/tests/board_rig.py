@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from leaderboard import api, seed
-from leaderboard.handlers import ACTIVITIES, PEOPLE
+from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
 from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, Event, UserAuthorized
 from shared.database.engine import Database
 from shared.http.api import create_api
@@ -91,8 +91,8 @@ async def handle(database: Database, *events: Event, one_by_one: bool = False) -
 
 def _processor(database: Database, batch: list[Event]) -> InboxProcessor:
     if batch and isinstance(batch[0], UserAuthorized):
-        return InboxProcessor("leaderboard.people", database, PEOPLE)
-    return InboxProcessor("leaderboard.activity", database, ACTIVITIES)
+        return InboxProcessor("leaderboard.people", database, PARTICIPANT_HANDLERS)
+    return InboxProcessor("leaderboard.activity", database, ACTIVITY_HANDLERS)
 
 
 async def rows(database: Database, statement: str) -> list[Any]:

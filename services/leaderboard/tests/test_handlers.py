@@ -25,7 +25,7 @@ from board_rig import (
 from sqlalchemy import text
 
 from leaderboard import queries
-from leaderboard.scoring import score_everyone
+from leaderboard.standings_updater import rebuild_standings
 from shared.contracts.events import Event
 from shared.database.engine import Database
 
@@ -37,8 +37,8 @@ async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
 async def rebuild(database: Database) -> None:
     async with database.transaction() as session:
         await session.execute(text("truncate standings"))
-        await queries.lock_scoring(session)
-        await score_everyone(session)
+        await queries.lock_standings(session)
+        await rebuild_standings(session)
 
 
 async def clear(database: Database) -> None:
@@ -213,7 +213,7 @@ async def test_without_days_a_challenge_takes_the_month_once(database: Database)
 
 
 async def test_a_rebuild_of_many_people_goes_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.scoring.AT_A_TIME", 2)
+    monkeypatch.setattr("leaderboard.standings_updater.AT_A_TIME", 2)
     await challenge(database)
     await handle(database, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
     before = await standings(database)

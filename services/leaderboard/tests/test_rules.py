@@ -20,9 +20,9 @@ from leaderboard.domain import (
     NotCounted,
     Totals,
     judge,
-    month_of,
+    month_bounds,
     rank,
-    total,
+    sum_counted,
 )
 
 MAY = Challenge(date(2026, 5, 1), date(2026, 5, 31))
@@ -132,14 +132,14 @@ def test_two_that_only_meet_in_a_duplicate_both_count() -> None:
         (Metric.DISTANCE, Decimal(10000)),
         (Metric.MOVING_TIME, Decimal(3000)),
         (Metric.ELEVATION, Decimal(50)),
-        (Metric.ACTIVITIES, Decimal(1)),
+        (Metric.ACTIVITY_HANDLERS, Decimal(1)),
     ],
 )
 def test_a_board_counts_its_metric(metric: Metric, value: Decimal) -> None:
     board = Board("b", "B", metric, frozenset({"Run"}))
     judged = judge(MAY, board, [activity(1)])
     assert judged[1] == Counted(value)
-    assert total([activity(1)], judged).value(metric) == value
+    assert sum_counted([activity(1)], judged).value(metric) == value
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_board_counts_its_metric(metric: Metric, value: Decimal) -> None:
     ],
 )
 def test_a_month_is_from_its_first_to_its_last_day(day: date, month: tuple[date, date]) -> None:
-    assert month_of(day) == month
+    assert month_bounds(day) == month
 
 
 metres = st.integers(0, 5_000_000).map(lambda centimetres: Decimal(centimetres) / 100)
@@ -182,7 +182,7 @@ def test_the_order_of_activities_never_matters(own: list[Activity], chance: Any,
     board = Board("b", "B", metric, frozenset({"Run", "TrailRun"}))
     shuffled = chance.sample(own, len(own))
     assert judge(MAY, board, own) == judge(MAY, board, shuffled)
-    assert total(own, judge(MAY, board, own)) == total(shuffled, judge(MAY, board, shuffled))
+    assert sum_counted(own, judge(MAY, board, own)) == sum_counted(shuffled, judge(MAY, board, shuffled))
 
 
 @given(activities(), st.sampled_from(list(Metric)))
@@ -191,15 +191,15 @@ def test_totals_are_the_sum_of_what_counts(own: list[Activity], metric: Metric) 
     judged = judge(MAY, board, own)
     values = [one.value for one in judged.values() if isinstance(one, Counted)]
     assert judged.keys() == {one.strava_id for one in own}
-    assert total(own, judged).value(metric) == sum(values, Decimal(0))
-    assert total(own, judged).activities == len(values)
+    assert sum_counted(own, judged).value(metric) == sum(values, Decimal(0))
+    assert sum_counted(own, judged).activities == len(values)
 
 
 @given(activities(), st.sampled_from(list(Metric)))
 def test_a_duplicate_is_of_one_that_counts_and_is_not_better(own: list[Activity], metric: Metric) -> None:
     board = Board("b", "B", metric, frozenset({"Run", "Ride"}))
     judged = judge(MAY, board, own)
-    values = {one.strava_id: total([one], {one.strava_id: Counted(Decimal(0))}).value(metric) for one in own}
+    values = {one.strava_id: sum_counted([one], {one.strava_id: Counted(Decimal(0))}).value(metric) for one in own}
     for strava_id, judgement in judged.items():
         if isinstance(judgement, NotCounted) and judgement.duplicate_of is not None:
             kept = judged[judgement.duplicate_of]
@@ -212,8 +212,8 @@ def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list
     for one in own:
         for other in own:
             pair = [one, other] if one.strava_id != other.strava_id else [one]
-            alone = max(total([each], judge(MAY, RUNNING, [each])).distance_m for each in pair)
-            assert total(pair, judge(MAY, RUNNING, pair)).distance_m >= alone
+            alone = max(sum_counted([each], judge(MAY, RUNNING, [each])).distance_m for each in pair)
+            assert sum_counted(pair, judge(MAY, RUNNING, pair)).distance_m >= alone
 
 
 @given(activities(("Run", "TrailRun", "Ride", "GravelRide", "MountainBikeRide", "VirtualRide", "Unknown")))
@@ -236,7 +236,7 @@ def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity
     for board in DEFAULT_BOARDS:
         row = oracle.board(board.slug, {"me": ("Me", outings)}).get("me")
         theirs = Totals(row.metres, row.moving_s, row.climb, row.activities) if row else Totals()
-        assert total(own, judge(everything, board, own)) == theirs
+        assert sum_counted(own, judge(everything, board, own)) == theirs
 
 
 competitors = st.dictionaries(

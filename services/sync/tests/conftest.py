@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig 
 
 from sync_rig import ATHLETE, FakeAuth, Wire, World
 
-from sync.strava import StravaApi, Vault
+from sync.strava import AuthClient, StravaClient
 from sync.tables import Base
 from sync.worker import Worker
 
@@ -48,8 +48,8 @@ async def make_world(database: Database, tmp_path: Path) -> AsyncIterator[Callab
         auth = FakeAuth(simulator)
         wire = Wire(httpx.ASGITransport(strava), auth)
         clients.append(httpx.AsyncClient(transport=wire))
-        vault = Vault(clients[-1], "http://auth.test", "key")
-        worker = Worker(database, vault, StravaApi(clients[-1], "http://strava.test/api/v3"))
+        auth_client = AuthClient(clients[-1], "http://auth.test", "key")
+        worker = Worker(database, auth_client, StravaClient(clients[-1], "http://strava.test/api/v3"))
         return World(worker, wire, auth, simulator, database)
 
     yield make

@@ -41,20 +41,20 @@ def summary(**changed: Any) -> dict[str, Any]:
 
 
 def test_just_the_needed_fields_are_picked() -> None:
-    picked = domain.pick(summary())
-    assert picked is not None
-    assert {"id": picked.strava_id, **picked.fields} == WHOLE
-    assert picked.malformed == ()
+    extracted = domain.extract_activity(summary())
+    assert extracted is not None
+    assert {"id": extracted.strava_id, **extracted.fields} == WHOLE
+    assert extracted.malformed == ()
 
 
 @pytest.mark.parametrize("name", NUMBERS + FLAGS + TEXTS)
 def test_a_field_that_is_null_or_missing_is_just_absent(name: str) -> None:
     without = {key: value for key, value in summary().items() if key != name}
     for activity in (summary(**{name: None}), without):
-        picked = domain.pick(activity)
-        assert picked is not None
-        assert name not in picked.fields
-        assert picked.malformed == ()
+        extracted = domain.extract_activity(activity)
+        assert extracted is not None
+        assert name not in extracted.fields
+        assert extracted.malformed == ()
 
 
 @pytest.mark.parametrize(
@@ -68,26 +68,26 @@ def test_a_field_that_is_null_or_missing_is_just_absent(name: str) -> None:
 def test_a_field_of_another_type_is_named_and_not_passed_on(names: list[str], values: list[Any]) -> None:
     for name in names:
         for value in values:
-            picked = domain.pick(summary(**{name: value}))
-            assert picked is not None
-            assert picked.malformed == (name,), (name, value)
-            assert name not in picked.fields
+            extracted = domain.extract_activity(summary(**{name: value}))
+            assert extracted is not None
+            assert extracted.malformed == (name,), (name, value)
+            assert name not in extracted.fields
 
 
 @pytest.mark.parametrize("strava_id", [None, "1", 1.0, True, 0, -1, 2**63, [], {}])
 def test_nothing_can_be_said_about_an_activity_without_a_usable_id(strava_id: Any) -> None:
-    assert domain.pick(summary(id=strava_id)) is None
+    assert domain.extract_activity(summary(id=strava_id)) is None
 
 
 @pytest.mark.parametrize("rubbish", [None, 1, "activity", [], [1], True])
 def test_what_is_no_object_is_no_activity(rubbish: Any) -> None:
-    assert domain.pick(rubbish) is None
+    assert domain.extract_activity(rubbish) is None
 
 
 def test_ids_have_64_bits() -> None:
-    picked = domain.pick(summary(id=2**63 - 1))
-    assert picked is not None
-    assert picked.strava_id == 2**63 - 1
+    extracted = domain.extract_activity(summary(id=2**63 - 1))
+    assert extracted is not None
+    assert extracted.strava_id == 2**63 - 1
 
 
 JSON = st.recursive(
@@ -97,16 +97,16 @@ JSON = st.recursive(
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys([*WHOLE], JSON)))
 def test_whatever_strava_says_what_is_picked_can_be_told(activity: dict[str, Any]) -> None:
-    picked = domain.pick(json.loads(json.dumps({**activity, "id": 1})))
-    assert picked is not None
+    extracted = domain.extract_activity(json.loads(json.dumps({**activity, "id": 1})))
+    assert extracted is not None
     event = ActivityFetched(
         user_id=UUID(int=1),
         athlete_id=1,
         fetch_seq=1,
         fetched_at=NOW,
-        id=picked.strava_id,
-        malformed=picked.malformed,
-        **picked.fields,
+        id=extracted.strava_id,
+        malformed=extracted.malformed,
+        **extracted.fields,
     )
     assert ActivityFetched.model_validate_json(event.model_dump_json()) == event
     assert "\\u0000" not in event.model_dump_json()
@@ -117,7 +117,7 @@ def test_whatever_strava_says_what_is_picked_can_be_told(activity: dict[str, Any
     [("12:00:00", "12:15:01"), ("12:14:59", "12:15:01"), ("12:15:00", "12:30:01"), ("12:59:59", "13:00:01")],
 )
 def test_the_next_window_begins_at_a_quarter(now: str, window: str) -> None:
-    assert domain.next_window(datetime.fromisoformat(f"2026-05-01T{now}+00:00")) == datetime.fromisoformat(
+    assert domain.next_quarter_reset(datetime.fromisoformat(f"2026-05-01T{now}+00:00")) == datetime.fromisoformat(
         f"2026-05-01T{window}+00:00"
     )
 
@@ -125,7 +125,7 @@ def test_the_next_window_begins_at_a_quarter(now: str, window: str) -> None:
 def test_the_last_window_of_the_day_and_the_day_itself_end_at_midnight_utc() -> None:
     late = datetime(2026, 12, 31, 23, 50, tzinfo=UTC)
     midnight = datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert domain.next_window(late) == domain.next_day(late) == midnight
+    assert domain.next_quarter_reset(late) == domain.next_daily_reset(late) == midnight
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ async def test_a_spent_quarter_hour_makes_everyone_wait_for_the_window_at_no_cos
     before = datetime.now(UTC)
     assert await world.worker.step()
     for job in await world.rows("select * from jobs"):
-        assert domain.next_window(before) <= job.not_before <= domain.next_window(datetime.now(UTC))
+        assert domain.next_quarter_reset(before) <= job.not_before <= domain.next_quarter_reset(datetime.now(UTC))
         assert (job.attempts, job.lease, job.closed_at) == (0, None, None)
     assert not await world.worker.step(), "a refused call would count, too"
     assert world.wire.calls == 1
@@ -91,7 +91,7 @@ async def test_a_spent_day_waits_for_midnight_utc(make_world: Callable[..., Worl
     world = make_world(limits=Limits(read_day=0))
     await world.authorize()
     await world.worker.step()
-    assert (await world.job()).not_before == domain.next_day(datetime.now(UTC))
+    assert (await world.job()).not_before == domain.next_daily_reset(datetime.now(UTC))
 
 
 @pytest.mark.parametrize("figures", ["", ",", "7", "\xb2,\xb2", "1,-1", "9" * 5_000 + ",1", "1," + "9" * 5_000])
@@ -102,7 +102,7 @@ async def test_figures_that_are_none_count_as_a_spent_quarter_hour(world: World,
     before = datetime.now(UTC)
     await world.worker.step()
     job = await world.job()
-    assert domain.next_window(before) <= job.not_before <= domain.next_window(datetime.now(UTC))
+    assert domain.next_quarter_reset(before) <= job.not_before <= domain.next_quarter_reset(datetime.now(UTC))
     assert job.attempts == 0
 
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth import domain, queries
-from auth.queries import SealedTokens
+from auth.queries import EncryptedTokens
 from auth.strava import Grant, StravaOAuth
 from auth.tables import UserRow
-from auth.vault import Keyring
+from auth.token_encryption import Keyring
 from shared.contracts.events import UserAuthorized
 from shared.database.engine import Database
 from shared.errors import Forbidden, NotFound, Unavailable
@@ -81,7 +81,7 @@ class Api:
 
     async def sign_in(self, request: SignIn) -> SignedIn:
         """Exchange the code, keep the tokens, tell the others; all of it or nothing."""
-        scopes = domain.granted(request.scope)
+        scopes = domain.parse_scopes(request.scope)
         if not domain.may_read_activities(scopes):
             raise ScopeMissing
         grant = await self.strava.exchange(request.code)
@@ -96,7 +96,7 @@ class Api:
         assert grant.athlete is not None
         athlete = grant.athlete
         await queries.lock_athlete(session, athlete.id)
-        known = await queries.user_by_athlete(session, athlete.id)
+        known = await queries.find_user_by_athlete(session, athlete.id)
         user = known or UserRow(
             id=uuid_utils.uuid7(),
             athlete_id=athlete.id,
@@ -107,7 +107,7 @@ class Api:
         user.consent_version, user.consented_at = request.consent_version, now
         session.add(user)
         await session.flush()
-        await queries.save_tokens(session, user.id, self._seal(user.id, grant), scopes)
+        await queries.upsert_tokens(session, user.id, self._encrypt(user.id, grant), scopes)
         signed_in = SignedIn(
             user_id=user.id,
             athlete_id=athlete.id,
@@ -130,38 +130,38 @@ class Api:
         """
         now = datetime.now(UTC)
         async with self.database.transaction() as session:
-            sealed = await queries.tokens_of(session, user_id)
-            if sealed is None:
+            encrypted = await queries.find_tokens(session, user_id)
+            if encrypted is None:
                 raise NotFound("This person has not connected Strava.")
-            due = fresh or domain.is_due(sealed.expires_at, now)
-            leased = due and await queries.lease_for_refresh(session, user_id, sealed, now, now + REFRESH_LEASE)
+            due = fresh or domain.needs_refresh(encrypted.expires_at, now)
+            leased = due and await queries.lease_for_refresh(session, user_id, encrypted, now, now + REFRESH_LEASE)
         # Strava honours the token that a refresh replaces until it expires.
-        old_will_do = domain.is_usable(sealed.expires_at, now) and not fresh
+        old_will_do = domain.is_valid(encrypted.expires_at, now) and not fresh
         if leased:
             try:
-                sealed = await self._refresh(user_id, sealed)
+                encrypted = await self._refresh(user_id, encrypted)
             except Unavailable:
                 if not old_will_do:
                     raise
         elif due and not old_will_do:
             raise Unavailable("This token is being refreshed. Please ask again in a moment.")
-        token = self.keyring.decrypt(sealed.access_token, _row(user_id, "access"))
-        return AccessToken(access_token=token, expires_at=sealed.expires_at)
+        token = self.keyring.decrypt(encrypted.access_token, _row(user_id, "access"))
+        return AccessToken(access_token=token, expires_at=encrypted.expires_at)
 
-    async def _refresh(self, user_id: UUID, old: SealedTokens) -> SealedTokens:
+    async def _refresh(self, user_id: UUID, old: EncryptedTokens) -> EncryptedTokens:
         try:
             grant = await self.strava.refresh(self.keyring.decrypt(old.refresh_token, _row(user_id, "refresh")))
         except Exception:
             async with self.database.transaction() as session:
                 await queries.release_lease(session, user_id, old.refresh_token)
             raise
-        fresh = self._seal(user_id, grant)
+        fresh = self._encrypt(user_id, grant)
         async with self.database.transaction() as session:
-            await queries.save_refreshed(session, user_id, old.refresh_token, fresh)
+            await queries.update_refreshed_tokens(session, user_id, old.refresh_token, fresh)
         return fresh
 
-    def _seal(self, user_id: UUID, grant: Grant) -> SealedTokens:
-        return SealedTokens(
+    def _encrypt(self, user_id: UUID, grant: Grant) -> EncryptedTokens:
+        return EncryptedTokens(
             self.keyring.encrypt(grant.access_token, _row(user_id, "access")),
             self.keyring.encrypt(grant.refresh_token, _row(user_id, "refresh")),
             grant.expires_at,

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from auth.vault import Keyring
+from auth.token_encryption import Keyring
 from shared.settings import ServiceSettings
 
 

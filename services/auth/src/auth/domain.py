@@ -13,7 +13,7 @@ REFRESH_BEFORE_EXPIRY = timedelta(hours=1)
 NEEDED_LIFE = timedelta(minutes=1)
 
 
-def granted(scope: str) -> tuple[str, ...]:
+def parse_scopes(scope: str) -> tuple[str, ...]:
     """The granted scopes from the callback's comma-separated `scope`, sorted, each once."""
     return tuple(sorted({part.strip() for part in scope.replace(" ", ",").split(",")} - {""}))
 
@@ -36,11 +36,11 @@ def _printable(text: str | None) -> str:
     return "".join(character for character in text or "" if character.isprintable()).strip()
 
 
-def is_due(expires_at: datetime, now: datetime) -> bool:
+def needs_refresh(expires_at: datetime, now: datetime) -> bool:
     """Whether an access token should be refreshed before it is used."""
     return expires_at - now <= REFRESH_BEFORE_EXPIRY
 
 
-def is_usable(expires_at: datetime, now: datetime) -> bool:
+def is_valid(expires_at: datetime, now: datetime) -> bool:
     """Whether an access token will still be accepted when it gets to Strava."""
     return expires_at - now > NEEDED_LIFE

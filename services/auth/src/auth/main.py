@@ -5,7 +5,7 @@ import httpx
 from auth.api import Api
 from auth.config import Settings
 from auth.strava import StravaOAuth
-from auth.vault import Keyring
+from auth.token_encryption import Keyring
 from shared.service import Service, serve
 
 

@@ -12,7 +12,7 @@ from auth.tables import TokenRow, UserRow
 
 
 @dataclass(frozen=True)
-class SealedTokens:
+class EncryptedTokens:
     """Both tokens as ciphertext."""
 
     access_token: str
@@ -27,12 +27,14 @@ async def lock_athlete(session: AsyncSession, athlete_id: int) -> None:
     )
 
 
-async def user_by_athlete(session: AsyncSession, athlete_id: int) -> UserRow | None:
+async def find_user_by_athlete(session: AsyncSession, athlete_id: int) -> UserRow | None:
     """The user that this Strava athlete is."""
     return (await session.execute(select(UserRow).where(UserRow.athlete_id == athlete_id))).scalar_one_or_none()
 
 
-async def save_tokens(session: AsyncSession, user_id: UUID, tokens: SealedTokens, scopes: tuple[str, ...]) -> None:
+async def upsert_tokens(
+    session: AsyncSession, user_id: UUID, tokens: EncryptedTokens, scopes: tuple[str, ...]
+) -> None:
     """Store the tokens of a fresh sign-in, in place of any before."""
     values = {
         "access_token": tokens.access_token,
@@ -45,16 +47,16 @@ async def save_tokens(session: AsyncSession, user_id: UUID, tokens: SealedTokens
     await session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=values))
 
 
-async def tokens_of(session: AsyncSession, user_id: UUID) -> SealedTokens | None:
+async def find_tokens(session: AsyncSession, user_id: UUID) -> EncryptedTokens | None:
     """The tokens of a user."""
     row = await session.get(TokenRow, user_id)
     if row is None:
         return None
-    return SealedTokens(row.access_token, row.refresh_token, row.expires_at)
+    return EncryptedTokens(row.access_token, row.refresh_token, row.expires_at)
 
 
 async def lease_for_refresh(
-    session: AsyncSession, user_id: UUID, seen: SealedTokens, now: datetime, until: datetime
+    session: AsyncSession, user_id: UUID, seen: EncryptedTokens, now: datetime, until: datetime
 ) -> bool:
     """Claim the one refresh that may run for this user.
 
@@ -73,7 +75,9 @@ async def lease_for_refresh(
     return leased.scalar_one_or_none() is not None
 
 
-async def save_refreshed(session: AsyncSession, user_id: UUID, replaced: str, tokens: SealedTokens) -> None:
+async def update_refreshed_tokens(
+    session: AsyncSession, user_id: UUID, replaced: str, tokens: EncryptedTokens
+) -> None:
     """Store refreshed tokens and end the lease, unless the athlete signed in anew meanwhile."""
     await session.execute(
         update(TokenRow)

@@ -25,7 +25,7 @@ class SignInExpired(Conflict):
     code = "sign_in_expired"
 
 
-class GrantLost(Conflict):
+class AuthorizationRevoked(Conflict):
     """Strava no longer accepts this athlete's permission. They need to connect again."""
 
     code = "reauthorization_needed"
@@ -136,7 +136,7 @@ def _refusal(response: httpx.Response, grant_type: str) -> AppError:
         return Misconfigured()
     # Only Strava's own words end a permission: a proxy's page says nothing about the athlete.
     if response.status_code in (400, 401) and resources:
-        return GrantLost() if grant_type == "refresh_token" else SignInExpired()
+        return AuthorizationRevoked() if grant_type == "refresh_token" else SignInExpired()
     return Unavailable("Strava has trouble at the moment. Please try again soon.")
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest import domain, queries
 from ingest.domain import Activity, RawActivity
-from ingest.queries import Fetched, Refused, Saved
+from ingest.queries import Fetched, RejectedFetch, Saved
 from shared.contracts.events import ActivityFetched, ActivityRecorded, ActivityRemoved, ActivityRevised, AthleteListed
 from shared.messaging.inbox import BatchHandler, Handlers
 from shared.messaging.outbox import emit
@@ -16,20 +16,20 @@ from shared.messaging.outbox import emit
 _RAW_FIELDS = {field.name for field in fields(RawActivity)}
 
 
-def recorder(home: tzinfo) -> Callable[[Sequence[ActivityFetched], AsyncSession], Awaitable[None]]:
+def make_record_handler(home: tzinfo) -> Callable[[Sequence[ActivityFetched], AsyncSession], Awaitable[None]]:
     """The reaction to fetched activities; `home` is the zone of those that do not name theirs."""
 
     async def record_activities(events: Sequence[ActivityFetched], session: AsyncSession) -> None:
         """The newest fetch of an activity decides, whether it can be recorded or not."""
         newest = {event.id: event for event in sorted(events, key=lambda event: event.fetch_seq)}
         good: dict[int, Fetched] = {}
-        bad: list[Refused] = []
+        bad: list[RejectedFetch] = []
         for event in newest.values():
             outcome = domain.map_activity(RawActivity(**event.model_dump(include=_RAW_FIELDS)), home)
             if isinstance(outcome, Activity):
                 good[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
             else:
-                bad.append(Refused(event.user_id, event.fetch_seq, outcome))
+                bad.append(RejectedFetch(event.user_id, event.fetch_seq, outcome))
         await queries.lock_recording(session)
         if good:
             saved = await queries.save_activities(session, list(good.values()))
@@ -68,4 +68,4 @@ async def remove_unlisted(event: AthleteListed, session: AsyncSession) -> None:
 
 def handlers(home: tzinfo) -> Handlers:
     """Which event is handled by what."""
-    return {ActivityFetched: BatchHandler(recorder(home)), AthleteListed: remove_unlisted}
+    return {ActivityFetched: BatchHandler(make_record_handler(home)), AthleteListed: remove_unlisted}

@@ -39,7 +39,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RejectedFetch:
     """An activity that cannot be recorded, likewise."""
 
     user_id: UUID
@@ -162,7 +162,7 @@ _remove_rejected = text(
 )
 
 
-async def save_rejected(session: AsyncSession, batch: Sequence[Refused]) -> list[Removed]:
+async def save_rejected(session: AsyncSession, batch: Sequence[RejectedFetch]) -> list[Removed]:
     """Keep what could not be recorded, with its reason; returns what was on record and is not any more."""
     columns = {
         "strava_id": [one.rejected.strava_id for one in batch],

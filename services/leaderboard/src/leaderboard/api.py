@@ -33,7 +33,7 @@ class ChallengeInfo(BaseModel):
     boards: list[BoardInfo]
 
 
-class SnapshotRow(BaseModel):
+class StandingEntry(BaseModel):
     place: int
     user_id: UUID
     display_name: str
@@ -43,12 +43,12 @@ class SnapshotRow(BaseModel):
     activities: int
 
 
-class Snapshot(BaseModel):
+class BoardStandings(BaseModel):
     challenge: ChallengeInfo
     board: BoardInfo
     revision: int
     as_of: datetime
-    rows: list[SnapshotRow]
+    rows: list[StandingEntry]
 
 
 @router.get("/challenges/current")
@@ -57,21 +57,21 @@ async def current_challenge(session: Transaction) -> ChallengeInfo:
     challenge = await queries.current_challenge(session, datetime.now(UTC))
     if challenge is None:
         raise NotFound("There is no challenge yet.")
-    return _info(challenge, await queries.boards_of(session, challenge.id))
+    return _info(challenge, await queries.list_boards(session, challenge.id))
 
 
 @router.get("/challenges/{slug}")
 async def challenge(slug: str, session: Transaction) -> ChallengeInfo:
     """A challenge with its boards."""
     found = await _challenge(session, slug)
-    return _info(found, await queries.boards_of(session, found.id))
+    return _info(found, await queries.list_boards(session, found.id))
 
 
 @router.get("/challenges/{slug}/boards/{board_slug}")
-async def board(slug: str, board_slug: str, session: Transaction) -> Snapshot:
+async def board(slug: str, board_slug: str, session: Transaction) -> BoardStandings:
     """A board as it is now. The revision is read first, so that the rows are at least as new as it says."""
     found = await _challenge(session, slug)
-    boards = await queries.boards_of(session, found.id)
+    boards = await queries.list_boards(session, found.id)
     chosen = next((one for one in boards if one.slug == board_slug), None)
     if chosen is None:
         raise NotFound("There is no such board.")
@@ -79,10 +79,10 @@ async def board(slug: str, board_slug: str, session: Transaction) -> Snapshot:
     metric = Metric(chosen.metric)
     standings = domain.rank(
         (totals.value(metric), participant.display_name, (participant, totals))
-        for participant, totals in await queries.board_rows(session, chosen.id)
+        for participant, totals in await queries.list_standings(session, chosen.id)
     )
     rows = [
-        SnapshotRow(
+        StandingEntry(
             place=standing.place,
             user_id=participant.user_id,
             display_name=participant.display_name,
@@ -94,13 +94,13 @@ async def board(slug: str, board_slug: str, session: Transaction) -> Snapshot:
         for standing in standings
         for participant, totals in [standing.competitor]
     ]
-    return Snapshot(
+    return BoardStandings(
         challenge=_info(found, boards), board=_board_info(chosen), revision=revision, as_of=as_of, rows=rows
     )
 
 
 async def _challenge(session: AsyncSession, slug: str) -> ChallengeRow:
-    found = await queries.challenge_by_slug(session, slug)
+    found = await queries.find_challenge(session, slug)
     if found is None:
         raise NotFound("There is no such challenge.")
     return found

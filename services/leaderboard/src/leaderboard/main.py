@@ -2,7 +2,7 @@
 
 from leaderboard import api
 from leaderboard.config import Settings
-from leaderboard.handlers import ACTIVITIES, PEOPLE
+from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
 from leaderboard.seed import ensure_default_challenge
 from shared.service import Service, serve
 
@@ -17,8 +17,8 @@ def create_service(settings: Settings) -> Service:
         await ensure_default_challenge(service.database, settings.challenge_name, days, settings.challenge_time_zone)
 
     service.on_start(seed)
-    service.bus.subscribe("leaderboard.people", PEOPLE)
-    service.bus.subscribe("leaderboard.activity", ACTIVITIES)
+    service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS)
+    service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS)
     service.app.include_router(api.router)
     return service
 

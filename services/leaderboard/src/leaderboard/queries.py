@@ -57,7 +57,7 @@ class ScoredChallenge:
     boards: Mapping[int, Board]
 
 
-async def save_participant(session: AsyncSession, event: UserAuthorized) -> bool:
+async def upsert_participant(session: AsyncSession, event: UserAuthorized) -> bool:
     """Add a participant; returns whether a board may look different now. The latest event about one has the name."""
     saved = await session.execute(
         text(
@@ -75,7 +75,7 @@ async def save_participant(session: AsyncSession, event: UserAuthorized) -> bool
     return bool(saved.scalar_one())
 
 
-async def lock_scoring(session: AsyncSession) -> None:
+async def lock_standings(session: AsyncSession) -> None:
     """One scorer at a time, until its commit.
 
     All of them meet at the challenge's revision anyway. A lock for each user would be held in the order of the
@@ -84,7 +84,7 @@ async def lock_scoring(session: AsyncSession) -> None:
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
 
 
-async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> set[UUID]:
+async def upsert_activities(session: AsyncSession, states: Iterable[ActivityState]) -> set[UUID]:
     """Save recorded and revised activities; an older version changes nothing. Returns whose they were before."""
     newest = {state.strava_id: state for state in sorted(states, key=lambda state: state.version)}
     ordered = sorted(newest.values(), key=lambda state: state.strava_id)
@@ -95,7 +95,7 @@ async def save_facts(session: AsyncSession, states: Iterable[ActivityState]) -> 
     return set(before.scalars()) - {None}
 
 
-async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> set[UUID]:
+async def mark_activities_removed(session: AsyncSession, removals: Iterable[ActivityRemoved]) -> set[UUID]:
     """Mark activities as removed; a later version of one brings it back. Returns whose they were before.
 
     One that is not known yet leaves a mark without facts: an earlier version of it may still come.
@@ -121,7 +121,7 @@ async def mark_removed(session: AsyncSession, removals: Iterable[ActivityRemoved
     return set(before.scalars()) - {None}
 
 
-async def scored_challenges(session: AsyncSession) -> list[ScoredChallenge]:
+async def list_scored_challenges(session: AsyncSession) -> list[ScoredChallenge]:
     """All challenges with their boards."""
     challenges = (await session.execute(select(ChallengeRow).order_by(ChallengeRow.id))).scalars().all()
     boards: dict[int, dict[int, Board]] = defaultdict(dict)
@@ -135,7 +135,7 @@ def _rules(row: ChallengeRow) -> Challenge:
     return Challenge(row.first_day, row.last_day, row.counts_manual, row.counts_trainer, row.counts_commute)
 
 
-async def activities_of(
+async def list_activities(
     session: AsyncSession, user_ids: Collection[UUID], first_day: date, last_day: date
 ) -> dict[UUID, list[Activity]]:
     """The present activities of these users on these local days, by user."""
@@ -156,12 +156,12 @@ async def activities_of(
     return found
 
 
-async def all_user_ids(session: AsyncSession) -> list[UUID]:
+async def list_user_ids(session: AsyncSession) -> list[UUID]:
     """Everyone who has activities."""
     return list((await session.execute(select(ActivityRow.user_id).distinct().order_by("user_id"))).scalars())
 
 
-async def standings_of(
+async def get_standings(
     session: AsyncSession, board_ids: Collection[int], user_ids: Collection[UUID]
 ) -> dict[BoardUser, Totals]:
     """What these users have on these boards."""
@@ -171,7 +171,7 @@ async def standings_of(
     return {(row.board_id, row.user_id): _totals(row) for row in rows.scalars()}
 
 
-async def save_standings(session: AsyncSession, standings: Mapping[BoardUser, Totals]) -> None:
+async def upsert_standings(session: AsyncSession, standings: Mapping[BoardUser, Totals]) -> None:
     """Save totals; those without activities are deleted."""
     gone = [key for key, totals in standings.items() if not totals.activities]
     if gone:
@@ -223,12 +223,12 @@ async def current_challenge(session: AsyncSession, now: datetime) -> ChallengeRo
     return min(rows, key=lambda row: (row.first_day, row.id), default=None)
 
 
-async def challenge_by_slug(session: AsyncSession, slug: str) -> ChallengeRow | None:
+async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:
     """The challenge with this slug."""
     return (await session.execute(select(ChallengeRow).where(ChallengeRow.slug == slug))).scalar_one_or_none()
 
 
-async def boards_of(session: AsyncSession, challenge_id: int) -> Sequence[BoardRow]:
+async def list_boards(session: AsyncSession, challenge_id: int) -> Sequence[BoardRow]:
     """A challenge's boards in their order."""
     return (
         (
@@ -241,7 +241,7 @@ async def boards_of(session: AsyncSession, challenge_id: int) -> Sequence[BoardR
     )
 
 
-async def board_rows(session: AsyncSession, board_id: int) -> list[tuple[ParticipantRow, Totals]]:
+async def list_standings(session: AsyncSession, board_id: int) -> list[tuple[ParticipantRow, Totals]]:
     """Everyone on a board, unranked."""
     rows = await session.execute(
         select(ParticipantRow, StandingRow)
@@ -256,11 +256,11 @@ def _totals(row: StandingRow) -> Totals:
     return Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities)
 
 
-async def save_challenge(
+async def upsert_challenge(
     session: AsyncSession, slug: str, fields: Mapping[str, Any], boards: Sequence[Board]
 ) -> bool:
     """Create the challenge, or change it to be so; returns whether anything is different now."""
-    row = await challenge_by_slug(session, slug)
+    row = await find_challenge(session, slug)
     if row is not None and all(getattr(row, name) == value for name, value in fields.items()):
         return False
     if row is None:

@@ -5,8 +5,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from leaderboard import queries
-from leaderboard.domain import DEFAULT_BOARDS, month_of
-from leaderboard.scoring import score_everyone, tell
+from leaderboard.domain import DEFAULT_BOARDS, month_bounds
+from leaderboard.standings_updater import publish_standings_changed, rebuild_standings
 from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
@@ -20,15 +20,15 @@ async def ensure_default_challenge(
     Without days a new one takes the present month, and one that exists is left alone.
     """
     async with database.transaction() as session:
-        await queries.lock_scoring(session)  # replicas that start together wait for each other, too
-        if days is None and await queries.challenge_by_slug(session, DEFAULT_SLUG) is not None:
+        await queries.lock_standings(session)  # replicas that start together wait for each other, too
+        if days is None and await queries.find_challenge(session, DEFAULT_SLUG) is not None:
             return
-        fields = _fields(name, days or month_of(datetime.now(ZoneInfo(time_zone)).date()), time_zone)
-        if await queries.save_challenge(session, DEFAULT_SLUG, fields, DEFAULT_BOARDS):
-            await score_everyone(session)
-            for challenge in await queries.scored_challenges(session):
+        fields = _fields(name, days or month_bounds(datetime.now(ZoneInfo(time_zone)).date()), time_zone)
+        if await queries.upsert_challenge(session, DEFAULT_SLUG, fields, DEFAULT_BOARDS):
+            await rebuild_standings(session)
+            for challenge in await queries.list_scored_challenges(session):
                 if challenge.slug == DEFAULT_SLUG:  # its name and days are on its pages, whatever the standings
-                    await tell(session, challenge, list(challenge.boards))
+                    await publish_standings_changed(session, challenge, list(challenge.boards))
 
 
 def _fields(name: str, days: tuple[date, date], time_zone: str) -> dict[str, Any]:

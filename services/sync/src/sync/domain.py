@@ -34,7 +34,7 @@ MAX_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
-class Picked:
+class ExtractedActivity:
     """The needed fields of one activity in Strava's words, and the names of those that were not of Strava's type."""
 
     strava_id: int
@@ -42,7 +42,7 @@ class Picked:
     malformed: tuple[str, ...]
 
 
-def pick(summary: object) -> Picked | None:
+def extract_activity(summary: object) -> ExtractedActivity | None:
     """What we need of a SummaryActivity; None when it has no usable id, so that nothing can be said about it."""
     if not isinstance(summary, Mapping):
         return None
@@ -51,7 +51,7 @@ def pick(summary: object) -> Picked | None:
         return None
     present = {name: summary[name] for name in _FIELDS if summary.get(name) is not None}
     fields = {name: value for name, value in present.items() if _is_a(value, _FIELDS[name])}
-    return Picked(strava_id, fields, tuple(name for name in present if name not in fields))
+    return ExtractedActivity(strava_id, fields, tuple(name for name in present if name not in fields))
 
 
 def _is_a(value: Any, types: tuple[type, ...]) -> bool:
@@ -67,13 +67,13 @@ def _is_a(value: Any, types: tuple[type, ...]) -> bool:
             return False
 
 
-def next_window(now: datetime) -> datetime:
+def next_quarter_reset(now: datetime) -> datetime:
     """When Strava's quarter-hour limit starts anew: at :00, :15, :30 or :45, with a second to spare."""
     quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
     return quarter + timedelta(minutes=15, seconds=1)
 
 
-def next_day(now: datetime) -> datetime:
+def next_daily_reset(now: datetime) -> datetime:
     """When Strava's daily limit starts anew: at midnight UTC, with a second to spare. `now` is in UTC."""
     return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1, seconds=1)
 

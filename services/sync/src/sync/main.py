@@ -9,7 +9,7 @@ from shared.service import Service, serve
 from shared.settings import exit_misconfigured
 from sync.config import Settings
 from sync.handlers import HANDLERS
-from sync.strava import StravaApi, Vault
+from sync.strava import AuthClient, StravaClient
 from sync.worker import Worker
 
 IDLE_S = 0.5  # between looks for a due job
@@ -27,8 +27,8 @@ def create_worker(settings: Settings) -> Service:
     service = Service("sync-worker", settings)
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=2 * settings.sync_concurrency))
     service.on_stop(client.aclose)
-    vault = Vault(client, str(settings.auth_url), settings.vault_access_key.get_secret_value())
-    worker = Worker(service.database, vault, StravaApi(client, str(settings.strava_api_url)))
+    auth_client = AuthClient(client, str(settings.auth_url), settings.vault_access_key.get_secret_value())
+    worker = Worker(service.database, auth_client, StravaClient(client, str(settings.strava_api_url)))
     for _ in range(settings.sync_concurrency):
         service.add_periodic_task(worker.step, IDLE_S)
     return service

@@ -108,7 +108,7 @@ async def postpone_job(session: AsyncSession, job: Job, until: datetime, *, cost
     return await _update_leased(session, job, lease=None, lease_until=None, not_before=until, attempts=attempts)
 
 
-async def postpone_waiting(session: AsyncSession, until: datetime) -> None:
+async def postpone_open_jobs(session: AsyncSession, until: datetime) -> None:
     """Let all jobs that nobody is doing wait until then."""
     await session.execute(
         text(
@@ -135,14 +135,14 @@ async def _update_leased(session: AsyncSession, job: Job, **values: object) -> b
     return updated.scalar_one_or_none() is not None
 
 
-async def note_synced(session: AsyncSession, user_id: UUID, now: datetime) -> None:
+async def mark_synced(session: AsyncSession, user_id: UUID, now: datetime) -> None:
     """Note a complete fetch."""
     await session.execute(
         update(AthleteRow).where(AthleteRow.user_id == user_id).values(last_synced_at=now, last_error=None)
     )
 
 
-async def note_failed(session: AsyncSession, user_id: UUID, error: str, *, needs_reconnect: bool) -> None:
+async def mark_failed(session: AsyncSession, user_id: UUID, error: str, *, needs_reconnect: bool) -> None:
     """Note why the last fetch failed, and whether only the athlete can mend it."""
     values: dict[str, object] = {"last_error": error}
     if needs_reconnect:

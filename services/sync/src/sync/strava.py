@@ -23,7 +23,7 @@ BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
 _FIGURES = re.compile(r"([0-9]{1,15}),([0-9]{1,15})")
 
 
-class AccessLost(AppError):
+class AuthorizationLost(AppError):
     """Strava no longer gives us this athlete's data; they need to connect again."""
 
     status = 409
@@ -45,7 +45,7 @@ class _Token(BaseModel):
     access_token: str = Field(repr=False)
 
 
-class Vault:
+class AuthClient:
     """auth's internal API, of which sync may use the access tokens."""
 
     def __init__(self, client: httpx.AsyncClient, auth_url: str, key: str) -> None:
@@ -61,7 +61,7 @@ class Vault:
         except httpx.RequestError as error:
             raise Unavailable("auth does not answer") from error
         if response.status_code in (404, 409) and _code(response) in ("not_found", "reauthorization_needed"):
-            raise AccessLost
+            raise AuthorizationLost
         if response.status_code != 200:
             raise Unavailable(f"auth answered {response.status_code}")
         try:
@@ -70,7 +70,7 @@ class Vault:
             raise Unavailable("auth's answer cannot be read") from None
 
 
-class StravaApi:
+class StravaClient:
     """The data API on behalf of one athlete at a time."""
 
     def __init__(self, client: httpx.AsyncClient, base_url: str) -> None:
@@ -101,7 +101,7 @@ class StravaApi:
         if response.status_code == 429:
             raise RateLimited(day_is_spent=_day_is_spent(response.headers))
         if response.status_code == 401:
-            raise AccessLost
+            raise AuthorizationLost
         raise Unavailable(f"Strava answered {response.status_code}")
 
 

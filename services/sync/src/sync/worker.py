@@ -14,9 +14,9 @@ from shared.database.engine import Database, is_transient
 from shared.errors import AppError, Unavailable
 from shared.messaging.outbox import emit
 from sync import domain, queries
-from sync.domain import Picked
+from sync.domain import ExtractedActivity
 from sync.queries import Job
-from sync.strava import AccessLost, RateLimited, StravaApi, Vault
+from sync.strava import AuthClient, AuthorizationLost, RateLimited, StravaClient
 
 LEASE = timedelta(minutes=2)
 
@@ -29,7 +29,7 @@ class LeaseLost(AppError):
     code = "lease_lost"
 
 
-class Fetch:
+class JobRun:
     """One run of a job, and what it has seen so far."""
 
     def __init__(self, database: Database, job: Job, started_at: datetime) -> None:
@@ -41,10 +41,10 @@ class Fetch:
 
     async def publish(self, page: list[Any]) -> None:
         """Publish what is new on a page; pages shift under our feet, so an activity may come twice."""
-        picked = [one for one in map(domain.pick, page) if one is not None]
-        if len(picked) < len(page):
-            log.warning("activities without a usable id", count=len(page) - len(picked))
-        fresh = {one.strava_id: one for one in picked if one.strava_id not in self._seen}
+        extracted = [one for one in map(domain.extract_activity, page) if one is not None]
+        if len(extracted) < len(page):
+            log.warning("activities without a usable id", count=len(page) - len(extracted))
+        fresh = {one.strava_id: one for one in extracted if one.strava_id not in self._seen}
         now = datetime.now(UTC)
         async with self._sessions.transaction() as session:
             if not await queries.extend_lease(session, self._job, now + LEASE):
@@ -52,7 +52,7 @@ class Fetch:
             await emit(session, *self._events(fresh.values(), now))
         self._seen |= fresh.keys()
 
-    def _events(self, picked: Iterable[Picked], now: datetime) -> list[ActivityFetched]:
+    def _events(self, extracted: Iterable[ExtractedActivity], now: datetime) -> list[ActivityFetched]:
         job = self._job
         return [
             ActivityFetched(
@@ -64,7 +64,7 @@ class Fetch:
                 malformed=one.malformed,
                 **one.fields,
             )
-            for one in picked
+            for one in extracted
         ]
 
     async def finish(self) -> None:
@@ -73,7 +73,7 @@ class Fetch:
         async with self._sessions.transaction() as session:
             if not await queries.close_job(session, job, "succeeded", now):
                 raise LeaseLost
-            await queries.note_synced(session, job.user_id, now)
+            await queries.mark_synced(session, job.user_id, now)
             await emit(
                 session,
                 AthleteListed(
@@ -91,8 +91,8 @@ class Fetch:
         now = datetime.now(UTC)
         async with self._sessions.transaction() as session:
             if await queries.close_job(session, self._job, "failed", now):
-                lost = isinstance(error, AccessLost)
-                await queries.note_failed(session, self._job.user_id, error.code, needs_reconnect=lost)
+                lost = isinstance(error, AuthorizationLost)
+                await queries.mark_failed(session, self._job.user_id, error.code, needs_reconnect=lost)
                 await self._emit_finished(session, now, error.code)
 
     async def retry(self, until: datetime) -> None:
@@ -100,11 +100,11 @@ class Fetch:
         async with self._sessions.transaction() as session:
             await queries.postpone_job(session, self._job, until, costs_attempt=True)
 
-    async def wait_for_calls(self, until: datetime) -> None:
+    async def snooze(self, until: datetime) -> None:
         """Give the job back until Strava allows calls again, and let the others wait: refused calls count, too."""
         async with self._sessions.transaction() as session:
             await queries.postpone_job(session, self._job, until, costs_attempt=False)
-            await queries.postpone_waiting(session, until)
+            await queries.postpone_open_jobs(session, until)
 
     async def _emit_finished(self, session: AsyncSession, now: datetime, error_class: str | None) -> None:
         await emit(
@@ -125,9 +125,9 @@ class Fetch:
 class Worker:
     """Works off jobs, each under a lease that outlives a crash by LEASE at most."""
 
-    def __init__(self, database: Database, vault: Vault, strava: StravaApi) -> None:
+    def __init__(self, database: Database, auth_client: AuthClient, strava: StravaClient) -> None:
         self._sessions = database
-        self._vault = vault
+        self._vault = auth_client
         self._strava = strava
 
     async def step(self) -> bool:
@@ -137,43 +137,43 @@ class Worker:
             job = await queries.claim_job(session, uuid_utils.uuid7(), now, now + LEASE)
         if job is None:
             return False
-        fetch = Fetch(self._sessions, job, now)
+        fetch = JobRun(self._sessions, job, now)
         try:
             await self._fetch(job, fetch)
         except RateLimited as limited:
             now = datetime.now(UTC)
-            until = domain.next_day(now) if limited.day_is_spent else domain.next_window(now)
+            until = domain.next_daily_reset(now) if limited.day_is_spent else domain.next_quarter_reset(now)
             log.warning("rate limited", until=until.isoformat())
-            await fetch.wait_for_calls(until)
-        except AccessLost as lost:
+            await fetch.snooze(until)
+        except AuthorizationLost as lost:
             await fetch.fail(lost)
         except LeaseLost:
             log.warning("lease lost", job=job.id)
         except Unavailable as away:
-            await self._try_later(job, fetch, away)
+            await self._retry_later(job, fetch, away)
         except Exception as error:
             if not is_transient(error):  # else nothing can be noted: the job is taken up when the lease ends
-                await self._try_later(job, fetch, AppError(f"unforeseen: {type(error).__name__}"))
+                await self._retry_later(job, fetch, AppError(f"unforeseen: {type(error).__name__}"))
             raise
         return True
 
-    async def _fetch(self, job: Job, fetch: Fetch) -> None:
+    async def _fetch(self, job: Job, fetch: JobRun) -> None:
         if job.attempts > domain.MAX_ATTEMPTS:
             raise Unavailable("the workers that tried it died")
         token = await self._vault.access_token(job.user_id)
         try:
             await self._list(fetch, token)
-        except AccessLost:
+        except AuthorizationLost:
             # auth may believe in a token that Strava has forgotten; if the permission is gone, auth learns it now.
             await self._list(fetch, await self._vault.access_token(job.user_id, fresh=True))
         await fetch.finish()
 
-    async def _list(self, fetch: Fetch, token: str) -> None:
+    async def _list(self, fetch: JobRun, token: str) -> None:
         async for page in self._strava.pages(token):
             fetch.requests += 1
             await fetch.publish(page)
 
-    async def _try_later(self, job: Job, fetch: Fetch, error: AppError) -> None:
+    async def _retry_later(self, job: Job, fetch: JobRun, error: AppError) -> None:
         # Jitter against a herd, not a secret.
         until = domain.retry_at(datetime.now(UTC), job.attempts, random.random())  # noqa: S311
         log.warning("fetch failed", reason=error.message, attempts=job.attempts, given_up=until is None)

@@ -5,7 +5,7 @@ from leaderboard.domain.challenge import (
     Board,
     Challenge,
     Metric,
-    month_of,
+    month_bounds,
 )
 from leaderboard.domain.ranking import Standing, rank
 from leaderboard.domain.scoring import (
@@ -15,7 +15,7 @@ from leaderboard.domain.scoring import (
     NotCounted,
     Totals,
     judge,
-    total,
+    sum_counted,
 )
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "Standing",
     "Totals",
     "judge",
-    "month_of",
+    "month_bounds",
     "rank",
-    "total",
+    "sum_counted",
 ]

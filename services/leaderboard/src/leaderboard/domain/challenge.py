@@ -12,7 +12,7 @@ class Metric(StrEnum):
     DISTANCE = "distance"  # metres
     MOVING_TIME = "moving_time"  # seconds
     ELEVATION = "elevation"  # metres
-    ACTIVITIES = "activities"
+    ACTIVITY_HANDLERS = "activities"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,6 @@ DEFAULT_BOARDS = (
 )
 
 
-def month_of(day: date) -> tuple[date, date]:
+def month_bounds(day: date) -> tuple[date, date]:
     """The first and the last day of the month that `day` is in."""
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])

@@ -68,7 +68,7 @@ class Totals:
                 return Decimal(self.moving_time_s)
             case Metric.ELEVATION:
                 return self.elev_gain_m
-            case Metric.ACTIVITIES:
+            case Metric.ACTIVITY_HANDLERS:
                 return Decimal(self.activities)
 
 
@@ -92,7 +92,7 @@ def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) ->
     return judgements
 
 
-def total(activities: Iterable[Activity], judgements: dict[int, Judgement]) -> Totals:
+def sum_counted(activities: Iterable[Activity], judgements: dict[int, Judgement]) -> Totals:
     """Add up what counts."""
     counted = [a for a in activities if isinstance(judgements[a.strava_id], Counted)]
     return Totals(

@@ -12,7 +12,7 @@ _VERSION = "v1"
 _NONCE_BYTES = 12
 
 
-class VaultError(Exception):
+class TokenDecryptionError(Exception):
     """A token in the vault cannot be decrypted: its key is missing from VAULT_KEYS, or the row was altered."""
 
 
@@ -41,18 +41,18 @@ class Keyring:
     def encrypt(self, plaintext: str, row: str) -> str:
         """Ciphertext `v1.<key id>.<nonce>.<sealed>`, readable only with the same `row` identity."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = AESGCM(self.keys[self.active]).encrypt(nonce, plaintext.encode(), row.encode())
-        return ".".join((_VERSION, self.active, _encode(nonce), _encode(sealed)))
+        encrypted = AESGCM(self.keys[self.active]).encrypt(nonce, plaintext.encode(), row.encode())
+        return ".".join((_VERSION, self.active, _encode(nonce), _encode(encrypted)))
 
     def decrypt(self, ciphertext: str, row: str) -> str:
         """The plaintext; raises VaultError when the key is unknown or the ciphertext is not this row's."""
         try:
-            version, key_id, nonce, sealed = ciphertext.split(".")
+            version, key_id, nonce, encrypted = ciphertext.split(".")
             if version != _VERSION:
                 raise ValueError(version)
-            return AESGCM(self.keys[key_id]).decrypt(_decode(nonce), _decode(sealed), row.encode()).decode()
+            return AESGCM(self.keys[key_id]).decrypt(_decode(nonce), _decode(encrypted), row.encode()).decode()
         except (ValueError, KeyError, InvalidTag) as error:
-            raise VaultError(VaultError.__doc__) from error
+            raise TokenDecryptionError(TokenDecryptionError.__doc__) from error
 
 
 def _encode(data: bytes) -> str:
