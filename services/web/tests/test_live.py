@@ -8,11 +8,11 @@ from sqlalchemy import text
 from web_fakes import FakeLeaderboard, transport
 from web_harness import news
 
+from shared.contracts.leaderboard_api import BoardStandings
 from shared.database.engine import Database
 from shared.errors import NotFound, Unavailable
 from web import queries
 from web.clients import Leaderboard, connect
-from web.contracts import Standings
 from web.live import AWAY_FOR_S, PUSH_EVERY_S, TRUSTED_FOR_S, Boards
 
 BOARD = ("autumn", "running")
@@ -39,7 +39,7 @@ async def boards(database: Database, leaderboard: FakeLeaderboard, clock: Clock)
         yield Boards(Leaderboard(http), database, _plain, ("en", "pl"), clock)
 
 
-def _plain(standings: Standings, language: str) -> str:
+def _plain(standings: BoardStandings, language: str) -> str:
     return f"{language} revision {standings.revision}\nfirst {standings.rows[0].display_name}"
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth import domain, queries
@@ -15,43 +15,20 @@ from auth.queries import EncryptedTokens
 from auth.strava import Grant, StravaOAuth
 from auth.tables import UserRow
 from auth.token_encryption import Keyring
+from shared.contracts.auth_api import AccessToken, AuthErrorCode, AuthorizeUrl, SignedInUser, SignInRequest
 from shared.contracts.events import UserAuthorized
 from shared.database.engine import Database
 from shared.errors import Forbidden, NotFound, Unavailable
 from shared.http.api import require_api_key
 from shared.messaging.outbox import emit
 
-_ONE_LINE = r"^[^\x00-\x1f]*$"  # Postgres takes no NUL
 REFRESH_LEASE = timedelta(seconds=30)
 
 
 class ScopeMissing(Forbidden):
     """Without permission to see your activities nothing can count. Please connect again and leave it ticked."""
 
-    code = "scope_missing"
-
-
-class AuthorizeUrl(BaseModel):
-    url: str
-
-
-class SignIn(BaseModel):
-    code: str = Field(min_length=1, max_length=500, repr=False)
-    scope: str = Field(max_length=500, pattern=_ONE_LINE)
-    consent_version: str = Field(min_length=1, max_length=50, pattern=_ONE_LINE)
-
-
-class SignedIn(BaseModel):
-    user_id: UUID
-    athlete_id: int
-    display_name: str
-    is_admin: bool
-    first_time: bool
-
-
-class AccessToken(BaseModel):
-    access_token: str = Field(repr=False)
-    expires_at: datetime
+    code = AuthErrorCode.SCOPE_MISSING
 
 
 @dataclass(frozen=True)
@@ -79,7 +56,7 @@ class Api:
         """Where web sends the browser."""
         return AuthorizeUrl(url=self.strava.authorize_url(self.redirect_uri, state))
 
-    async def sign_in(self, request: SignIn) -> SignedIn:
+    async def sign_in(self, request: SignInRequest) -> SignedInUser:
         """Exchange the code, keep the tokens, tell the others; all of it or nothing."""
         scopes = domain.parse_scopes(request.scope)
         if not domain.may_read_activities(scopes):
@@ -91,8 +68,8 @@ class Api:
             return await self._remember(session, request, grant, scopes, datetime.now(UTC))
 
     async def _remember(
-        self, session: AsyncSession, request: SignIn, grant: Grant, scopes: tuple[str, ...], now: datetime
-    ) -> SignedIn:
+        self, session: AsyncSession, request: SignInRequest, grant: Grant, scopes: tuple[str, ...], now: datetime
+    ) -> SignedInUser:
         assert grant.athlete is not None
         athlete = grant.athlete
         await queries.lock_athlete(session, athlete.id)
@@ -108,7 +85,7 @@ class Api:
         session.add(user)
         await session.flush()
         await queries.upsert_tokens(session, user.id, self._encrypt(user.id, grant), scopes)
-        signed_in = SignedIn(
+        signed_in = SignedInUser(
             user_id=user.id,
             athlete_id=athlete.id,
             display_name=user.display_name,

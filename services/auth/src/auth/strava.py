@@ -11,6 +11,7 @@ import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from auth.domain import REQUESTED_SCOPES
+from shared.contracts.auth_api import AuthErrorCode
 from shared.errors import AppError, Conflict, Forbidden, Unavailable
 
 #: For a whole token call, less than a refresh's lease: two that overlap would use one refresh token twice.
@@ -22,26 +23,26 @@ log = structlog.stdlib.get_logger(__name__)
 class SignInExpired(Conflict):
     """This sign-in has expired or was used already. Please connect with Strava again."""
 
-    code = "sign_in_expired"
+    code = AuthErrorCode.SIGN_IN_EXPIRED
 
 
 class AuthorizationRevoked(Conflict):
     """Strava no longer accepts this athlete's permission. They need to connect again."""
 
-    code = "reauthorization_needed"
+    code = AuthErrorCode.REAUTHORIZATION_NEEDED
 
 
 class CapacityReached(Forbidden):
     """Strava lets this application connect no more athletes at present. Please tell the organiser."""
 
-    code = "capacity"
+    code = AuthErrorCode.CAPACITY
 
 
 class Misconfigured(AppError):
     """Strava does not accept this application's credentials. The operator must check STRAVA_CLIENT_ID and _SECRET."""
 
     status = 502
-    code = "strava_misconfigured"
+    code = AuthErrorCode.STRAVA_MISCONFIGURED
 
 
 class _Athlete(BaseModel):

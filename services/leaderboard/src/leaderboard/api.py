@@ -1,54 +1,19 @@
 """The read API: challenges and board snapshots."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from uuid import UUID
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard import domain, queries
 from leaderboard.domain import Metric
 from leaderboard.tables import BoardRow, ChallengeRow
+from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, BoardStandings, ChallengeInfo, StandingEntry
 from shared.errors import NotFound
 from shared.http.api import Transaction
 
 router = APIRouter()
-
-
-class BoardInfo(BaseModel):
-    slug: str
-    name: str
-    metric: Metric
-
-
-class ChallengeInfo(BaseModel):
-    slug: str
-    name: str
-    first_day: date
-    last_day: date
-    time_zone: str
-    visibility: str
-    boards: list[BoardInfo]
-
-
-class StandingEntry(BaseModel):
-    place: int
-    user_id: UUID
-    display_name: str
-    distance_m: float
-    moving_time_s: int
-    elev_gain_m: float
-    activities: int
-
-
-class BoardStandings(BaseModel):
-    challenge: ChallengeInfo
-    board: BoardInfo
-    revision: int
-    as_of: datetime
-    rows: list[StandingEntry]
 
 
 @router.get("/challenges/current")
@@ -81,7 +46,7 @@ async def board(slug: str, board_slug: str, session: Transaction) -> BoardStandi
         (totals.value(metric), participant.display_name, (participant, totals))
         for participant, totals in await queries.list_standings(session, chosen.id)
     )
-    rows = [
+    rows = tuple(
         StandingEntry(
             place=standing.place,
             user_id=participant.user_id,
@@ -93,7 +58,7 @@ async def board(slug: str, board_slug: str, session: Transaction) -> BoardStandi
         )
         for standing in standings
         for participant, totals in [standing.competitor]
-    ]
+    )
     return BoardStandings(
         challenge=_info(found, boards), board=_board_info(chosen), revision=revision, as_of=as_of, rows=rows
     )
@@ -114,9 +79,9 @@ def _info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> ChallengeInfo:
         last_day=challenge.last_day,
         time_zone=challenge.time_zone,
         visibility=challenge.visibility,
-        boards=[_board_info(board) for board in boards],
+        boards=tuple(_board_info(board) for board in boards),
     )
 
 
 def _board_info(board: BoardRow) -> BoardInfo:
-    return BoardInfo(slug=board.slug, name=board.name, metric=Metric(board.metric))
+    return BoardInfo(slug=board.slug, name=board.name, metric=BoardMetric(board.metric))

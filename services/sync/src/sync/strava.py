@@ -7,8 +7,9 @@ from uuid import UUID
 
 import httpx
 import stamina
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
+from shared.contracts.auth_api import AccessToken, AuthErrorCode
 from shared.errors import AppError, Unavailable
 
 PER_PAGE = 200  # the most that Strava gives
@@ -27,7 +28,7 @@ class AuthorizationLost(AppError):
     """Strava no longer gives us this athlete's data; they need to connect again."""
 
     status = 409
-    code = "reauthorization_needed"
+    code = AuthErrorCode.REAUTHORIZATION_NEEDED
 
 
 class RateLimited(AppError):
@@ -39,10 +40,6 @@ class RateLimited(AppError):
     def __init__(self, *, day_is_spent: bool) -> None:
         super().__init__()
         self.day_is_spent = day_is_spent
-
-
-class _Token(BaseModel):
-    access_token: str = Field(repr=False)
 
 
 class AuthClient:
@@ -60,12 +57,15 @@ class AuthClient:
             response = await _get(self._client, address, self._key, {"fresh": fresh}, timeout_s=30)
         except httpx.RequestError as error:
             raise Unavailable("auth does not answer") from error
-        if response.status_code in (404, 409) and _code(response) in ("not_found", "reauthorization_needed"):
+        if response.status_code in (404, 409) and _code(response) in (
+            AuthErrorCode.NOT_FOUND,
+            AuthErrorCode.REAUTHORIZATION_NEEDED,
+        ):
             raise AuthorizationLost
         if response.status_code != 200:
             raise Unavailable(f"auth answered {response.status_code}")
         try:
-            return _Token.model_validate_json(response.content).access_token
+            return AccessToken.model_validate_json(response.content).access_token
         except ValidationError:
             raise Unavailable("auth's answer cannot be read") from None
 

@@ -4,17 +4,18 @@ from typing import TypeVar
 
 import httpx
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from shared.contracts.auth_api import AuthorizeUrl, SignedInUser
+from shared.contracts.leaderboard_api import BoardStandings, ChallengeInfo
 from shared.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
-from web.contracts import AuthorizeUrl, Challenge, Contract, SignedIn, Standings
 
 READ_TIMEOUT = httpx.Timeout(4.0, connect=1.0)
 SIGN_IN_TIMEOUT = httpx.Timeout(20.0, connect=1.0)  # auth itself asks Strava
 
 log = structlog.stdlib.get_logger(__name__)
 
-Answer = TypeVar("Answer", bound=Contract)
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class Leaderboard:
@@ -23,15 +24,15 @@ class Leaderboard:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def current_challenge(self) -> Challenge:
+    async def current_challenge(self) -> ChallengeInfo:
         """The challenge of these days; NotFound when there is none."""
-        return await _get(self._http, "/challenges/current", Challenge)
+        return await _get(self._http, "/challenges/current", ChallengeInfo)
 
-    async def challenge(self, slug: str) -> Challenge:
-        return await _get(self._http, f"/challenges/{slug}", Challenge)
+    async def challenge(self, slug: str) -> ChallengeInfo:
+        return await _get(self._http, f"/challenges/{slug}", ChallengeInfo)
 
-    async def standings(self, challenge: str, board: str) -> Standings:
-        return await _get(self._http, f"/challenges/{challenge}/boards/{board}", Standings)
+    async def standings(self, challenge: str, board: str) -> BoardStandings:
+        return await _get(self._http, f"/challenges/{challenge}/boards/{board}", BoardStandings)
 
 
 class Auth:
@@ -45,12 +46,12 @@ class Auth:
         request = self._http.build_request("GET", "/authorize-url", params={"state": state}, headers=self._headers)
         return (await _ask(self._http, request, AuthorizeUrl)).url
 
-    async def sign_in(self, code: str, scope: str, consent_version: str) -> SignedIn:
+    async def sign_in(self, code: str, scope: str, consent_version: str) -> SignedInUser:
         body = {"code": code, "scope": scope, "consent_version": consent_version}
         request = self._http.build_request(
             "POST", "/sign-ins", json=body, headers=self._headers, timeout=SIGN_IN_TIMEOUT
         )
-        return await _ask(self._http, request, SignedIn)
+        return await _ask(self._http, request, SignedInUser)
 
 
 def connect(base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
+from shared.contracts.auth_api import AuthErrorCode, SignedInUser
 from shared.errors import AppError, NotFound, Unavailable
 from web import queries
-from web.contracts import SignedIn
 from web.guard import content_security_policy
 from web.site import (
     BROWSER_COOKIE,
@@ -34,11 +34,11 @@ SESSION_COOKIE_S = int(queries.ABSOLUTE_LIMIT.total_seconds())
 SIGN_IN_COOKIE_S = int(queries.SIGN_IN_LIMIT.total_seconds())
 
 #: What auth may refuse -> which explanation the visitor reads, and its status.
-_REFUSALS = {
-    "sign_in_expired": ("expired", 409),
-    "scope_missing": ("scope_missing", 403),
-    "capacity": ("capacity", 403),
-    "unavailable": ("away", 503),
+_REFUSALS: dict[str, tuple[str, int]] = {
+    AuthErrorCode.SIGN_IN_EXPIRED: ("expired", 409),
+    AuthErrorCode.SCOPE_MISSING: ("scope_missing", 403),
+    AuthErrorCode.CAPACITY: ("capacity", 403),
+    AuthErrorCode.UNAVAILABLE: ("away", 503),
 }
 
 
@@ -121,7 +121,7 @@ async def _join_page(request: Request, site: Site, visitor: Visitor, problem: bo
     return response
 
 
-async def _start_session(request: Request, response: Response, site: Site, who: SignedIn) -> None:
+async def _start_session(request: Request, response: Response, site: Site, who: SignedInUser) -> None:
     session_id = new_secret()
     before = request.cookies.get(SESSION_COOKIE)
     async with site.database.transaction() as session:

@@ -10,11 +10,11 @@ import structlog
 from sse_starlette import ServerSentEvent
 
 from shared.contracts.events import Event, StandingsChanged
+from shared.contracts.leaderboard_api import BoardStandings, ChallengeInfo
 from shared.database.engine import Database, is_transient
 from shared.errors import NotFound, Unavailable
 from web import queries
 from web.clients import Leaderboard
-from web.contracts import Challenge, Standings
 
 PUSH_EVERY_S = 1.0  # one board is fetched and pushed at most this often
 TRUSTED_FOR_S = 30.0  # an event may be missed while the broker is away: then a view or an open stream asks again
@@ -30,7 +30,7 @@ Key: TypeAlias = tuple[str, str]  # challenge, board
 class Shown:
     """A board as rendered for everyone, once per language."""
 
-    standings: Standings
+    standings: BoardStandings
     html: Mapping[str, str]
     messages: Mapping[str, bytes]
 
@@ -56,7 +56,7 @@ class Boards:
         self,
         leaderboard: Leaderboard,
         database: Database,
-        render: Callable[[Standings, str], str],
+        render: Callable[[BoardStandings, str], str],
         languages: tuple[str, ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,7 +66,7 @@ class Boards:
         self._languages = languages
         self._clock = clock
         self._slots: dict[Key, _Slot] = {}
-        self._current: Challenge | None = None
+        self._current: ChallengeInfo | None = None
         self._current_next_at = float("-inf")
 
     async def on_standings_changed(self, event: Event) -> None:
@@ -103,7 +103,7 @@ class Boards:
             raise Unavailable if slot.failing else NotFound
         return slot.shown, not slot.failing
 
-    async def current_challenge(self) -> Challenge:
+    async def current_challenge(self) -> ChallengeInfo:
         """The challenge of these days, or the last one known while nobody can be asked."""
         if self._current is None or self._clock() >= self._current_next_at:
             try:
@@ -149,7 +149,7 @@ class Boards:
             slot.trusted_until = self._clock() + TRUSTED_FOR_S
             await self._accept(key, slot, standings)
 
-    async def _accept(self, key: Key, slot: _Slot, standings: Standings) -> None:
+    async def _accept(self, key: Key, slot: _Slot, standings: BoardStandings) -> None:
         before = slot.shown.standings if slot.shown else None
         if standings == before:  # an older revision is no error: the leaderboard service was restored
             return
@@ -170,14 +170,14 @@ class Boards:
         if standings is not None:
             slot.shown = await asyncio.to_thread(self._rendered, standings)
 
-    async def _last_challenge(self) -> Challenge:
+    async def _last_challenge(self) -> ChallengeInfo:
         async with self._sessions.transaction() as session:
             standings = await queries.newest_snapshot(session)
         if standings is None:
             raise Unavailable
         return standings.challenge
 
-    def _rendered(self, standings: Standings) -> Shown:
+    def _rendered(self, standings: BoardStandings) -> Shown:
         html = {language: self._render(standings, language) for language in self._languages}
         return Shown(standings, html, {key: _message(standings.revision, text) for key, text in html.items()})
 

@@ -7,9 +7,9 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 from starlette.responses import RedirectResponse, Response
 
+from shared.contracts.leaderboard_api import ChallengeInfo
 from shared.errors import Forbidden, NotFound
 from web.assets import Asset
-from web.contracts import Challenge
 from web.live import Shown
 from web.rendering import LANGUAGES
 from web.schedule import phase_of
@@ -115,7 +115,7 @@ def _board_context(request: Request, site: Site, visitor: Visitor, shown: Shown,
     }
 
 
-def _check_may_see(challenge: Challenge, visitor: Visitor) -> None:
+def _check_may_see(challenge: ChallengeInfo, visitor: Visitor) -> None:
     if challenge.visibility != "public" and visitor.user is None:
         raise Forbidden(code="members_only")
 

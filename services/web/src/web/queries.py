@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from web.contracts import Standings
+from shared.contracts.leaderboard_api import BoardStandings
 from web.tables import BoardSnapshotRow, SessionRow, SignInRow
 
 IDLE_LIMIT = timedelta(days=14)
@@ -73,7 +73,7 @@ async def forget_expired(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(SignInRow).where(SignInRow.created_at <= now - SIGN_IN_LIMIT))
 
 
-async def save_snapshot(session: AsyncSession, standings: Standings) -> None:
+async def save_snapshot(session: AsyncSession, standings: BoardStandings) -> None:
     """Keep a board. Of replicas that asked at about the same time, the one with the older revision changes nothing.
 
     Later it does: then the leaderboard service itself is older, because it was restored.
@@ -100,14 +100,14 @@ async def save_snapshot(session: AsyncSession, standings: Standings) -> None:
     )
 
 
-async def find_snapshot(session: AsyncSession, challenge: str, board: str) -> Standings | None:
+async def find_snapshot(session: AsyncSession, challenge: str, board: str) -> BoardStandings | None:
     body = await session.scalar(
         select(BoardSnapshotRow.body).where(BoardSnapshotRow.challenge == challenge, BoardSnapshotRow.board == board)
     )
-    return Standings.model_validate(body) if body else None
+    return BoardStandings.model_validate(body) if body else None
 
 
-async def newest_snapshot(session: AsyncSession) -> Standings | None:
+async def newest_snapshot(session: AsyncSession) -> BoardStandings | None:
     """The board saved last: the best guess at what is current while nobody can be asked."""
     body = await session.scalar(select(BoardSnapshotRow.body).order_by(BoardSnapshotRow.saved_at.desc()).limit(1))
-    return Standings.model_validate(body) if body else None
+    return BoardStandings.model_validate(body) if body else None

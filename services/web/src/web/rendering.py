@@ -17,8 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
 from markupsafe import Markup
 
+from shared.contracts.leaderboard_api import BoardStandings
 from web.assets import Asset
-from web.contracts import Standings
 
 HERE = Path(__file__).parent
 LANGUAGES = {"en": "English", "pl": "Polski"}
@@ -35,7 +35,7 @@ class Renderer:
     def page(self, language: str, template: str, context: Mapping[str, Any]) -> str:
         return self._environments[language].get_template(f"pages/{template}").render(context)
 
-    def board(self, standings: Standings, language: str) -> str:
+    def board(self, standings: BoardStandings, language: str) -> str:
         """The part of a board's page that is the same for everyone, and live."""
         return render_block(self._environments[language], BOARD_TEMPLATE, "standings", standings=standings)
 
