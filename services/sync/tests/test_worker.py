@@ -179,7 +179,8 @@ async def test_lost_access_closes_the_job_and_marks_the_athlete(world: World) ->
 
 async def test_a_refused_token_is_refreshed_once_before_giving_up(world: World) -> None:
     world.give(1)
-    world.auth.odd = [httpx.Response(200, json={"access_token": world.auth.token(lifetime_s=-1)})]
+    expired = {"access_token": world.auth.token(lifetime_s=-1), "expires_at": datetime.now(UTC).isoformat()}
+    world.auth.odd = [httpx.Response(200, json=expired)]
     await world.authorize()
     await world.worker.step()
     assert [url.params["fresh"] for url in world.auth.asked] == ["false", "true"]
