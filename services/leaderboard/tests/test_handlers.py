@@ -107,23 +107,36 @@ async def test_ids_and_totals_may_be_large(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "events",
+    ("events", "ran_km"),
     [
-        (recorded(1), revised(1, 2, km=20.0), removed(1, 3), recorded(1, 4, km=40.0), authorized()),
-        (recorded(1), removed(1), recorded(2, km=9.0), authorized(), recorded(3, user=JAN)),
-        (recorded(1, km=10.0), recorded(2, km=9.0), recorded(3, km=8.0, day=2), removed(1), revised(2, 2, day=40)),
-        (authorized(name="Old", minute=1), authorized(name="New", minute=2), authorized(minute=0), recorded(1)),
-        (removed(1, 2), recorded(1, 1), removed(1, 4), recorded(1, 3)),
+        ((recorded(1), revised(1, 2, km=20.0), removed(1, 3), recorded(1, 4, km=40.0), authorized()), {ANNA: 40}),
+        ((recorded(1), removed(1), recorded(2, km=9.0), authorized(), recorded(3, user=JAN)), {ANNA: 9, JAN: 10}),
+        (
+            (
+                recorded(1, km=10.0),
+                recorded(2, km=9.0),
+                recorded(3, km=8.0, day=2),
+                removed(1),
+                revised(2, 2, day=40),
+            ),
+            {ANNA: 8},
+        ),
+        (
+            (authorized(name="Old", minute=1), authorized(name="New", minute=2), authorized(minute=0), recorded(1)),
+            {ANNA: 10},
+        ),
+        ((removed(1, 2), recorded(1, 1), removed(1, 4), recorded(1, 3)), {}),
     ],
 )
 async def test_in_whatever_order_events_come_the_standings_are_the_same_and_a_rebuild_changes_nothing(
-    database: Database, events: tuple[Event, ...]
+    database: Database, events: tuple[Event, ...], ran_km: dict[UUID, int]
 ) -> None:
     await challenge(database)
     outcomes = []
     for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
         await clear(database)
         await handle(database, *order, *order[:2], one_by_one=True)
+        assert await metres(database) == {("running", user.int): km * 1000 for user, km in ran_km.items()}, order
         people = await rows(database, "select user_id, display_name, joined_at from participants")
         outcomes.append((await standings(database), people))
     assert all(outcome == outcomes[0] for outcome in outcomes)
