@@ -1,4 +1,4 @@
-"""A simulator in this process, a clock turned by hand, and a browser and client that talk to it."""
+"""A simulator in this process, a manual clock, and clients of its APIs."""
 
 import json
 import sys
@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the helpers unfindable
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not add the folder
 
-from live import started
+from live_server import started
 
 from stravasim.app import create_app
-from stravasim.client import Control
-from stravasim.club import load_folder
+from stravasim.control.client import ControlClient
+from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings
 
 NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -27,24 +27,24 @@ BACK = "http://localhost:8000/callback"
 
 
 @dataclass
-class HandClock:
-    """A clock that stands still until it is turned."""
+class ManualClock:
+    """A clock that stands still until it is set."""
 
     moment: datetime = NOON
 
     def now(self) -> datetime:
         return self.moment
 
-    def turn(self, seconds: float) -> None:
+    def set(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
 
 
 @dataclass
-class World:
-    """A client of the simulator; `ask` is a page's query, `submit` its form, `token` the token call."""
+class Harness:
+    """The simulator and its client: `page`, `submit` and `token` are steps of the OAuth flow, `asked` its query."""
 
     client: httpx.AsyncClient
-    clock: HandClock
+    clock: ManualClock
     app: Any
     asked: dict[str, str] = field(
         default_factory=lambda: {
@@ -60,7 +60,7 @@ class World:
         return await self.client.get("/oauth/authorize", params=self.asked | changed)
 
     async def submit(self, athlete: int = 7, granted: str | None = None, **changed: str) -> dict[str, list[str]]:
-        """Press Authorize (or `decision`) and return the query of the redirect."""
+        """Submit the consent form with `decision`, by default authorize; returns the query of the redirect."""
         form: dict[str, Any] = self.asked | {"athlete_id": str(athlete), "decision": "authorize"} | changed
         form["granted"] = (form["scope"] if granted is None else granted).split(",")
         response = await self.client.post("/oauth/authorize", data=form)
@@ -82,12 +82,12 @@ class World:
         answer: dict[str, Any] = (await self.exchange(code)).json()
         return answer
 
-    async def reader(self, athlete: int = 7, granted: str | None = None) -> "Reader":
-        return Reader(self.client, (await self.tokens(athlete, granted))["access_token"])
+    async def reader(self, athlete: int = 7, granted: str | None = None) -> "ActivityReader":
+        return ActivityReader(self.client, (await self.tokens(athlete, granted))["access_token"])
 
 
 @dataclass
-class Reader:
+class ActivityReader:
     """The data API with one athlete's token."""
 
     client: httpx.AsyncClient
@@ -104,7 +104,7 @@ class Reader:
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Write files of activities into a folder; a text is written as it is, anything else as JSON."""
+    """Write files of activities into a folder; a string is written unchanged, any other value as JSON."""
 
     def write(files: Mapping[str, object]) -> Path:
         for name, content in files.items():
@@ -116,30 +116,30 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def open_world(make_folder: Callable[..., Path]) -> Callable[..., Any]:
-    """Start a simulator whose athlete 7 has the given activities (by default ids 1 to 5, one a minute)."""
+def open_harness(make_folder: Callable[..., Path]) -> Callable[..., Any]:
+    """Start a simulator whose athlete 7 has the given activities (default: ids 1 to 5, one per minute)."""
 
     @asynccontextmanager
-    async def start(activities: object = None, **settings: Any) -> AsyncIterator[World]:
+    async def start(activities: object = None, **settings: Any) -> AsyncIterator[Harness]:
         given = [started(number) for number in (3, 1, 5, 2, 4)] if activities is None else activities
-        clock = HandClock()
-        app = create_app(load_folder(make_folder({"7.json": given, "8.json": []})), clock, Settings(**settings))
+        clock = ManualClock()
+        app = create_app(load_dataset(make_folder({"7.json": given, "8.json": []})), clock, Settings(**settings))
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://strava.test") as client:
-            yield World(client, clock, app)
+            yield Harness(client, clock, app)
 
     return start
 
 
 @pytest.fixture
-async def world(open_world: Callable[..., Any]) -> AsyncIterator[World]:
+async def harness(open_harness: Callable[..., Any]) -> AsyncIterator[Harness]:
     """The default simulator."""
-    async with open_world() as opened:
+    async with open_harness() as opened:
         yield opened
 
 
 @pytest.fixture
-async def control(world: World) -> AsyncIterator[Control]:
-    """The control side of that simulator."""
-    async with Control("http://strava.test", httpx.ASGITransport(app=world.app)) as opened:
+async def control(harness: Harness) -> AsyncIterator[ControlClient]:
+    """The control client of that simulator."""
+    async with ControlClient("http://strava.test", httpx.ASGITransport(app=harness.app)) as opened:
         yield opened

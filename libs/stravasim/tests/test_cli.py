@@ -19,7 +19,7 @@ def run(*arguments):
         (["--athletes", "0"], "--athletes"),
         (["--nonsense"], "--nonsense"),
         (["--limits", "1,2,3"], "limits must be four whole numbers"),
-        (["--until", "yesterday"], "--until must be a day"),
+        (["--until", "yesterday"], "--until must be a date"),
         (["--until", "2999-01-01"], "must not be in the future"),
         (["--days", "9999"], "must not be before 2020-01-01"),
         (["--data", "/nowhere/at/all"], "cannot read the folder /nowhere/at/all"),
@@ -64,4 +64,4 @@ def test_help_is_help():
     result = run("--help")
 
     assert result.exit_code == 0
-    assert "--lively" in result.stdout
+    assert "--auto-upload-every" in result.stdout

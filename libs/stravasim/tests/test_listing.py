@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stravasim.activities import Entry, ListQuery, log_of, page_of, start_of
+from stravasim.strava.listing import ActivityEntry, ListQuery, build_index, listing_start, render_page
 
 from_june = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
 
@@ -35,50 +35,50 @@ def at(minute: int) -> int:
         ({"after": -1}, [1, 2, 3, 4, 5]),
     ],
 )
-async def test_the_order_follows_the_bounds_that_were_given(world, parameters, ids):
-    reader = await world.reader()
+async def test_the_order_follows_the_bounds_that_were_given(harness, parameters, ids):
+    reader = await harness.reader()
 
     assert await reader.ids(**parameters) == ids
 
 
-async def test_a_page_holds_thirty_by_default_and_two_hundred_at_most(open_world):
+async def test_a_page_holds_thirty_by_default_and_two_hundred_at_most(open_harness):
     activities = [{"id": number} for number in range(1, 302)]
-    async with open_world(activities) as world:
-        reader = await world.reader()
+    async with open_harness(activities) as harness:
+        reader = await harness.reader()
         assert [len(await reader.ids(page=page)) for page in (1, 10, 11, 12)] == [30, 30, 1, 0]
         assert len(await reader.ids(per_page=500)) == 200
 
 
-async def test_both_base_addresses_serve_the_same(world):
-    reader = await world.reader()
+async def test_both_base_addresses_serve_the_same(harness):
+    reader = await harness.reader()
 
     for path in ("/athlete", "/athlete/activities"):
         assert (await reader.get(path)).content == (await reader.get("/api/v3" + path)).content
     assert (await reader.get("/athlete")).json()["id"] == 7
 
 
-async def test_short_pages_lose_nothing_and_end_with_an_empty_one(open_world):
-    async with open_world(short_pages=True) as world:
-        reader = await world.reader()
+async def test_short_pages_lose_nothing_and_end_with_an_empty_one(open_harness):
+    async with open_harness(short_pages=True) as harness:
+        reader = await harness.reader()
         pages = [await reader.ids(per_page=3, page=page) for page in range(1, 5)]
     assert pages == [[5, 4], [3, 2], [1], []]
 
 
 @pytest.mark.parametrize("name", ["after", "before", "page", "per_page"])
 @pytest.mark.parametrize("value", ["", "x", "1.5", "1_000", "٣", " 1", "9" * 30])
-async def test_a_parameter_that_is_no_number_is_a_bad_request(world, name, value):
-    response = await (await world.reader()).get(**{name: value})
+async def test_a_parameter_that_is_no_number_is_a_bad_request(harness, name, value):
+    response = await (await harness.reader()).get(**{name: value})
 
     assert response.status_code == 400
     assert response.json()["errors"] == [{"resource": "Activity", "field": name, "code": "invalid"}]
 
 
 @pytest.mark.parametrize("parameters", [{"page": 0}, {"per_page": 0}, {"page": -1}, {"per_page": -5}])
-async def test_pages_count_from_one(world, parameters):
-    assert (await (await world.reader()).get(**parameters)).status_code == 400
+async def test_pages_count_from_one(harness, parameters):
+    assert (await (await harness.reader()).get(**parameters)).status_code == 400
 
 
-async def test_only_me_activities_need_the_wider_scope(open_world):
+async def test_only_me_activities_need_the_wider_scope(open_harness):
     activities = [
         {"id": 1, "visibility": "everyone"},
         {"id": 2, "visibility": "followers_only"},
@@ -86,16 +86,16 @@ async def test_only_me_activities_need_the_wider_scope(open_world):
         {"id": 4, "private": True},
         {"id": 5},
     ]
-    async with open_world(activities) as world:
-        narrow = await world.reader(granted="read,activity:read")
-        wide = await world.reader(granted="activity:read_all")
+    async with open_harness(activities) as harness:
+        narrow = await harness.reader(granted="read,activity:read")
+        wide = await harness.reader(granted="activity:read_all")
         assert await narrow.ids() == [5, 2, 1]
         assert await narrow.ids(per_page=2) == [5, 2]
         assert await wide.ids() == [5, 4, 3, 2, 1]
 
 
-async def test_the_list_needs_an_activity_scope_but_the_athlete_does_not(world):
-    reader = await world.reader(granted="read")
+async def test_the_list_needs_an_activity_scope_but_the_athlete_does_not(harness):
+    reader = await harness.reader(granted="read")
     response = await reader.get()
 
     assert response.status_code == 401
@@ -107,9 +107,9 @@ async def test_the_list_needs_an_activity_scope_but_the_athlete_does_not(world):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic x"}])
-async def test_a_token_is_taken_from_the_bearer_header_only(world, headers):
-    token = (await world.tokens())["access_token"]
-    response = await world.client.get("/athlete", headers=headers, params={"access_token": token})
+async def test_a_token_is_taken_from_the_bearer_header_only(harness, headers):
+    token = (await harness.tokens())["access_token"]
+    response = await harness.client.get("/athlete", headers=headers, params={"access_token": token})
 
     assert response.status_code == 401
     assert response.json()["errors"] == [{"resource": "Athlete", "field": "access_token", "code": "invalid"}]
@@ -118,15 +118,15 @@ async def test_a_token_is_taken_from_the_bearer_header_only(world, headers):
 def test_an_activity_is_listed_under_its_start_date_or_the_next_best():
     start = datetime(2026, 7, 1, 10, tzinfo=UTC).timestamp()
 
-    assert start_of({"start_date": "2026-07-01T10:00:00Z", "start_date_local": "x"}) == start
-    assert start_of({"start_date_local": "2026-07-01T12:00:00Z", "utc_offset": 7200.0}) == start
-    assert start_of({"start_date": None, "start_date_local": "2026-07-01T10:00:00Z"}) == start
-    assert start_of({"start_date": "yesterday"}) == start_of({"start_date": 5}) == start_of({}) == 0
+    assert listing_start({"start_date": "2026-07-01T10:00:00Z", "start_date_local": "x"}) == start
+    assert listing_start({"start_date_local": "2026-07-01T12:00:00Z", "utc_offset": 7200.0}) == start
+    assert listing_start({"start_date": None, "start_date_local": "2026-07-01T10:00:00Z"}) == start
+    assert listing_start({"start_date": "yesterday"}) == listing_start({"start_date": 5}) == listing_start({}) == 0
 
 
-async def test_undated_activities_come_last_in_the_order_of_their_ids(open_world):
-    async with open_world([{"id": 2}, {"id": 9, "start_date": "1999-01-01T00:00:00Z"}, {"id": 1}]) as world:
-        assert await (await world.reader()).ids() == [9, 2, 1]
+async def test_undated_activities_come_last_in_the_order_of_their_ids(open_harness):
+    async with open_harness([{"id": 2}, {"id": 9, "start_date": "1999-01-01T00:00:00Z"}, {"id": 1}]) as harness:
+        assert await (await harness.reader()).ids() == [9, 2, 1]
 
 
 @given(
@@ -137,11 +137,13 @@ async def test_undated_activities_come_last_in_the_order_of_their_ids(open_world
     short=st.booleans(),
 )
 def test_paging_to_the_empty_page_finds_each_activity_in_the_bounds_once(starts, after, before, per_page, short):
-    entries = [Entry(start, number, only_me=False, body=b"%d" % number) for number, start in enumerate(starts)]
-    log = log_of(entries)
+    entries = [
+        ActivityEntry(start, number, only_me=False, body=b"%d" % number) for number, start in enumerate(starts)
+    ]
+    log = build_index(entries)
     found: list[int] = []
     for page in range(1, len(starts) + 3):
-        items = json.loads(page_of(log, ListQuery(after, before, page, per_page), short=short))
+        items = json.loads(render_page(log, ListQuery(after, before, page, per_page), short=short))
         if not items:
             break
         found += items

@@ -2,21 +2,21 @@
 
 import pytest
 
-from stravasim.faults import Fault
-from stravasim.oauth import DEMO_APPLICATION, check_authorize, is_allowed_redirect
+from stravasim.strava.errors import ApiError
+from stravasim.strava.oauth import DEFAULT_APPLICATION, is_allowed_redirect, parse_authorize_request
 
 BACK = "http://localhost:8000/callback"
 
 
 def error_of(response):
-    """Status, message and the single error of a fault."""
+    """Status, message and the single entry of an error response."""
     body = response.json()
     (error,) = body["errors"]
     return response.status_code, body["message"], error["resource"], error["field"], error["code"]
 
 
-async def test_the_page_offers_every_athlete_and_ticks_every_scope_asked(world):
-    page = await world.page(athlete_id="8")
+async def test_the_page_offers_every_athlete_and_ticks_every_scope_asked(harness):
+    page = await harness.page(athlete_id="8")
 
     assert page.status_code == 200
     assert '<option value="7">' in page.text
@@ -26,16 +26,16 @@ async def test_the_page_offers_every_athlete_and_ticks_every_scope_asked(world):
     assert "<script" not in page.text
 
 
-async def test_the_page_writes_what_it_was_given_as_text_not_as_html(world):
-    page = await world.page(state='"><script>alert(1)</script>')
+async def test_the_page_writes_what_it_was_given_as_text_not_as_html(harness):
+    page = await harness.page(state='"><script>alert(1)</script>')
 
     assert "<script" not in page.text
 
 
-async def test_a_yes_returns_state_code_and_granted_scopes_comma_separated(world):
-    response = await world.client.post(
+async def test_consent_returns_state_code_and_granted_scopes_comma_separated(harness):
+    response = await harness.client.post(
         "/oauth/authorize",
-        data=world.asked
+        data=harness.asked
         | {"athlete_id": "7", "decision": "authorize", "granted": ["read", "activity:read_all"], "state": "a b&c"},
     )
 
@@ -45,31 +45,31 @@ async def test_a_yes_returns_state_code_and_granted_scopes_comma_separated(world
     assert location.endswith("&scope=read,activity:read_all")
 
 
-async def test_the_redirect_keeps_the_query_of_the_callback_and_an_empty_state(world):
-    query = await world.submit(redirect_uri=BACK + "?tenant=1", state="")
+async def test_the_redirect_keeps_the_query_of_the_callback_and_an_empty_state(harness):
+    query = await harness.submit(redirect_uri=BACK + "?tenant=1", state="")
 
     assert query["tenant"] == ["1"]
     assert query["state"] == [""]
     assert len(query["code"][0]) == 40
 
 
-async def test_a_no_returns_access_denied_and_no_code(world):
-    assert await world.submit(decision="deny") == {"state": ["s1"], "error": ["access_denied"]}
+async def test_denial_returns_access_denied_and_no_code(harness):
+    assert await harness.submit(decision="deny") == {"state": ["s1"], "error": ["access_denied"]}
 
 
-async def test_a_scope_that_was_not_asked_for_cannot_be_granted(world):
-    query = await world.submit(scope="read", granted="read,activity:write")
+async def test_a_scope_that_was_not_asked_for_cannot_be_granted(harness):
+    query = await harness.submit(scope="read", granted="read,activity:write")
 
     assert query["scope"] == ["read"]
 
 
-async def test_an_athlete_who_allowed_the_same_before_comes_back_at_once(world):
-    await world.submit(athlete=7)
+async def test_an_athlete_who_allowed_the_same_before_comes_back_at_once(harness):
+    await harness.submit(athlete=7)
 
-    again = await world.page(athlete_id="7")
-    forced = await world.page(athlete_id="7", approval_prompt="force")
-    other_scopes = await world.page(athlete_id="7", scope="read")
-    nobody_chosen = await world.page()
+    again = await harness.page(athlete_id="7")
+    forced = await harness.page(athlete_id="7", approval_prompt="force")
+    other_scopes = await harness.page(athlete_id="7", scope="read")
+    nobody_chosen = await harness.page()
 
     assert again.status_code == 302
     assert "code=" in again.headers["location"]
@@ -90,16 +90,16 @@ async def test_an_athlete_who_allowed_the_same_before_comes_back_at_once(world):
         ({"approval_prompt": "maybe"}, "Authorize", "approval_prompt"),
     ],
 )
-async def test_a_wrong_request_is_refused_by_page_and_form_alike(world, changed, resource, field):
-    page = await world.page(**changed)
-    form = await world.client.post("/oauth/authorize", data=world.asked | changed | {"athlete_id": "7"})
+async def test_a_wrong_request_is_refused_by_page_and_form_alike(harness, changed, resource, field):
+    page = await harness.page(**changed)
+    form = await harness.client.post("/oauth/authorize", data=harness.asked | changed | {"athlete_id": "7"})
 
     assert error_of(page) == error_of(form) == (400, "Bad Request", resource, field, "invalid")
 
 
-async def test_nobody_outside_the_club_can_sign_in(world):
-    response = await world.client.post(
-        "/oauth/authorize", data=world.asked | {"athlete_id": "99", "decision": "authorize"}
+async def test_an_unknown_athlete_cannot_sign_in(harness):
+    response = await harness.client.post(
+        "/oauth/authorize", data=harness.asked | {"athlete_id": "99", "decision": "authorize"}
     )
 
     assert error_of(response)[0] == 400
@@ -127,51 +127,51 @@ def test_a_redirect_stays_inside_the_callback_domain(uri, allowed):
 
 def test_a_scope_asked_twice_is_asked_once():
     asked = {"client_id": "12345", "redirect_uri": BACK, "response_type": "code", "scope": "read,read"}
-    wanted = check_authorize(asked, DEMO_APPLICATION)
+    wanted = parse_authorize_request(asked, DEFAULT_APPLICATION)
 
-    assert not isinstance(wanted, Fault)
+    assert not isinstance(wanted, ApiError)
     assert wanted.scopes == ("read",)
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/api/v3/oauth/token"])
 @pytest.mark.parametrize("where", ["data", "params"])
-async def test_a_code_buys_tokens_and_the_athlete_with_the_recorded_keys(world, path, where):
-    code = (await world.submit())["code"][0]
+async def test_a_code_is_exchanged_for_tokens_and_the_athlete_with_the_recorded_keys(harness, path, where):
+    code = (await harness.submit())["code"][0]
     fields = {
         "client_id": "12345",
         "client_secret": "simulated-secret",
         "code": code,
         "grant_type": "authorization_code",
     }
-    response = await world.client.post(path, **{where: fields})
+    response = await harness.client.post(path, **{where: fields})
 
     body = response.json()
     assert response.status_code == 200
     assert list(body) == ["token_type", "expires_at", "expires_in", "refresh_token", "access_token", "athlete"]
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 21600)
-    assert body["expires_at"] == world.clock.now().timestamp() + 21600
+    assert body["expires_at"] == harness.clock.now().timestamp() + 21600
     assert len(body["access_token"]) == len(body["refresh_token"]) == 40
     assert list(body["athlete"])[:5] == ["id", "username", "resource_state", "firstname", "lastname"]
     assert body["athlete"]["id"] == 7
     assert not [name for name in response.headers if "ratelimit" in name]
 
 
-async def test_a_code_works_once_and_not_for_ever(world):
-    used = (await world.submit())["code"][0]
-    old = (await world.submit())["code"][0]
-    await world.exchange(used)
-    reused = await world.exchange(used)
-    world.clock.turn(600)
-    late = await world.exchange(old)
+async def test_a_code_works_once_and_not_for_ever(harness):
+    used = (await harness.submit())["code"][0]
+    old = (await harness.submit())["code"][0]
+    await harness.exchange(used)
+    reused = await harness.exchange(used)
+    harness.clock.set(600)
+    late = await harness.exchange(old)
 
     expected = (400, "Bad Request", "AuthorizationCode", "code", "invalid")
     assert error_of(reused) == error_of(late) == expected
 
 
-async def test_a_refresh_with_more_than_an_hour_left_returns_the_same_token_and_its_rest(world):
-    first = await world.tokens()
-    world.clock.turn(21600 - 3601)
-    second = (await world.refresh(first["refresh_token"])).json()
+async def test_a_refresh_with_more_than_an_hour_left_returns_the_same_token_and_its_remaining_lifetime(harness):
+    first = await harness.tokens()
+    harness.clock.set(21600 - 3601)
+    second = (await harness.refresh(first["refresh_token"])).json()
 
     assert list(second) == ["token_type", "access_token", "expires_at", "expires_in", "refresh_token"]
     assert second["access_token"] == first["access_token"]
@@ -179,43 +179,43 @@ async def test_a_refresh_with_more_than_an_hour_left_returns_the_same_token_and_
     assert (second["expires_at"], second["expires_in"]) == (first["expires_at"], 3601)
 
 
-async def test_a_refresh_with_an_hour_left_renews_and_kills_the_old_refresh_token(world):
-    first = await world.tokens()
-    world.clock.turn(21600 - 3600)
-    second = (await world.refresh(first["refresh_token"])).json()
-    dead = await world.refresh(first["refresh_token"])
+async def test_a_refresh_with_an_hour_left_renews_and_invalidates_the_old_refresh_token(harness):
+    first = await harness.tokens()
+    harness.clock.set(21600 - 3600)
+    second = (await harness.refresh(first["refresh_token"])).json()
+    dead = await harness.refresh(first["refresh_token"])
 
     assert second["access_token"] != first["access_token"]
     assert second["refresh_token"] != first["refresh_token"]
     assert second["expires_in"] == 21600
     assert error_of(dead) == (400, "Bad Request", "RefreshToken", "refresh_token", "invalid")
-    assert (await world.refresh(second["refresh_token"])).status_code == 200
+    assert (await harness.refresh(second["refresh_token"])).status_code == 200
 
 
-async def test_old_and_new_access_tokens_both_work_until_each_expires(world):
-    first = await world.tokens()
-    world.clock.turn(21600 - 60)
-    second = (await world.refresh(first["refresh_token"])).json()
+async def test_old_and_new_access_tokens_both_work_until_each_expires(harness):
+    first = await harness.tokens()
+    harness.clock.set(21600 - 60)
+    second = (await harness.refresh(first["refresh_token"])).json()
 
     async def status(token):
         headers = {"Authorization": f"Bearer {token['access_token']}"}
-        return (await world.client.get("/api/v3/athlete", headers=headers)).status_code
+        return (await harness.client.get("/api/v3/athlete", headers=headers)).status_code
 
     assert [await status(first), await status(second)] == [200, 200]
-    world.clock.turn(60)
+    harness.clock.set(60)
     assert [await status(first), await status(second)] == [401, 200]
 
 
-async def test_rotation_can_be_had_on_every_refresh_or_never(open_world):
-    async with open_world(rotation="always") as world:
-        first = await world.tokens()
-        second = (await world.refresh(first["refresh_token"])).json()
+async def test_rotation_can_be_had_on_every_refresh_or_never(open_harness):
+    async with open_harness(rotation="always") as harness:
+        first = await harness.tokens()
+        second = (await harness.refresh(first["refresh_token"])).json()
         assert second["access_token"] == first["access_token"]
         assert second["refresh_token"] != first["refresh_token"]
-    async with open_world(rotation="never") as world:
-        first = await world.tokens()
-        world.clock.turn(21600)
-        second = (await world.refresh(first["refresh_token"])).json()
+    async with open_harness(rotation="never") as harness:
+        first = await harness.tokens()
+        harness.clock.set(21600)
+        second = (await harness.refresh(first["refresh_token"])).json()
         assert second["access_token"] != first["access_token"]
         assert second["refresh_token"] == first["refresh_token"]
 
@@ -236,17 +236,17 @@ async def test_rotation_can_be_had_on_every_refresh_or_never(open_world):
         ),
     ],
 )
-async def test_token_errors_have_the_known_bodies(world, fields, expected):
-    assert error_of(await world.token(**fields)) == expected
+async def test_token_errors_have_the_known_bodies(harness, fields, expected):
+    assert error_of(await harness.token(**fields)) == expected
 
 
-async def test_a_long_run_does_not_remember_every_token_that_ever_was(world):
-    refresh = (await world.tokens())["refresh_token"]
+async def test_expired_tokens_are_purged_in_a_long_run(harness):
+    refresh = (await harness.tokens())["refresh_token"]
     for _ in range(100):
-        world.clock.turn(21_600)
-        await world.submit()
-        refresh = (await world.refresh(refresh)).json()["refresh_token"]
-    tokens = world.app.state.simulator.tokens
+        harness.clock.set(21_600)
+        await harness.submit()
+        refresh = (await harness.refresh(refresh)).json()["refresh_token"]
+    tokens = harness.app.state.simulator.tokens
     assert len(tokens._access) < 15
     assert len(tokens._codes) < 15
     assert len(tokens._current) == 1

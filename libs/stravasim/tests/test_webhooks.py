@@ -1,4 +1,4 @@
-"""Webhooks: a handshake, what is told of a change, three attempts, and bad weather on the way."""
+"""Webhooks: handshake, events of changes, three attempts, and simulated network conditions."""
 
 import asyncio
 import hashlib
@@ -7,47 +7,47 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from live import Callback, serving, until
+from live_server import Callback, serve_app, wait_until
 
-from stravasim.webhooks import activity_news
+from stravasim.strava.webhooks import activity_event
 
 CREDENTIALS = {"client_id": "12345", "client_secret": "simulated-secret"}
 BOTH = frozenset({"activity:read", "activity:read_all"})
 
 
-async def subscribe(world, url, **changed):
+async def subscribe(harness, url, **changed):
     form = CREDENTIALS | {"callback_url": url, "verify_token": "mine"} | changed
-    return await world.client.post("/api/v3/push_subscriptions", data=form)
+    return await harness.client.post("/api/v3/push_subscriptions", data=form)
 
 
 @asynccontextmanager
-async def subscribed(world, callback=None):
+async def subscribed(harness, callback=None):
     callback = callback or Callback()
-    async with serving(callback.app()) as address:
-        answer = await subscribe(world, f"{address}/hook")
+    async with serve_app(callback.app()) as address:
+        answer = await subscribe(harness, f"{address}/hook")
         assert answer.status_code == 201, answer.text
         yield callback
-        await world.app.state.simulator.sender.close()
+        await harness.app.state.simulator.webhooks.close()
 
 
-async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(world):
-    async with subscribed(world) as callback:
+async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(harness):
+    async with subscribed(harness) as callback:
         assert callback.verify_tokens == ["mine"]
-        listed = await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)
+        listed = await harness.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)
         [subscription] = listed.json()
         assert subscription["callback_url"].endswith("/hook")
         assert subscription["created_at"] == "2026-07-01T12:00:00.000000000Z"
         assert subscription["application_id"] == 12345
         assert listed.headers["x-ratelimit-usage"] == "0,0"
 
-        second = await subscribe(world, subscription["callback_url"])
+        second = await subscribe(harness, subscription["callback_url"])
         assert second.status_code == 400
         assert second.json()["errors"] == [{"resource": "PushSubscription", "field": "", "code": "already exists"}]
 
         path = f"/api/v3/push_subscriptions/{subscription['id']}"
-        assert (await world.client.delete(path, params=CREDENTIALS)).status_code == 204
-        assert (await world.client.delete(path, params=CREDENTIALS)).status_code == 404
-        assert (await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).json() == []
+        assert (await harness.client.delete(path, params=CREDENTIALS)).status_code == 204
+        assert (await harness.client.delete(path, params=CREDENTIALS)).status_code == 404
+        assert (await harness.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).json() == []
 
 
 @pytest.mark.parametrize(
@@ -63,72 +63,74 @@ async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(world):
         ({"callback_url": "http://xn--/"}, 400, "PushSubscription"),
     ],
 )
-async def test_what_cannot_be_subscribed_is_refused(world, changed, status, resource):
-    answer = await subscribe(world, "http://127.0.0.1:1/hook", **changed)
+async def test_what_cannot_be_subscribed_is_refused(harness, changed, status, resource):
+    answer = await subscribe(harness, "http://127.0.0.1:1/hook", **changed)
     assert (answer.status_code, answer.json()["errors"][0]["resource"]) == (status, resource)
 
 
-async def test_a_callback_with_a_wrong_challenge_is_not_verifiable(world):
-    async with serving(Callback(challenge="guess").app()) as address:
-        answer = await subscribe(world, f"{address}/hook")
+async def test_a_callback_with_a_wrong_challenge_is_not_verifiable(harness):
+    async with serve_app(Callback(challenge="guess").app()) as address:
+        answer = await subscribe(harness, f"{address}/hook")
     assert answer.status_code == 400
     assert answer.json()["errors"] == [
         {"resource": "PushSubscription", "field": "callback url", "code": "not verifiable"}
     ]
 
 
-async def test_a_callback_that_drips_its_answer_is_not_verifiable(world):
-    async with serving(Callback(drip_s=0.5).app()) as address:
-        assert (await subscribe(world, f"{address}/hook")).status_code == 400
+async def test_a_callback_that_drips_its_answer_is_not_verifiable(harness):
+    async with serve_app(Callback(drip_s=0.5).app()) as address:
+        assert (await subscribe(harness, f"{address}/hook")).status_code == 400
 
 
-async def test_the_callback_s_own_query_is_kept_in_the_handshake_and_in_events(world):
-    await world.reader()
+async def test_the_callback_s_own_query_is_kept_in_the_handshake_and_in_events(harness):
+    await harness.reader()
     callback = Callback()
-    async with serving(callback.app()) as address:
-        assert (await subscribe(world, f"{address}/hook?secret=path")).status_code == 201
-        await world.client.post("/_sim/athletes/7/activities", json={})
-        await until(lambda: callback.events)
-        await world.app.state.simulator.sender.close()
+    async with serve_app(callback.app()) as address:
+        assert (await subscribe(harness, f"{address}/hook?secret=path")).status_code == 201
+        await harness.client.post("/_sim/athletes/7/activities", json={})
+        await wait_until(lambda: callback.events)
+        await harness.app.state.simulator.webhooks.close()
     assert callback.queries[0]["secret"] == "path"
     assert callback.queries[0]["hub.mode"] == "subscribe"
 
 
-async def test_a_burst_reaches_a_callback_that_takes_its_time(world):
-    await world.reader()
-    sender = world.app.state.simulator.sender
-    sender._free = asyncio.Semaphore(2)  # so the last of 20 waits for longer than the 2 s that it has when it begins
-    async with subscribed(world, Callback(moods=[0.3] * 20)):
+async def test_a_burst_reaches_a_slow_callback(harness):
+    await harness.reader()
+    dispatcher = harness.app.state.simulator.webhooks
+    dispatcher._slots = asyncio.Semaphore(
+        2
+    )  # so the last of 20 waits for longer than the 2 s that it has when it begins
+    async with subscribed(harness, Callback(responses=[0.3] * 20)):
         for _ in range(20):
-            await world.client.post("/_sim/athletes/7/activities", json={})
-        await until(lambda: set(outcomes(world)) == {"delivered"})
-        assert {len(one.attempts) for one in sender.deliveries} == {1}
+            await harness.client.post("/_sim/athletes/7/activities", json={})
+        await wait_until(lambda: set(outcomes(harness)) == {"delivered"})
+        assert {len(one.attempts) for one in dispatcher.deliveries} == {1}
 
 
-async def test_a_clock_that_is_turned_back_does_not_hold_up_deliveries(world):
-    await world.client.put("/_sim/webhooks/weather", json={"delay_s": 5})
-    await world.reader()
-    async with subscribed(world) as callback:
-        await world.client.post("/_sim/athletes/7/activities", json={})
-        await world.client.post("/_sim/clock", json={"now": "2026-01-01T00:00:00Z", "frozen": True})
-        await world.client.post("/_sim/clock", json={"advance_s": 4})
-        assert outcomes(world) == ["waiting"]
-        await world.client.post("/_sim/clock", json={"advance_s": 1})
-        await until(lambda: callback.events)
+async def test_a_clock_that_is_set_back_does_not_delay_deliveries(harness):
+    await harness.client.put("/_sim/webhooks/network", json={"delay_s": 5})
+    await harness.reader()
+    async with subscribed(harness) as callback:
+        await harness.client.post("/_sim/athletes/7/activities", json={})
+        await harness.client.post("/_sim/clock", json={"now": "2026-01-01T00:00:00Z", "frozen": True})
+        await harness.client.post("/_sim/clock", json={"advance_s": 4})
+        assert outcomes(harness) == ["pending"]
+        await harness.client.post("/_sim/clock", json={"advance_s": 1})
+        await wait_until(lambda: callback.events)
 
 
-async def test_uploads_edits_and_deletions_are_told_with_strings_for_updates(world):
-    await world.reader()
-    async with subscribed(world) as callback:
-        added = (await world.client.post("/_sim/athletes/7/activities", json={"name": "A"})).json()
+async def test_uploads_edits_and_deletions_are_notified_with_strings_for_updates(harness):
+    await harness.reader()
+    async with subscribed(harness) as callback:
+        added = (await harness.client.post("/_sim/athletes/7/activities", json={"name": "A"})).json()
         path = f"/_sim/athletes/7/activities/{added['id']}"
-        await until(lambda: len(callback.events) == 1)
-        await world.client.patch(path, json={"name": "B", "sport_type": "Hike"})
-        await until(lambda: len(callback.events) == 2)
-        await world.client.patch(path, json={"visibility": "only_me"})
-        await until(lambda: len(callback.events) == 3)
-        await world.client.delete(path)
-        await until(lambda: len(callback.events) == 4)
+        await wait_until(lambda: len(callback.events) == 1)
+        await harness.client.patch(path, json={"name": "B", "sport_type": "Hike"})
+        await wait_until(lambda: len(callback.events) == 2)
+        await harness.client.patch(path, json={"visibility": "only_me"})
+        await wait_until(lambda: len(callback.events) == 3)
+        await harness.client.delete(path)
+        await wait_until(lambda: len(callback.events) == 4)
 
     assert [event["aspect_type"] for event in callback.events] == ["create", "update", "update", "delete"]
     assert callback.events[0] == {
@@ -144,15 +146,15 @@ async def test_uploads_edits_and_deletions_are_told_with_strings_for_updates(wor
     assert callback.events[2]["updates"] == {"private": "true"}
 
 
-async def test_nothing_is_told_of_distance_of_strangers_or_without_a_subscription(world):
-    await world.client.post("/_sim/athletes/7/activities", json={})  # nobody is connected
-    await world.reader()
-    added = (await world.client.post("/_sim/athletes/7/activities", json={})).json()  # nobody is subscribed
-    async with subscribed(world) as callback:
-        await world.client.patch(f"/_sim/athletes/7/activities/{added['id']}", json={"distance": 1.0})
-        await world.client.post("/_sim/athletes/8/activities", json={})
-        await world.client.post("/_sim/athletes/7/activities", json={"name": "told"})
-        await until(lambda: callback.events)
+async def test_there_is_no_event_for_distance_unconnected_athletes_or_without_a_subscription(harness):
+    await harness.client.post("/_sim/athletes/7/activities", json={})  # nobody is connected
+    await harness.reader()
+    added = (await harness.client.post("/_sim/athletes/7/activities", json={})).json()  # nobody is subscribed
+    async with subscribed(harness) as callback:
+        await harness.client.patch(f"/_sim/athletes/7/activities/{added['id']}", json={"distance": 1.0})
+        await harness.client.post("/_sim/athletes/8/activities", json={})
+        await harness.client.post("/_sim/athletes/7/activities", json={"name": "New"})
+        await wait_until(lambda: callback.events)
     assert [event["aspect_type"] for event in callback.events] == ["create"]
 
 
@@ -171,97 +173,97 @@ async def test_nothing_is_told_of_distance_of_strangers_or_without_a_subscriptio
     ],
 )
 def test_hiding_looks_like_deleting_without_the_right_to_see_everything(scopes, before, after, aspect):
-    news = activity_news(7, 1, before, after, frozenset(scopes))
-    assert (None if news is None else news.aspect) == aspect
+    event = activity_event(7, 1, before, after, frozenset(scopes))
+    assert (None if event is None else event.aspect) == aspect
 
 
-async def test_a_revocation_is_told_as_a_string_and_kills_the_tokens(world):
-    reader = await world.reader()
-    async with subscribed(world) as callback:
-        assert (await world.client.post("/_sim/athletes/7/revoke")).json() == {"was_connected": True}
-        await until(lambda: callback.events)
-        assert (await world.client.post("/_sim/athletes/7/revoke")).json() == {"was_connected": False}
+async def test_a_revocation_is_notified_as_a_string_and_invalidates_the_tokens(harness):
+    reader = await harness.reader()
+    async with subscribed(harness) as callback:
+        assert (await harness.client.delete("/_sim/athletes/7/authorization")).json() == {"was_connected": True}
+        await wait_until(lambda: callback.events)
+        assert (await harness.client.delete("/_sim/athletes/7/authorization")).json() == {"was_connected": False}
     [event] = callback.events
     assert (event["object_type"], event["object_id"], event["owner_id"]) == ("athlete", 7, 7)
     assert (event["aspect_type"], event["updates"]) == ("update", {"authorized": "false"})
     assert (await reader.get()).status_code == 401
 
 
-async def test_three_attempts_and_then_the_event_is_dropped(world):
-    await world.reader()
-    await world.client.put("/_sim/webhooks/weather", json={"retry_after_s": 0})
-    async with subscribed(world, Callback(moods=[500, 404, 200, 500, 500, 500, 200])) as callback:
-        await world.client.post("/_sim/athletes/7/activities", json={"name": "kept"})
-        await until(lambda: outcomes(world) == ["delivered"])
-        await world.client.post("/_sim/athletes/7/activities", json={"name": "dropped"})
-        await until(lambda: outcomes(world) == ["delivered", "dropped"])
-        deliveries = (await world.client.get("/_sim/webhooks")).json()["deliveries"]
+async def test_three_attempts_and_then_the_delivery_has_failed(harness):
+    await harness.reader()
+    await harness.client.put("/_sim/webhooks/network", json={"retry_after_s": 0})
+    async with subscribed(harness, Callback(responses=[500, 404, 200, 500, 500, 500, 200])) as callback:
+        await harness.client.post("/_sim/athletes/7/activities", json={"name": "delivered"})
+        await wait_until(lambda: outcomes(harness) == ["delivered"])
+        await harness.client.post("/_sim/athletes/7/activities", json={"name": "failed"})
+        await wait_until(lambda: outcomes(harness) == ["delivered", "failed"])
+        deliveries = (await harness.client.get("/_sim/webhooks")).json()["deliveries"]
     assert [one["attempts"] for one in deliveries] == [["500", "404", "200"], ["500", "500", "500"]]
     assert len(callback.events) == 1
 
 
-def outcomes(world):
-    return [one.outcome for one in world.app.state.simulator.sender.deliveries]
+def outcomes(harness):
+    return [one.outcome for one in harness.app.state.simulator.webhooks.deliveries]
 
 
-async def test_an_answer_after_two_seconds_is_none_and_the_next_attempt_waits_for_the_clock(world):
-    await world.client.post("/_sim/clock", json={"frozen": True})
-    await world.reader()
-    async with subscribed(world, Callback(moods=[2.5])) as callback:
-        await world.client.post("/_sim/athletes/7/activities", json={})
-        deliveries = world.app.state.simulator.sender.deliveries
-        await until(lambda: deliveries and deliveries[0].attempts)
-        assert deliveries[0].attempts == ["no answer within 2 s"]
-        heard = len(callback.events)
-        await world.client.post("/_sim/clock", json={"advance_s": 59})
-        assert deliveries[0].outcome == "waiting"
-        await world.client.post("/_sim/clock", json={"advance_s": 1})
-        await until(lambda: deliveries[0].outcome == "delivered")
-    assert len(callback.events) >= heard + 1
+async def test_a_response_after_two_seconds_is_too_late_and_the_next_attempt_waits_for_the_clock(harness):
+    await harness.client.post("/_sim/clock", json={"frozen": True})
+    await harness.reader()
+    async with subscribed(harness, Callback(responses=[2.5])) as callback:
+        await harness.client.post("/_sim/athletes/7/activities", json={})
+        deliveries = harness.app.state.simulator.webhooks.deliveries
+        await wait_until(lambda: deliveries and deliveries[0].attempts)
+        assert deliveries[0].attempts == ["no response within 2 s"]
+        received = len(callback.events)
+        await harness.client.post("/_sim/clock", json={"advance_s": 59})
+        assert deliveries[0].outcome == "pending"
+        await harness.client.post("/_sim/clock", json={"advance_s": 1})
+        await wait_until(lambda: deliveries[0].outcome == "delivered")
+    assert len(callback.events) >= received + 1
 
 
 @pytest.mark.parametrize(
-    ("weather", "heard"), [({"duplicates": 1}, 6), ({"loss": 1}, 0), ({"reordering": 1, "delay_s": 5}, 3)]
+    ("conditions", "received"), [({"duplicates": 1}, 6), ({"loss": 1}, 0), ({"reordering": 1, "delay_s": 5}, 3)]
 )
-async def test_events_are_repeated_lost_or_overtake_one_another(world, weather, heard):
-    await world.client.post("/_sim/clock", json={"frozen": True})
-    await world.client.put("/_sim/webhooks/weather", json=weather)
-    await world.reader()
-    async with subscribed(world) as callback:
-        ids = [(await world.client.post("/_sim/athletes/7/activities", json={})).json()["id"] for _ in range(3)]
+async def test_events_are_repeated_lost_or_overtake_one_another(harness, conditions, received):
+    await harness.client.post("/_sim/clock", json={"frozen": True})
+    await harness.client.put("/_sim/webhooks/network", json=conditions)
+    await harness.reader()
+    async with subscribed(harness) as callback:
+        ids = [(await harness.client.post("/_sim/athletes/7/activities", json={})).json()["id"] for _ in range(3)]
         for _ in range(20):
-            await world.client.post("/_sim/clock", json={"advance_s": 1})
-        await until(lambda: "waiting" not in outcomes(world))
-    assert len(callback.events) == heard
+            await harness.client.post("/_sim/clock", json={"advance_s": 1})
+        await wait_until(lambda: "pending" not in outcomes(harness))
+    assert len(callback.events) == received
     assert {event["object_id"] for event in callback.events} <= set(ids)
 
 
-async def test_the_signature_is_that_of_the_body(world):
-    await world.client.patch("/_sim/settings", json={"signed": True})
-    await world.reader()
-    async with subscribed(world) as callback:
-        await world.client.post("/_sim/athletes/7/activities", json={})
-        await until(lambda: callback.events)
+async def test_the_signature_is_that_of_the_body(harness):
+    await harness.client.patch("/_sim/settings", json={"signed": True})
+    await harness.reader()
+    async with subscribed(harness) as callback:
+        await harness.client.post("/_sim/athletes/7/activities", json={})
+        await wait_until(lambda: callback.events)
     stamp, value = callback.headers[0]["x-strava-signature"].split(",")
     signed = stamp.removeprefix("t=").encode() + b"." + callback.bodies[0]
     assert value == "v1=" + hmac.new(b"simulated-secret", signed, hashlib.sha256).hexdigest()
 
 
-async def test_an_inactive_application_has_no_subscriptions_but_its_tokens_are_answered(world):
-    reader = await world.reader()
-    await world.client.patch("/_sim/settings", json={"inactive": True})
+async def test_an_inactive_application_has_no_subscriptions_but_its_tokens_are_answered(harness):
+    reader = await harness.reader()
+    await harness.client.patch("/_sim/settings", json={"inactive": True})
     refused = await reader.get()
     assert refused.status_code == 403
     assert refused.json() == {
         "message": "Forbidden",
         "errors": [{"resource": "Application", "field": "Status", "code": "Inactive"}],
     }
-    assert (await world.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).status_code == 403
-    assert "access_token" in await world.tokens()
-    await world.client.patch("/_sim/settings", json={"inactive": False})
+    assert (await harness.client.get("/api/v3/push_subscriptions", params=CREDENTIALS)).status_code == 403
+    assert "access_token" in await harness.tokens()
+    await harness.client.patch("/_sim/settings", json={"inactive": False})
     assert (await reader.get()).status_code == 200
 
 
-async def test_a_live_server_tells_over_the_wire(world):
-    async with serving(world.app) as address, httpx.AsyncClient(base_url=address) as client:
+async def test_a_live_server_lists_no_deliveries_at_first(harness):
+    async with serve_app(harness.app) as address, httpx.AsyncClient(base_url=address) as client:
         assert (await client.get("/_sim/webhooks")).json() == {"subscription": None, "deliveries": []}

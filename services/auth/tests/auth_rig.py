@@ -16,8 +16,8 @@ from auth.strava import StravaOAuth
 from auth.token_encryption import Keyring
 from shared.database.engine import Database
 from shared.http.api import create_api
-from stravasim.oauth import Grant, Rotation
 from stravasim.simulator import Simulator
+from stravasim.strava.oauth import Grant, Rotation
 
 WEB_KEY, SYNC_KEY = "the-key-of-web-0123", "the-key-of-sync-0123"
 SECRET = "simulated-secret"

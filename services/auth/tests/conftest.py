@@ -11,7 +11,7 @@ import stamina
 from devstack.service_tests import emptied, service_sessions
 from shared.database.engine import Database
 from stravasim.app import create_app
-from stravasim.club import load_folder
+from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
@@ -39,7 +39,7 @@ async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
     for athlete in (ATHLETE, 8):
         (tmp_path / f"{athlete}.json").write_text("[]")
     clock = HandClock()
-    strava = create_app(load_folder(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
+    strava = create_app(load_dataset(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
     wire = Wire(httpx.ASGITransport(strava))
     async with httpx.AsyncClient(transport=wire) as client:
         application = app(database, client)

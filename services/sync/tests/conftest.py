@@ -12,7 +12,7 @@ import stamina
 from devstack.service_tests import emptied, service_sessions
 from shared.database.engine import Database
 from stravasim.app import create_app
-from stravasim.club import load_folder
+from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
@@ -43,7 +43,7 @@ async def make_world(database: Database, tmp_path: Path) -> AsyncIterator[Callab
     clients: list[httpx.AsyncClient] = []
 
     def make(**settings: Any) -> World:
-        strava = create_app(load_folder(tmp_path), None, StravaSettings(**settings))
+        strava = create_app(load_dataset(tmp_path), None, StravaSettings(**settings))
         simulator = strava.state.simulator
         auth = FakeAuth(simulator)
         wire = Wire(httpx.ASGITransport(strava), auth)

@@ -14,8 +14,8 @@ from shared.contracts.events import UserAuthorized
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
 from shared.messaging.inbox import InboxProcessor
-from stravasim.oauth import ACCESS_LIFETIME, Grant, Rotation
 from stravasim.simulator import Simulator
+from stravasim.strava.oauth import ACCESS_LIFETIME, Grant, Rotation
 from sync.handlers import HANDLERS
 from sync.worker import Worker
 
@@ -45,7 +45,7 @@ class FakeAuth:
     def token(self, lifetime_s: int = ACCESS_LIFETIME) -> str:
         issued = self.strava.now() - ACCESS_LIFETIME + lifetime_s
         code = self.strava.tokens.approve(Grant(ATHLETE, SCOPES), issued)
-        answer = self.strava.tokens.answer(
+        answer = self.strava.tokens.handle_token_request(
             {
                 "client_id": "12345",
                 "client_secret": "simulated-secret",
@@ -96,7 +96,7 @@ class World:
         """Activities on Strava, the first one the newest."""
         for number, strava_id in enumerate(ids):
             start = datetime(2026, 5, 1, tzinfo=UTC) - timedelta(minutes=number)
-            self.strava.club.add(
+            self.strava.dataset.add_activity(
                 ATHLETE, {"id": strava_id, "sport_type": "Run", "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **fields}
             )
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from sync_rig import USER, World
 
-from stravasim.limits import Limits
+from stravasim.strava.rate_limits import Limits
 from sync import domain
 
 GONE = httpx.ReadError("the kept-alive connection was closed")

@@ -148,7 +148,8 @@ class Starter:
             await self._supervisor.until_ready("strava", lambda: answers(client, "/_sim/health"), START_S)
             listed = (await client.get("/_sim/athletes")).json()
             self._athletes = [
-                Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed
+                Athlete(one["id"], (await client.get(f"/_sim/athletes/{one['id']}/activities")).json())
+                for one in listed
             ]
 
     async def _start_services(

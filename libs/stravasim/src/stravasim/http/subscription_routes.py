@@ -1,0 +1,106 @@
+"""`/push_subscriptions`: create with a handshake, list, delete. No bearer token on any of them."""
+
+from collections.abc import Mapping
+from secrets import token_hex
+
+import httpx
+from fastapi import FastAPI, Request, Response
+
+from stravasim.responses import dump_json, error_response, json_response, read_parameters
+from stravasim.simulator import Simulator
+from stravasim.strava import rate_limits, webhooks
+from stravasim.strava.errors import APPLICATION_INACTIVE, ApiError, bad_request
+from stravasim.strava.oauth import check_credentials
+from stravasim.strava.rate_limits import Headers, Usage
+from stravasim.strava.webhooks import Subscription
+
+_FIRST_ID = 131_300
+
+
+class SubscriptionRoutes:
+    """The webhook subscription routes of one simulator."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._next_id = _FIRST_ID
+
+    def register(self, app: FastAPI) -> None:
+        """Serve with and without `/api/v3`."""
+        for prefix in ("/api/v3", ""):
+            app.add_route(prefix + "/push_subscriptions", self.create, methods=["POST"])
+            app.add_route(prefix + "/push_subscriptions", self.list, methods=["GET"])
+            app.add_route(prefix + "/push_subscriptions/{id}", self.delete, methods=["DELETE"])
+
+    async def create(self, request: Request) -> Response:
+        """Verify the callback with the handshake, then create the subscription."""
+        parameters = await read_parameters(request)
+        error = self._check(request, parameters)
+        if error is not None:
+            return error_response(error, self._headers())
+        error = await self._verify_callback(parameters)
+        simulator = self._simulator
+        if error is None and simulator.subscription is not None:  # created by a concurrent request
+            error = webhooks.SUBSCRIPTION_EXISTS
+        if error is not None:
+            return error_response(error, self._headers())
+        application_id = simulator.settings.application.client_id
+        url = parameters["callback_url"]
+        simulator.subscription = Subscription(self._next_id, application_id, url, simulator.clock.now())
+        self._next_id += 1
+        return json_response(201, dump_json(simulator.subscription.to_json()), self._headers())
+
+    async def list(self, request: Request) -> Response:
+        """The list of subscriptions: one or none."""
+        error = self._check(request, await read_parameters(request))
+        if error is not None:
+            return error_response(error, self._headers())
+        subscription = self._simulator.subscription
+        body = b"[]" if subscription is None else b"[" + dump_json(subscription.to_json()) + b"]"
+        return json_response(200, body, self._headers())
+
+    async def delete(self, request: Request) -> Response:
+        """Delete the subscription."""
+        error = self._check(request, await read_parameters(request))
+        if error is not None:
+            return error_response(error, self._headers())
+        subscription = self._simulator.subscription
+        if subscription is None or request.path_params["id"] != str(subscription.id):
+            return error_response(webhooks.SUBSCRIPTION_NOT_FOUND, self._headers())
+        self._simulator.subscription = None
+        response = Response(status_code=204)
+        response.raw_headers.extend(self._headers())
+        return response
+
+    def _check(self, request: Request, parameters: Mapping[str, str]) -> ApiError | None:
+        simulator = self._simulator
+        simulator.count_request(request.scope["path"])
+        inactive = APPLICATION_INACTIVE if simulator.settings.inactive else None
+        return check_credentials(parameters, simulator.settings.application) or inactive
+
+    async def _verify_callback(self, parameters: Mapping[str, str]) -> ApiError | None:
+        url = parameters.get("callback_url", "")
+        if not url:
+            return bad_request("PushSubscription", "callback url", "missing")
+        if len(url) > webhooks.MAX_CALLBACK_LENGTH:
+            return webhooks.CALLBACK_TOO_LONG
+        if self._simulator.subscription is not None:
+            return webhooks.SUBSCRIPTION_EXISTS
+        challenge = token_hex(8)
+        response = await self._simulator.webhooks.request_challenge(
+            url, parameters.get("verify_token", ""), challenge
+        )
+        if response is None or response.status_code != httpx.codes.OK:
+            return webhooks.NOT_VERIFIABLE
+        return None if _parse_challenge(response) == challenge else webhooks.CHALLENGE_MISMATCH
+
+    def _headers(self) -> Headers:
+        # Recorded with a usage of 0,0: these requests do not count.
+        return rate_limits.build_headers(Usage(), self._simulator.settings.limits)
+
+
+def _parse_challenge(response: httpx.Response) -> object:
+    try:
+        body: object = response.json()
+    except ValueError:
+        return None
+    return body.get("hub.challenge") if isinstance(body, dict) else None
