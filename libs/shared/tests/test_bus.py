@@ -232,7 +232,7 @@ async def test_what_waits_behind_a_batch_when_the_connection_is_lost_is_delivere
     await broker.put(*range(9))
     async with consuming(database, broker, gate.handle, url=cable.url, batch=5) as bus:
         await gate.entered.wait()
-        await until(lambda: len(bus._subscriptions[0]._in_hand) == 9)
+        await until(lambda: len(bus._batch_consumers[0]._unsettled) == 9)
         cable.cut()
         await until(lambda: not bus.is_connected)
         gate.open.set()
@@ -281,7 +281,7 @@ async def test_a_message_that_cannot_be_set_aside_is_kept_and_named_and_delivere
         async with consuming(database, broker):
             await until(lambda: has(database, 1))
             assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
-    assert [line["message_id"] for line in logged if line["event"] == "a message stays in hand"] == ["17"]
+    assert [line["message_id"] for line in logged if line["event"] == "a message stays unsettled"] == ["17"]
     async with consuming(database, broker):
         assert (await broker.take(broker.letters)).body == b"not understood"
 
@@ -409,9 +409,9 @@ async def test_a_channel_that_the_broker_closes_is_opened_again_and_what_was_in_
 
 def in_use(bus: Bus) -> aio_pika.abc.AbstractChannel:
     """The channel of the only subscription."""
-    [feed] = bus._feeds
-    assert feed._channel is not None
-    return feed._channel
+    [consumer] = bus._consumers
+    assert consumer._channel is not None
+    return consumer._channel
 
 
 async def test_a_consumer_whose_queue_was_deleted_does_not_count_as_consuming_until_it_is_back(
