@@ -1,4 +1,4 @@
-"""The simulated Strava under load: list calls a second on one core, and memory with a large club.
+"""The simulated Strava under load: list calls a second on one core, and memory with a large dataset.
 
 `python bench/strava.py` prints one line of JSON. The server is one process; the client is another, on raw sockets, so
 that the figure is the server's.
@@ -21,7 +21,7 @@ from devstack.stack import answers
 from devstack.supervisor import Supervisor
 
 ATHLETES, DAYS = 1_000, 400
-LARGE_CLUB, LARGE_DAYS = 10_000, 120
+LARGE_ATHLETES, LARGE_DAYS = 10_000, 120
 CONNECTIONS = 8
 SECONDS = 5.0
 ROUNDS = 3
@@ -96,19 +96,19 @@ async def main() -> None:
             simulator(supervisor, ATHLETES, DAYS) as (url, _),
             httpx.AsyncClient(base_url=url, timeout=600) as client,
         ):
-            athletes = (await client.get("/_sim/athletes")).json()  # makes everybody's history
+            athletes = (await client.get("/_sim/athletes")).json()  # generates every history
             figures["activities"] = sum(athlete["activities"] for athlete in athletes)
             bearers = await tokens(client, [athlete["id"] for athlete in athletes])
             for per_page in (30, 200):
                 rates = [await calls_per_s(url, bearers, per_page) for _ in range(ROUNDS)]
                 figures[f"calls_per_s_{per_page}_a_page"] = round(statistics.median(rates))
         async with (
-            simulator(supervisor, LARGE_CLUB, LARGE_DAYS) as (url, pid),
+            simulator(supervisor, LARGE_ATHLETES, LARGE_DAYS) as (url, pid),
             httpx.AsyncClient(base_url=url, timeout=900) as client,
         ):
             athletes = (await client.get("/_sim/athletes")).json()
-            figures["large_club_activities"] = sum(athlete["activities"] for athlete in athletes)
-            figures["large_club_peak_mb"] = peak_mb(pid)
+            figures["large_dataset_activities"] = sum(athlete["activities"] for athlete in athletes)
+            figures["large_dataset_peak_mb"] = peak_mb(pid)
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

@@ -60,7 +60,7 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
         ("services/auth/src/auth/queries.py", "import auth.api", "Layers of auth"),
         ("services/leaderboard/src/leaderboard/handlers.py", "import leaderboard.api", "Layers of leaderboard"),
         ("services/ingest/src/ingest/utils.py", "", "Layers of ingest"),
-        ("libs/stravasim/src/stravasim/strava/oauth.py", "import asyncio", "What Strava is has no clock"),
+        ("libs/stravasim/src/stravasim/strava/oauth.py", "import asyncio", "Strava's rules have no clock"),
         ("libs/stravasim/src/stravasim/dataset/cache.py", "import stravasim.http.openapi", "Layers of stravasim"),
     ],
 )

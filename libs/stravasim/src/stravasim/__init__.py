@@ -1,1 +1,1 @@
-"""A simulator of Strava: its sign-in, its activity list, its rate limits, and a club to fill them."""
+"""A simulator of Strava for development and tests: OAuth, activities, rate limits and webhooks."""

@@ -39,23 +39,25 @@ def create_app(dataset: Dataset, clock: Clock | None = None, settings: Settings 
             task.cancel()
         await simulator.webhooks.close()
 
-    async def control_openapi(_: Request) -> Response:
-        return JSONResponse(app.openapi())
-
     async def openapi(_: Request) -> Response:
         return JSONResponse(build_openapi(simulator.settings.application))
 
     async def home_page(_: Request) -> Response:
         return HTMLResponse(render_home_page(simulator, templates))
 
-    app = FastAPI(title="stravasim control API", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="stravasim control API",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/_sim/openapi.json",
+        lifespan=lifespan,
+    )
     app.state.simulator = simulator
     DataRoutes(simulator).register(app)
     SubscriptionRoutes(simulator).register(app)
     OAuthRoutes(simulator, templates).register(app)
     app.add_route("/", home_page)
     app.add_route("/openapi.json", openapi)
-    app.add_route("/_sim/openapi.json", control_openapi)
     app.include_router(create_control_router(simulator))
     app.add_exception_handler(RequestValidationError, _validation_failed)
     app.add_exception_handler(400, _bad_body)
@@ -68,7 +70,7 @@ def create_app(dataset: Dataset, clock: Clock | None = None, settings: Settings 
 
 async def _validation_failed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # Without the input, which may contain NaN or other values that JSON has not.
+    # Without the input, which may contain values such as NaN that JSON cannot represent.
     details = [{"loc": list(one["loc"]), "msg": one["msg"], "type": one["type"]} for one in error.errors()]
     return JSONResponse({"detail": details}, status_code=422)
 

@@ -10,7 +10,7 @@ from stravasim.clock import Deadline, SimulatedClock
 from stravasim.dataset.rng import SeededRandom
 from stravasim.strava.webhooks import MAX_ATTEMPTS, RESPONSE_TIMEOUT_S, Subscription, WebhookEvent, sign
 
-_KEPT = 1_000  # deliveries shown by the control API
+_LOG_SIZE = 1_000  # deliveries shown by the control API
 _CONCURRENCY = 50  # requests; the 2 s of a delivery begin when it has a slot
 _MAX_PORT = 65_535
 # ValueError: URLs that can be parsed but not requested, such as http://xn--/.
@@ -51,7 +51,7 @@ class WebhookDispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_CONCURRENCY)
         self.network = NetworkConditions()
-        self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
+        self.deliveries: deque[Delivery] = deque(maxlen=_LOG_SIZE)
 
     def dispatch(self, event: WebhookEvent, subscription: Subscription, *, signed: bool) -> None:
         """Start the delivery of an event."""

@@ -64,10 +64,10 @@ def _add_athletes(router: APIRouter, simulator: Simulator) -> None:
         if athlete_id not in simulator.dataset.athletes:
             return error_response(not_found("Athlete"))
         fields = await _read_object(request)
-        error = _check_new(fields, simulator.dataset)
-        if error is not None or fields is None:
-            return error_response(error or bad_request("Activity", ""))
-        return _add_activity(simulator, athlete_id, fields)
+        if fields is None:
+            return error_response(bad_request("Activity", ""))
+        error = _check_id(fields, simulator.dataset)
+        return _add_activity(simulator, athlete_id, fields) if error is None else error_response(error)
 
     @router.patch("/athletes/{athlete_id}/activities/{activity_id}")
     async def update_activity(athlete_id: int, activity_id: int, request: Request) -> Response:
@@ -179,9 +179,7 @@ async def _read_object(request: Request) -> dict[str, object] | None:
     return body if isinstance(body, dict) else None
 
 
-def _check_new(fields: Mapping[str, object] | None, dataset: Dataset) -> ApiError | None:
-    if fields is None:
-        return bad_request("Activity", "")
+def _check_id(fields: Mapping[str, object], dataset: Dataset) -> ApiError | None:
     activity_id = fields.get("id")
     if activity_id is None:
         return None

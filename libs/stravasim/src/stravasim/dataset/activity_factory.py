@@ -11,7 +11,7 @@ from stravasim.dataset.athletes import HOME_ZONE, Athlete, Location, location_on
 from stravasim.dataset.dataset import Dataset
 from stravasim.dataset.rng import SeededRandom
 from stravasim.dataset.sports import SPORTS, Sport, find_sport
-from stravasim.dataset.workouts import Workout, build_workout, moving_time
+from stravasim.dataset.workouts import Workout, build_workout, estimate_moving_time
 from stravasim.strava.errors import ApiError, bad_request
 from stravasim.strava.listing import listing_start
 
@@ -22,27 +22,27 @@ _VISIBLE = "everyone"
 
 
 def build_activity(
-    dataset: Dataset, athlete_id: int, given: Mapping[str, object], now: datetime
+    dataset: Dataset, athlete_id: int, fields: Mapping[str, object], now: datetime
 ) -> Mapping[str, object]:
-    """A complete SummaryActivity: the given keys unchanged, the others generated to be consistent with them.
+    """A complete SummaryActivity: the given fields unchanged, the others generated to be consistent with them.
 
     The start defaults to `now`. The same arguments and dataset give the same activity.
     """
     athlete = dataset.athletes[athlete_id]
     rng = SeededRandom(f"{athlete.seed}:added:{len(dataset.get_index(athlete_id))}")
     start = now
-    if given.get("start_date") is not None or given.get("start_date_local") is not None:
-        start = _clamp(listing_start(given))
-    location = _choose_location(athlete, given, start)
-    if given.get("start_date") is None and given.get("utc_offset") is None and "start_date_local" in given:
+    if fields.get("start_date") is not None or fields.get("start_date_local") is not None:
+        start = _clamp(listing_start(fields))
+    location = _choose_location(athlete, fields, start)
+    if fields.get("start_date") is None and fields.get("utc_offset") is None and "start_date_local" in fields:
         start = local_to_utc(start, location.zone)
-    workout = _fit(
-        build_workout(athlete, _choose_sport(athlete, given, rng), location, start, rng), athlete, given, rng
+    workout = _apply_fields(
+        build_workout(athlete, _choose_sport(athlete, fields, rng), location, start, rng), athlete, fields, rng
     )
-    activity_id = given.get("id")
+    activity_id = fields.get("id")
     if not isinstance(activity_id, int):
         activity_id = dataset.next_id(athlete_id, now)
-    return build_summary(workout, athlete, activity_id, rng) | dict(given) | {"id": activity_id}
+    return build_summary(workout, athlete, activity_id, rng) | dict(fields) | {"id": activity_id}
 
 
 def local_to_utc(local: datetime, zone: str) -> datetime:
@@ -59,15 +59,15 @@ def apply_edit(before: Mapping[str, object], changes: Mapping[str, object]) -> d
     if "visibility" in changes and "private" not in changes:
         after["private"] = changes["visibility"] == "only_me"
     elif "private" in changes and "visibility" not in changes:
-        hidden = before.get("visibility") == "only_me"
+        was_private = before.get("visibility") == "only_me"
         after["visibility"] = (
-            "only_me" if changes["private"] is True else _VISIBLE if hidden else before.get("visibility")
+            "only_me" if changes["private"] is True else _VISIBLE if was_private else before.get("visibility")
         )
-    given = {key: value for key, value in changes.items() if key in {"start_date", "start_date_local"}}
-    zone = _zone_of(after)
-    if len(given) == 1 and zone is not None:
-        start = _clamp(listing_start(given))
-        after |= start_fields(start if "start_date" in given else local_to_utc(start, zone), zone) | given
+    fields = {key: value for key, value in changes.items() if key in {"start_date", "start_date_local"}}
+    zone = _find_zone(after)
+    if len(fields) == 1 and zone is not None:
+        start = _clamp(listing_start(fields))
+        after |= start_fields(start if "start_date" in fields else local_to_utc(start, zone), zone) | fields
     return after
 
 
@@ -113,20 +113,20 @@ def random_upload(dataset: Dataset, athlete_id: int, now: datetime) -> Mapping[s
     return build_activity(dataset, athlete_id, {"start_date": f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}, now)
 
 
-def _choose_sport(athlete: Athlete, given: Mapping[str, object], rng: SeededRandom) -> Sport:
-    name = given.get("sport_type") or given.get("type")
+def _choose_sport(athlete: Athlete, fields: Mapping[str, object], rng: SeededRandom) -> Sport:
+    name = fields.get("sport_type") or fields.get("type")
     if isinstance(name, str):
         return find_sport(name)
     return SPORTS[rng.choices(list(athlete.sport_preferences), weights=list(athlete.sport_preferences.values()))[0]]
 
 
-def _choose_location(athlete: Athlete, given: Mapping[str, object], start: datetime) -> Location:
+def _choose_location(athlete: Athlete, fields: Mapping[str, object], start: datetime) -> Location:
     usual = location_on(athlete, start.astimezone(HOME_ZONE).date())
-    zone = _zone_of(given)
+    zone = _find_zone(fields)
     return usual if zone is None else replace(usual, zone=zone)
 
 
-def _zone_of(activity: Mapping[str, object]) -> str | None:
+def _find_zone(activity: Mapping[str, object]) -> str | None:
     label = activity.get("timezone")
     zone = label.rpartition(" ")[2] if isinstance(label, str) else ""
     try:
@@ -139,20 +139,20 @@ def _clamp(epoch_s: int) -> datetime:
     return datetime.fromtimestamp(min(max(epoch_s, _EARLIEST.timestamp()), LATEST.timestamp()), UTC)
 
 
-def _fit(workout: Workout, athlete: Athlete, given: Mapping[str, object], rng: SeededRandom) -> Workout:
-    visibility = given.get("visibility", "only_me" if given.get("private") is True else _VISIBLE)
+def _apply_fields(workout: Workout, athlete: Athlete, fields: Mapping[str, object], rng: SeededRandom) -> Workout:
+    visibility = fields.get("visibility", "only_me" if fields.get("private") is True else _VISIBLE)
     workout = replace(
         workout,
         visibility=visibility if isinstance(visibility, str) else _VISIBLE,
-        trainer=given.get("trainer", workout.sport.is_virtual) is True,
-        commute=given.get("commute") is True,
-        manual=given.get("manual") is True,
+        trainer=fields.get("trainer", workout.sport.is_virtual) is True,
+        commute=fields.get("commute") is True,
+        manual=fields.get("manual") is True,
     )
-    distance, moving, elapsed = (_number(given, key) for key in ("distance", "moving_time", "elapsed_time"))
+    distance, moving, elapsed = (_read_number(fields, key) for key in ("distance", "moving_time", "elapsed_time"))
     if distance is not None:
         workout = replace(workout, distance=float(distance))
         if workout.sport.speed and distance:
-            workout = replace(workout, moving=moving_time(athlete, workout.sport, distance, rng))
+            workout = replace(workout, moving=estimate_moving_time(athlete, workout.sport, distance, rng))
     if moving is not None:
         workout = replace(workout, moving=int(moving))
         if distance is None and workout.sport.speed:
@@ -163,8 +163,8 @@ def _fit(workout: Workout, athlete: Athlete, given: Mapping[str, object], rng: S
     return replace(workout, elapsed=workout.moving + pause if elapsed is None else int(elapsed))
 
 
-def _number(given: Mapping[str, object], key: str) -> float | None:
-    value = given.get(key)
+def _read_number(fields: Mapping[str, object], key: str) -> float | None:
+    value = fields.get(key)
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX:
         return value
     return None

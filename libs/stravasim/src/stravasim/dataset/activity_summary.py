@@ -41,12 +41,12 @@ def start_fields(start: datetime, zone: str, *, hidden: bool = False) -> dict[st
     """
     local = start.astimezone(ZoneInfo(zone))
     offset = local.utcoffset() or timedelta()
-    shown, shown_local = f"{start:%Y-%m-%dT%H:%M:%S}Z", f"{local:%Y-%m-%dT%H:%M:%S}Z"
+    start_utc, start_local = f"{start:%Y-%m-%dT%H:%M:%S}Z", f"{local:%Y-%m-%dT%H:%M:%S}Z"
     if hidden:
-        shown = shown_local = f"{local:%Y-%m-%d}T00:00:01Z"
+        start_utc = start_local = f"{local:%Y-%m-%d}T00:00:01Z"
     return {
-        "start_date": shown,
-        "start_date_local": shown_local,
+        "start_date": start_utc,
+        "start_date_local": start_local,
         "timezone": _label(zone, offset - (local.dst() or timedelta())),
         "utc_offset": offset.total_seconds(),
     }

@@ -11,7 +11,7 @@ from stravasim.dataset.sports import RARE, RIDE, SPORTS, WALK, Sport
 
 _WEEKDAY = ((6.0, 8.0, 0.25), (11.5, 13.0, 0.1), (16.5, 20.0, 0.65))  # from hour, to hour, weight
 _WEEKEND = ((7.0, 12.0, 0.7), (14.0, 18.0, 0.3))
-_BREAK = timedelta(minutes=20)
+_MIN_BREAK = timedelta(minutes=20)
 _LAST_END = 23 * 3600  # seconds of the local day
 _SHORT_WALK_KM = 2.0
 _RARE_SPORT_SHARE = 0.03  # of the workouts, so that a large dataset has every sport
@@ -51,18 +51,18 @@ def generate_workouts(athlete: Athlete, day: date) -> Iterator[Workout]:
     hours = sorted(_start_hour(day.weekday() >= 5, rng) for _ in range(count))
     if athlete.always_active:
         hours = [rng.uniform(5.5, 7.0), rng.uniform(17.0, 19.0)]
-    free_from = datetime.combine(day, time.min, ZoneInfo(location.zone))
+    earliest = datetime.combine(day, time.min, ZoneInfo(location.zone))
     for hour in hours:
-        wanted = datetime.combine(day, time.min, ZoneInfo(location.zone)) + timedelta(seconds=round(hour * 3600))
-        start = max(wanted, free_from)
+        preferred = datetime.combine(day, time.min, ZoneInfo(location.zone)) + timedelta(seconds=round(hour * 3600))
+        start = max(preferred, earliest)
         workout = _apply_recording(_choose_workout(athlete, location, start.astimezone(UTC), rng), athlete, rng)
         if athlete.always_active:
             if _ends_too_late(start, workout, day):
                 workout = build_workout(athlete, WALK, location, start.astimezone(UTC), rng, km=_SHORT_WALK_KM)
-            workout = replace(workout, uploaded=_end_of(workout), hidden_start=False)
+            workout = replace(workout, uploaded=_upload_time(workout), hidden_start=False)
         if _ends_too_late(start, workout, day):
             return
-        free_from = start + timedelta(seconds=workout.elapsed) + _BREAK
+        earliest = start + timedelta(seconds=workout.elapsed) + _MIN_BREAK
         yield workout
         if workout.sport.gear == "b" and not (workout.manual or workout.trainer) and rng.chance(0.05):
             yield _duplicate_recording(workout, rng)
@@ -119,24 +119,24 @@ def build_workout(
         low, high = sport.km
         usual = low + (high - low) * rng.random() ** 1.7
         distance = round((km if km is not None else usual * longer) * 1000, 1)
-        moving = moving_time(athlete, sport, distance, rng)
+        moving = estimate_moving_time(athlete, sport, distance, rng)
     pause = 0 if rng.chance(0.3) else round(moving * rng.random() ** 3 * 0.35)
     elapsed = moving - 1 if rng.chance(0.002) else moving + pause
     uploaded = start + timedelta(seconds=elapsed + rng.randrange(30, 900))
     return Workout(sport, location, start, uploaded, distance, moving, elapsed, athlete.device)
 
 
-def moving_time(athlete: Athlete, sport: Sport, distance: float, rng: SeededRandom) -> int:
+def estimate_moving_time(athlete: Athlete, sport: Sport, distance: float, rng: SeededRandom) -> int:
     """Seconds that the athlete moves for `distance` metres of that sport."""
     return max(1, round(distance / rng.near(sport.speed * athlete.fitness, 0.15)))
 
 
 def _apply_recording(workout: Workout, athlete: Athlete, rng: SeededRandom) -> Workout:
     only_me, followers = athlete.visibility_odds
-    throw = rng.random()
-    if throw < only_me:
+    draw = rng.random()
+    if draw < only_me:
         workout = replace(workout, visibility="only_me")
-    elif throw < only_me + followers:
+    elif draw < only_me + followers:
         workout = replace(workout, visibility="followers_only")
     manual_chance = 0.25 if workout.sport.name in {"Swim", "WeightTraining", "Yoga"} else 0.015
     if not workout.commute and not workout.sport.is_virtual and rng.chance(manual_chance):
@@ -164,5 +164,5 @@ def _duplicate_recording(workout: Workout, rng: SeededRandom) -> Workout:
     )
 
 
-def _end_of(workout: Workout) -> datetime:
+def _upload_time(workout: Workout) -> datetime:
     return workout.start + timedelta(seconds=workout.elapsed + 60)

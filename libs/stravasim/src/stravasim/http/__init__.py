@@ -1,1 +1,1 @@
-"""What Strava's clients see: the routes of the simulated Strava, their OpenAPI document, and the middleware."""
+"""The HTTP interface of the simulated Strava: routes, OpenAPI document, middleware."""

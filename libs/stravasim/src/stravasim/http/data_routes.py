@@ -15,7 +15,7 @@ from stravasim.strava.listing import is_private, parse_list_query, render_page
 from stravasim.strava.oauth import Grant
 from stravasim.strava.rate_limits import Headers
 
-_ID_DIGITS = 19
+_MAX_ID_DIGITS = 19
 
 
 class DataRoutes:
@@ -27,19 +27,19 @@ class DataRoutes:
     def register(self, app: FastAPI) -> None:
         """Serve under `/api/v3` and, as on the base address announced for 2027, without a prefix."""
         for prefix in ("/api/v3", ""):
-            app.add_route(prefix + "/athlete/activities", self.activities, methods=["GET"])
-            app.add_route(prefix + "/athlete", self.athlete, methods=["GET"])
-            app.add_route(prefix + "/activities", self.create, methods=["POST"])
-            app.add_route(prefix + "/activities/{id}", self.activity, methods=["GET"])
+            app.add_route(prefix + "/athlete/activities", self.list_activities, methods=["GET"])
+            app.add_route(prefix + "/athlete", self.get_athlete, methods=["GET"])
+            app.add_route(prefix + "/activities", self.create_activity, methods=["POST"])
+            app.add_route(prefix + "/activities/{id}", self.get_activity, methods=["GET"])
 
-    async def athlete(self, request: Request) -> Response:
+    async def get_athlete(self, request: Request) -> Response:
         """The athlete of the token."""
         grant, headers = self._authenticate(request)
         if isinstance(grant, ApiError):
             return error_response(grant, headers)
         return json_response(200, dump_json(build_profile(grant.athlete_id)), headers)
 
-    async def activities(self, request: Request) -> Response:
+    async def list_activities(self, request: Request) -> Response:
         """One page of the athlete's activities."""
         grant, headers = self._authenticate(request)
         if isinstance(grant, ApiError):
@@ -59,7 +59,7 @@ class DataRoutes:
         )
         return json_response(200, page, headers)
 
-    async def activity(self, request: Request) -> Response:
+    async def get_activity(self, request: Request) -> Response:
         """One activity with its details: the same 404 for hidden, deleted and other athletes' activities."""
         grant, headers = self._authenticate(request)
         if isinstance(grant, ApiError):
@@ -67,27 +67,27 @@ class DataRoutes:
         if not _can_read(grant):
             return error_response(MISSING_READ_SCOPE, headers)
         text = request.path_params["id"]
-        is_id = text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS
+        is_id = text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS
         simulator = self._simulator
-        found = simulator.dataset.find_activity(grant.athlete_id, int(text)) if is_id else None
-        if found is None or (is_private(found) and not _can_read_private(grant)):
+        activity = simulator.dataset.find_activity(grant.athlete_id, int(text)) if is_id else None
+        if activity is None or (is_private(activity) and not _can_read_private(grant)):
             return error_response(ACTIVITY_NOT_FOUND, headers)
-        if found["id"] in simulator.uploaded_within(grant.athlete_id, simulator.settings.detail_lag_s):
+        if activity["id"] in simulator.uploaded_within(grant.athlete_id, simulator.settings.detail_lag_s):
             return error_response(ACTIVITY_NOT_FOUND, headers)
-        return json_response(200, dump_json(build_detail(found)), headers)
+        return json_response(200, dump_json(build_detail(activity)), headers)
 
-    async def create(self, request: Request) -> Response:
+    async def create_activity(self, request: Request) -> Response:
         """A manual activity: the only request here that is not a read."""
         grant, headers = self._authenticate(request, read=False)
         if isinstance(grant, ApiError):
             return error_response(grant, headers)
         if "activity:write" not in grant.scopes:
             return error_response(MISSING_WRITE_SCOPE, headers)
-        given = parse_manual_activity(await read_parameters(request))
-        if isinstance(given, ApiError):
-            return error_response(given, headers)
+        fields = parse_manual_activity(await read_parameters(request))
+        if isinstance(fields, ApiError):
+            return error_response(fields, headers)
         simulator = self._simulator
-        activity = build_activity(simulator.dataset, grant.athlete_id, given, simulator.clock.now())
+        activity = build_activity(simulator.dataset, grant.athlete_id, fields, simulator.clock.now())
         simulator.add_activity(grant.athlete_id, activity)
         return json_response(201, dump_json(build_detail(activity)), headers)
 

@@ -33,7 +33,7 @@ _SCOPE_DESCRIPTIONS = {
 
 
 class OAuthRoutes:
-    """The OAuth endpoints of one simulator."""
+    """The OAuth routes of one simulator."""
 
     def __init__(self, simulator: Simulator, templates: Environment) -> None:
         self._simulator = simulator
@@ -44,9 +44,9 @@ class OAuthRoutes:
         """Serve the page under its web and mobile paths, and the API routes mostly with and without `/api/v3`."""
         app.add_route("/oauth/authorize", self.show_consent, methods=["GET"])
         app.add_route("/oauth/mobile/authorize", self.show_consent, methods=["GET"])
-        app.add_route("/oauth/authorize", self.decide, methods=["POST"])
-        app.add_route("/oauth/token", self.token, methods=["POST"])
-        app.add_route("/api/v3/oauth/token", self.token, methods=["POST"])
+        app.add_route("/oauth/authorize", self.submit_consent, methods=["POST"])
+        app.add_route("/oauth/token", self.request_token, methods=["POST"])
+        app.add_route("/api/v3/oauth/token", self.request_token, methods=["POST"])
         app.add_route("/oauth/revoke", self.revoke, methods=["POST"])
         app.add_route("/oauth/deauthorize", self.deauthorize, methods=["POST"])
         app.add_route("/api/v3/oauth/deauthorize", self.deauthorize, methods=["POST"])
@@ -55,42 +55,42 @@ class OAuthRoutes:
         """The consent page, or the redirect for an athlete who has granted exactly these scopes before."""
         self._simulator.count_request(request.scope["path"])
         parameters = request.query_params
-        wanted = parse_authorize_request(parameters, self._simulator.settings.application)
-        if isinstance(wanted, ApiError):
-            return error_response(wanted)
-        chosen = self._parse_athlete(parameters.get("athlete_id", ""))
-        if chosen is not None and not wanted.force and self._has_approved(chosen, wanted):
-            return self._approve(chosen, wanted, frozenset(wanted.scopes))
+        authorize = parse_authorize_request(parameters, self._simulator.settings.application)
+        if isinstance(authorize, ApiError):
+            return error_response(authorize)
+        selected = self._find_athlete(parameters.get("athlete_id", ""))
+        if selected is not None and not authorize.force and self._has_approved(selected, authorize):
+            return self._approve(selected, authorize, frozenset(authorize.scopes))
         return HTMLResponse(
             self._consent_page.render(
-                kept={
+                query={
                     key: parameters[key]
                     for key in ("client_id", "redirect_uri", "response_type", "scope", "state")
                     if key in parameters
                 },
                 client_id=self._simulator.settings.application.client_id,
-                scopes=[(scope, _SCOPE_DESCRIPTIONS[scope]) for scope in wanted.scopes],
-                athletes=[build_profile(athlete_id) for athlete_id in self._list_choices(chosen)],
-                chosen=chosen,
+                scopes=[(scope, _SCOPE_DESCRIPTIONS[scope]) for scope in authorize.scopes],
+                athletes=[build_profile(athlete_id) for athlete_id in self._list_choices(selected)],
+                selected=selected,
             )
         )
 
-    async def decide(self, request: Request) -> Response:
+    async def submit_consent(self, request: Request) -> Response:
         """The submitted consent form: redirects to the application with a code, or with access_denied."""
         self._simulator.count_request(request.scope["path"])
         form = await request.form()
-        wanted = parse_authorize_request(_text_fields(form), self._simulator.settings.application)
-        if isinstance(wanted, ApiError):
-            return error_response(wanted)
+        authorize = parse_authorize_request(_text_fields(form), self._simulator.settings.application)
+        if isinstance(authorize, ApiError):
+            return error_response(authorize)
         if form.get("decision") != "authorize":
-            return RedirectResponse(build_denial_redirect(wanted), status_code=302)
-        athlete_id = self._parse_athlete(str(form.get("athlete_id", "")))
+            return RedirectResponse(build_denial_redirect(authorize), status_code=302)
+        athlete_id = self._find_athlete(str(form.get("athlete_id", "")))
         if athlete_id is None:
             return error_response(bad_request("Athlete", "athlete_id"))
-        ticked = {str(scope) for scope in form.getlist("granted")}
-        return self._approve(athlete_id, wanted, frozenset(ticked) & frozenset(wanted.scopes))
+        granted = {str(scope) for scope in form.getlist("granted")}
+        return self._approve(athlete_id, authorize, frozenset(granted) & frozenset(authorize.scopes))
 
-    async def token(self, request: Request) -> Response:
+    async def request_token(self, request: Request) -> Response:
         """Both grant types, parameters in the form or the query; no rate-limit headers, as recorded."""
         simulator = self._simulator
         simulator.count_request(request.scope["path"])
@@ -127,25 +127,25 @@ class OAuthRoutes:
         simulator.revoke(grant.athlete_id, by_application=True)
         return json_response(200, dump_json({"access_token": parse_bearer(authorization)}), headers)
 
-    def _parse_athlete(self, text: str) -> int | None:
+    def _find_athlete(self, text: str) -> int | None:
         if not (text.isascii() and text.isdigit() and len(text) <= 19):
             return None
         return int(text) if int(text) in self._simulator.dataset.athletes else None
 
-    def _list_choices(self, chosen: int | None) -> list[int]:
+    def _list_choices(self, selected: int | None) -> list[int]:
         # A page with thousands of athletes is slow, and not needed when one is preselected.
         athletes = list(self._simulator.dataset.athletes)
-        return athletes if chosen is None or len(athletes) <= 200 else [chosen]
+        return athletes if selected is None or len(athletes) <= 200 else [selected]
 
-    def _has_approved(self, athlete_id: int, wanted: AuthorizeRequest) -> bool:
-        return self._simulator.tokens.scopes.get(athlete_id) == frozenset(wanted.scopes)
+    def _has_approved(self, athlete_id: int, authorize: AuthorizeRequest) -> bool:
+        return self._simulator.tokens.scopes.get(athlete_id) == frozenset(authorize.scopes)
 
-    def _approve(self, athlete_id: int, wanted: AuthorizeRequest, scopes: frozenset[str]) -> Response:
+    def _approve(self, athlete_id: int, authorize: AuthorizeRequest, scopes: frozenset[str]) -> Response:
         capacity = self._simulator.settings.capacity
         if not self._simulator.tokens.has_capacity(athlete_id, capacity):
             return HTMLResponse(self._capacity_exceeded.render(capacity=capacity), status_code=403)
         code = self._simulator.tokens.approve(Grant(athlete_id, scopes), self._simulator.now())
-        return RedirectResponse(build_approval_redirect(wanted, code, scopes), status_code=302)
+        return RedirectResponse(build_approval_redirect(authorize, code, scopes), status_code=302)
 
 
 def _parse_basic(request: Request) -> tuple[str, str] | None:

@@ -224,8 +224,8 @@ def _operation(
 ) -> Json:
     """One operation; the `id` of its response is the parameter of the operation `link`."""
     parameters = [
-        {"name": given, "in": "query", "schema": kind, "required": given in required}
-        for given, kind in (query or {}).items()
+        {"name": parameter, "in": "query", "schema": kind, "required": parameter in required}
+        for parameter, kind in (query or {}).items()
     ]
     if path:
         parameters.append({"name": path, "in": "path", "required": True, "schema": {**_INTEGER, "format": "int64"}})

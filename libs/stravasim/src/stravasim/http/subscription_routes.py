@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from stravasim.responses import dump_json, error_response, json_response, read_parameters
 from stravasim.simulator import Simulator
 from stravasim.strava import rate_limits, webhooks
-from stravasim.strava.errors import APPLICATION_INACTIVE, ApiError, bad_request
+from stravasim.strava.errors import APPLICATION_INACTIVE, ApiError
 from stravasim.strava.oauth import check_credentials
 from stravasim.strava.rate_limits import Headers, Usage
 from stravasim.strava.webhooks import Subscription
@@ -27,11 +27,11 @@ class SubscriptionRoutes:
     def register(self, app: FastAPI) -> None:
         """Serve with and without `/api/v3`."""
         for prefix in ("/api/v3", ""):
-            app.add_route(prefix + "/push_subscriptions", self.create, methods=["POST"])
-            app.add_route(prefix + "/push_subscriptions", self.list, methods=["GET"])
-            app.add_route(prefix + "/push_subscriptions/{id}", self.delete, methods=["DELETE"])
+            app.add_route(prefix + "/push_subscriptions", self.create_subscription, methods=["POST"])
+            app.add_route(prefix + "/push_subscriptions", self.list_subscriptions, methods=["GET"])
+            app.add_route(prefix + "/push_subscriptions/{id}", self.delete_subscription, methods=["DELETE"])
 
-    async def create(self, request: Request) -> Response:
+    async def create_subscription(self, request: Request) -> Response:
         """Verify the callback with the handshake, then create the subscription."""
         parameters = await read_parameters(request)
         error = self._check(request, parameters)
@@ -49,7 +49,7 @@ class SubscriptionRoutes:
         self._next_id += 1
         return json_response(201, dump_json(simulator.subscription.to_json()), self._headers())
 
-    async def list(self, request: Request) -> Response:
+    async def list_subscriptions(self, request: Request) -> Response:
         """The list of subscriptions: one or none."""
         error = self._check(request, await read_parameters(request))
         if error is not None:
@@ -58,7 +58,7 @@ class SubscriptionRoutes:
         body = b"[]" if subscription is None else b"[" + dump_json(subscription.to_json()) + b"]"
         return json_response(200, body, self._headers())
 
-    async def delete(self, request: Request) -> Response:
+    async def delete_subscription(self, request: Request) -> Response:
         """Delete the subscription."""
         error = self._check(request, await read_parameters(request))
         if error is not None:
@@ -80,7 +80,7 @@ class SubscriptionRoutes:
     async def _verify_callback(self, parameters: Mapping[str, str]) -> ApiError | None:
         url = parameters.get("callback_url", "")
         if not url:
-            return bad_request("PushSubscription", "callback url", "missing")
+            return webhooks.CALLBACK_MISSING
         if len(url) > webhooks.MAX_CALLBACK_LENGTH:
             return webhooks.CALLBACK_TOO_LONG
         if self._simulator.subscription is not None:
@@ -90,7 +90,7 @@ class SubscriptionRoutes:
             url, parameters.get("verify_token", ""), challenge
         )
         if response is None or response.status_code != httpx.codes.OK:
-            return webhooks.NOT_VERIFIABLE
+            return webhooks.CALLBACK_FAILED
         return None if _parse_challenge(response) == challenge else webhooks.CHALLENGE_MISMATCH
 
     def _headers(self) -> Headers:

@@ -1,1 +1,1 @@
-"""What Strava is and answers: its rules as values and functions. No IO, no clock, no randomness, no framework."""
+"""Strava's rules and responses as values and functions: no IO, no clock, no randomness, no framework."""

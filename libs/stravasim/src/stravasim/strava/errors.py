@@ -30,9 +30,9 @@ def unauthorized(resource: str, field: str, code: str = "invalid") -> ApiError:
     return ApiError(401, "Authorization Error", resource, field, code)
 
 
-def not_found(resource: str, field: str = "", code: str = "not found") -> ApiError:
+def not_found(resource: str, field: str = "") -> ApiError:
     """A 404: the object does not exist, or this token may not see it."""
-    return ApiError(404, "Resource Not Found", resource, field, code)
+    return ApiError(404, "Resource Not Found", resource, field, "not found")
 
 
 INVALID_TOKEN = unauthorized("Athlete", "access_token")

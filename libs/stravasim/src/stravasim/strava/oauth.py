@@ -14,9 +14,8 @@ from stravasim.strava.errors import INVALID_TOKEN, ApiError, bad_request, unauth
 CODE_LIFETIME = 600  # seconds; Strava's documentation says only "short-lived"
 ACCESS_LIFETIME = 21_600  # seconds
 RENEWAL_MARGIN = 3_600  # seconds: with more than this left, a refresh returns the same access token
-EXPIRED_TOKEN_RETENTION = (
-    172_800  # seconds for which an expired token is distinguished from one that was never issued
-)
+# For so many seconds an expired token is distinguished from one that was never issued.
+EXPIRED_TOKEN_RETENTION = 172_800
 SCOPES = (
     "read",
     "read_all",

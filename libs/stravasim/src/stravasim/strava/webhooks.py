@@ -8,19 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from stravasim.strava.errors import ApiError
+from stravasim.strava.errors import bad_request, not_found
 from stravasim.strava.listing import is_private
 
 MAX_ATTEMPTS = 3
 RESPONSE_TIMEOUT_S = 2.0
 MAX_CALLBACK_LENGTH = 255
-NOT_VERIFIABLE = ApiError(
-    400, "Bad Request", "PushSubscription", "callback url", "GET to callback URL does not return 200"
-)
-CHALLENGE_MISMATCH = ApiError(400, "Bad Request", "PushSubscription", "callback url", "not verifiable")
-CALLBACK_TOO_LONG = ApiError(400, "Bad Request", "PushSubscription", "callback url", "too long")
-SUBSCRIPTION_EXISTS = ApiError(400, "Bad Request", "PushSubscription", "", "already exists")
-SUBSCRIPTION_NOT_FOUND = ApiError(404, "Resource Not Found", "PushSubscription", "id", "not found")
+CALLBACK_MISSING = bad_request("PushSubscription", "callback url", "missing")
+CALLBACK_TOO_LONG = bad_request("PushSubscription", "callback url", "too long")
+CALLBACK_FAILED = bad_request("PushSubscription", "callback url", "GET to callback URL does not return 200")
+CHALLENGE_MISMATCH = bad_request("PushSubscription", "callback url", "not verifiable")
+SUBSCRIPTION_EXISTS = bad_request("PushSubscription", "", "already exists")
+SUBSCRIPTION_NOT_FOUND = not_found("PushSubscription", "id")
 
 
 @dataclass(frozen=True, slots=True)
