@@ -52,7 +52,7 @@ class Callback:
     bodies: list[bytes] = field(default_factory=list)
     responses: list[int | float] = field(default_factory=list)
     challenge: str | None = None  # a wrong one, if set
-    drip_s: float = 0.0  # between the bytes of the challenge's answer
+    delay_per_byte_s: float = 0.0  # between the bytes of the challenge's answer
     queries: list[dict[str, str]] = field(default_factory=list)
     verify_tokens: list[str] = field(default_factory=list)
 
@@ -65,11 +65,11 @@ class Callback:
         self.verify_tokens.append(request.query_params["hub.verify_token"])
         self.queries.append(dict(request.query_params))
         answer = JSONResponse({"hub.challenge": self.challenge or request.query_params["hub.challenge"]})
-        return StreamingResponse(self._drip(bytes(answer.body))) if self.drip_s else answer
+        return StreamingResponse(self._slowly(bytes(answer.body))) if self.delay_per_byte_s else answer
 
-    async def _drip(self, body: bytes) -> AsyncIterator[bytes]:
+    async def _slowly(self, body: bytes) -> AsyncIterator[bytes]:
         for at in range(len(body)):
-            await asyncio.sleep(self.drip_s)
+            await asyncio.sleep(self.delay_per_byte_s)
             yield body[at : at + 1]
 
     async def _receive(self, request: Request) -> Response:

@@ -66,7 +66,7 @@ async def test_an_edit_is_seen_and_a_deletion_is_final(harness, control):
         await control.add_activity(7, id=3)
 
 
-async def test_hiding_takes_it_from_those_who_may_not_see_everything(harness, control):
+async def test_hiding_removes_an_activity_for_those_who_may_not_see_all(harness, control):
     everything, shared = await harness.reader(), await harness.reader(granted="activity:read")
     await control.update_activity(7, 2, visibility="only_me")
     assert await everything.ids() == [5, 4, 3, 2, 1]
@@ -145,7 +145,7 @@ async def test_a_control_body_with_nan_is_refused_in_json(harness):
     assert answer.json()["detail"][0]["loc"] == ["body", "advance_s"]
 
 
-async def test_a_form_that_cannot_be_read_is_a_fault(harness):
+async def test_a_form_that_cannot_be_read_is_a_bad_request(harness):
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = await harness.client.post("/oauth/token", content=b"--y\r\nnothing", headers=headers)
     assert (answer.status_code, answer.json()["message"]) == (400, "Bad Request")

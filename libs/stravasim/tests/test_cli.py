@@ -27,7 +27,7 @@ def run(*arguments):
         (["--rotation", "sometimes"], "--rotation"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(arguments, complaint):
+def test_a_usage_error_is_one_line(arguments, complaint):
     result = run(*arguments)
 
     assert result.exit_code == 2
@@ -36,7 +36,7 @@ def test_a_mistake_is_told_in_one_line(arguments, complaint):
     assert result.stdout == ""
 
 
-def test_a_broken_folder_is_told_in_one_line(make_folder):
+def test_an_invalid_dataset_is_one_line(make_folder):
     result = run("--data", str(make_folder({"7.json": '[{"id": 1}, {"id": 1}]'})))
 
     assert result.exit_code == 2
@@ -44,7 +44,7 @@ def test_a_broken_folder_is_told_in_one_line(make_folder):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_port_in_use_is_told_in_one_line():
+def test_a_port_in_use_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run("--port", str(port), "--athletes", "1", "--days", "1")
@@ -53,14 +53,14 @@ def test_a_port_in_use_is_told_in_one_line():
     assert result.stderr == f"stravasim: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
 
 
-def test_no_command_is_a_mistake_too():
+def test_no_command_is_a_usage_error_too():
     result = CliRunner().invoke(app, [])
 
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
 
 
-def test_help_is_help():
+def test_help_lists_the_options():
     result = run("--help")
 
     assert result.exit_code == 0

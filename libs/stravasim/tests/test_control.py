@@ -44,7 +44,7 @@ async def test_an_added_activity_is_completed_starts_now_and_is_listed(harness):
     assert (await reader.get(per_page=1)).json() == [added]
 
 
-async def test_given_keys_are_kept_and_the_others_fit_them(harness):
+async def test_given_fields_are_kept_and_the_others_are_consistent_with_them(harness):
     given = {
         "id": 77,
         "start_date": "2026-01-10T23:30:00Z",

@@ -180,7 +180,7 @@ def test_a_dataset_must_be_between_2020_and_today():
         dataset(until=date(2026, 5, 1))
 
 
-def test_a_person_follows_from_the_id():
+def test_a_profile_follows_from_the_id():
     assert build_profile(5) == build_profile(5)
     assert len({(build_profile(n)["firstname"], build_profile(n)["lastname"]) for n in range(100)}) > 80
     women = [build_profile(number) for number in range(300) if build_profile(number)["sex"] == "F"]

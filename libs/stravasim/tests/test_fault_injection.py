@@ -94,7 +94,7 @@ async def test_a_disconnect_ends_in_the_middle_of_the_body(harness):
         assert (await client.get(PATH)).status_code == 200
 
 
-async def test_a_timeout_ends_without_an_answer(harness):
+async def test_a_timeout_ends_without_a_response(harness):
     async with served(harness) as (control, client):
         await control.inject_fault("timeout", count=1, seconds=30)
         with pytest.raises(httpx.ReadTimeout):
@@ -104,7 +104,7 @@ async def test_a_timeout_ends_without_an_answer(harness):
             await client.get(PATH)
 
 
-async def test_a_slow_body_is_right_in_the_end(harness):
+async def test_a_slow_body_is_complete_in_the_end(harness):
     async with served(harness) as (control, client):
         await control.inject_fault("slow", count=1, seconds=0.3)
         began = time.monotonic()
@@ -113,7 +113,7 @@ async def test_a_slow_body_is_right_in_the_end(harness):
         assert [one["id"] for one in answer.json()] == [5, 4, 3, 2, 1]
 
 
-async def test_invalid_json_is_a_complete_answer_that_cannot_be_read(harness):
+async def test_invalid_json_is_a_complete_response_that_cannot_be_parsed(harness):
     async with served(harness) as (control, client):
         await control.inject_fault("invalid_json", count=1)
         answer = await client.get(PATH)

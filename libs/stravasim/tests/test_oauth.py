@@ -3,7 +3,7 @@
 import pytest
 
 from stravasim.strava.errors import ApiError
-from stravasim.strava.oauth import DEFAULT_APPLICATION, is_allowed_redirect, parse_authorize_request
+from stravasim.strava.oauth import DEFAULT_APPLICATION, is_allowed_redirect, parse_authorization_request
 
 BACK = "http://localhost:8000/callback"
 
@@ -63,7 +63,7 @@ async def test_a_scope_that_was_not_asked_for_cannot_be_granted(harness):
     assert query["scope"] == ["read"]
 
 
-async def test_an_athlete_who_allowed_the_same_before_comes_back_at_once(harness):
+async def test_an_athlete_who_granted_the_same_scopes_before_is_redirected_at_once(harness):
     await harness.submit(athlete=7)
 
     again = await harness.page(athlete_id="7")
@@ -125,12 +125,12 @@ def test_a_redirect_stays_inside_the_callback_domain(uri, allowed):
     assert is_allowed_redirect(uri, "club.example") is allowed
 
 
-def test_a_scope_asked_twice_is_asked_once():
+def test_a_duplicate_scope_is_requested_once():
     asked = {"client_id": "12345", "redirect_uri": BACK, "response_type": "code", "scope": "read,read"}
-    wanted = parse_authorize_request(asked, DEFAULT_APPLICATION)
+    request = parse_authorization_request(asked, DEFAULT_APPLICATION)
 
-    assert not isinstance(wanted, ApiError)
-    assert wanted.scopes == ("read",)
+    assert not isinstance(request, ApiError)
+    assert request.scopes == ("read",)
 
 
 @pytest.mark.parametrize("path", ["/oauth/token", "/api/v3/oauth/token"])
@@ -156,7 +156,7 @@ async def test_a_code_is_exchanged_for_tokens_and_the_athlete_with_the_recorded_
     assert not [name for name in response.headers if "ratelimit" in name]
 
 
-async def test_a_code_works_once_and_not_for_ever(harness):
+async def test_a_code_is_valid_once_and_expires(harness):
     used = (await harness.submit())["code"][0]
     old = (await harness.submit())["code"][0]
     await harness.exchange(used)
@@ -206,7 +206,7 @@ async def test_old_and_new_access_tokens_both_work_until_each_expires(harness):
     assert [await status(first), await status(second)] == [401, 200]
 
 
-async def test_rotation_can_be_had_on_every_refresh_or_never(open_harness):
+async def test_rotation_can_be_on_every_refresh_or_never(open_harness):
     async with open_harness(rotation="always") as harness:
         first = await harness.tokens()
         second = (await harness.refresh(first["refresh_token"])).json()

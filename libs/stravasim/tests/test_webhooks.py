@@ -63,7 +63,7 @@ async def test_a_subscription_is_made_with_a_handshake_listed_and_ended(harness)
         ({"callback_url": "http://xn--/"}, 400, "PushSubscription"),
     ],
 )
-async def test_what_cannot_be_subscribed_is_refused(harness, changed, status, resource):
+async def test_an_invalid_subscription_is_refused(harness, changed, status, resource):
     answer = await subscribe(harness, "http://127.0.0.1:1/hook", **changed)
     assert (answer.status_code, answer.json()["errors"][0]["resource"]) == (status, resource)
 
@@ -77,8 +77,8 @@ async def test_a_callback_with_a_wrong_challenge_is_not_verifiable(harness):
     ]
 
 
-async def test_a_callback_that_drips_its_answer_is_not_verifiable(harness):
-    async with serve_app(Callback(drip_s=0.5).app()) as address:
+async def test_a_callback_that_responds_too_slowly_is_not_verifiable(harness):
+    async with serve_app(Callback(delay_per_byte_s=0.5).app()) as address:
         assert (await subscribe(harness, f"{address}/hook")).status_code == 400
 
 
@@ -97,9 +97,8 @@ async def test_the_callback_s_own_query_is_kept_in_the_handshake_and_in_events(h
 async def test_a_burst_reaches_a_slow_callback(harness):
     await harness.reader()
     dispatcher = harness.app.state.simulator.webhooks
-    dispatcher._slots = asyncio.Semaphore(
-        2
-    )  # so the last of 20 waits for longer than the 2 s that it has when it begins
+    # With two slots the last of 20 waits longer than 2 s for its own; its 2 s begin after that.
+    dispatcher._slots = asyncio.Semaphore(2)
     async with subscribed(harness, Callback(responses=[0.3] * 20)):
         for _ in range(20):
             await harness.client.post("/_sim/athletes/7/activities", json={})
@@ -225,7 +224,7 @@ async def test_a_response_after_two_seconds_is_too_late_and_the_next_attempt_wai
 @pytest.mark.parametrize(
     ("conditions", "received"), [({"duplicates": 1}, 6), ({"loss": 1}, 0), ({"reordering": 1, "delay_s": 5}, 3)]
 )
-async def test_events_are_repeated_lost_or_overtake_one_another(harness, conditions, received):
+async def test_events_are_duplicated_lost_or_reordered(harness, conditions, received):
     await harness.client.post("/_sim/clock", json={"frozen": True})
     await harness.client.put("/_sim/webhooks/network", json=conditions)
     await harness.reader()

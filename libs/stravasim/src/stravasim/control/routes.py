@@ -164,7 +164,7 @@ def _add_webhooks(router: APIRouter, simulator: Simulator) -> None:
             for one in simulator.webhooks.deliveries
         ]
         subscription = simulator.subscription
-        return {"subscription": subscription and dict(subscription.to_json()), "deliveries": deliveries}
+        return {"subscription": subscription and dict(subscription.to_dict()), "deliveries": deliveries}
 
     @router.put("/webhooks/network", status_code=204)
     async def set_network_conditions(conditions: NetworkConditionsUpdate) -> None:

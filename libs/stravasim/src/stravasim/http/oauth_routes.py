@@ -13,11 +13,11 @@ from stravasim.responses import dump_json, error_response, json_response, read_p
 from stravasim.simulator import Simulator
 from stravasim.strava.errors import ApiError, bad_request
 from stravasim.strava.oauth import (
-    AuthorizeRequest,
+    AuthorizationRequest,
     Grant,
     build_approval_redirect,
     build_denial_redirect,
-    parse_authorize_request,
+    parse_authorization_request,
     parse_bearer,
 )
 
@@ -55,12 +55,12 @@ class OAuthRoutes:
         """The consent page, or the redirect for an athlete who has granted exactly these scopes before."""
         self._simulator.count_request(request.scope["path"])
         parameters = request.query_params
-        authorize = parse_authorize_request(parameters, self._simulator.settings.application)
-        if isinstance(authorize, ApiError):
-            return error_response(authorize)
+        consent_request = parse_authorization_request(parameters, self._simulator.settings.application)
+        if isinstance(consent_request, ApiError):
+            return error_response(consent_request)
         selected = self._find_athlete(parameters.get("athlete_id", ""))
-        if selected is not None and not authorize.force and self._has_approved(selected, authorize):
-            return self._approve(selected, authorize, frozenset(authorize.scopes))
+        if selected is not None and not consent_request.force and self._has_approved(selected, consent_request):
+            return self._approve(selected, consent_request, frozenset(consent_request.scopes))
         return HTMLResponse(
             self._consent_page.render(
                 query={
@@ -69,7 +69,7 @@ class OAuthRoutes:
                     if key in parameters
                 },
                 client_id=self._simulator.settings.application.client_id,
-                scopes=[(scope, _SCOPE_DESCRIPTIONS[scope]) for scope in authorize.scopes],
+                scopes=[(scope, _SCOPE_DESCRIPTIONS[scope]) for scope in consent_request.scopes],
                 athletes=[build_profile(athlete_id) for athlete_id in self._list_choices(selected)],
                 selected=selected,
             )
@@ -79,16 +79,16 @@ class OAuthRoutes:
         """The submitted consent form: redirects to the application with a code, or with access_denied."""
         self._simulator.count_request(request.scope["path"])
         form = await request.form()
-        authorize = parse_authorize_request(_text_fields(form), self._simulator.settings.application)
-        if isinstance(authorize, ApiError):
-            return error_response(authorize)
+        consent_request = parse_authorization_request(_text_fields(form), self._simulator.settings.application)
+        if isinstance(consent_request, ApiError):
+            return error_response(consent_request)
         if form.get("decision") != "authorize":
-            return RedirectResponse(build_denial_redirect(authorize), status_code=302)
+            return RedirectResponse(build_denial_redirect(consent_request), status_code=302)
         athlete_id = self._find_athlete(str(form.get("athlete_id", "")))
         if athlete_id is None:
             return error_response(bad_request("Athlete", "athlete_id"))
         granted = {str(scope) for scope in form.getlist("granted")}
-        return self._approve(athlete_id, authorize, frozenset(granted) & frozenset(authorize.scopes))
+        return self._approve(athlete_id, consent_request, frozenset(granted) & frozenset(consent_request.scopes))
 
     async def request_token(self, request: Request) -> Response:
         """Both grant types, parameters in the form or the query; no rate-limit headers, as recorded."""
@@ -99,7 +99,7 @@ class OAuthRoutes:
         if isinstance(result, ApiError):
             return error_response(result)
         athlete = None if result.athlete_id is None else build_profile(result.athlete_id)
-        return json_response(200, dump_json(result.to_json(athlete)))
+        return json_response(200, dump_json(result.to_dict(athlete)))
 
     async def revoke(self, request: Request) -> Response:
         """Revoke an authorization by either of its tokens: 200 without a body, even for an unknown token."""
@@ -137,15 +137,15 @@ class OAuthRoutes:
         athletes = list(self._simulator.dataset.athletes)
         return athletes if selected is None or len(athletes) <= 200 else [selected]
 
-    def _has_approved(self, athlete_id: int, authorize: AuthorizeRequest) -> bool:
-        return self._simulator.tokens.scopes.get(athlete_id) == frozenset(authorize.scopes)
+    def _has_approved(self, athlete_id: int, consent_request: AuthorizationRequest) -> bool:
+        return self._simulator.tokens.scopes.get(athlete_id) == frozenset(consent_request.scopes)
 
-    def _approve(self, athlete_id: int, authorize: AuthorizeRequest, scopes: frozenset[str]) -> Response:
+    def _approve(self, athlete_id: int, consent_request: AuthorizationRequest, scopes: frozenset[str]) -> Response:
         capacity = self._simulator.settings.capacity
         if not self._simulator.tokens.has_capacity(athlete_id, capacity):
             return HTMLResponse(self._capacity_exceeded.render(capacity=capacity), status_code=403)
         code = self._simulator.tokens.approve(Grant(athlete_id, scopes), self._simulator.now())
-        return RedirectResponse(build_approval_redirect(authorize, code, scopes), status_code=302)
+        return RedirectResponse(build_approval_redirect(consent_request, code, scopes), status_code=302)
 
 
 def _parse_basic(request: Request) -> tuple[str, str] | None:

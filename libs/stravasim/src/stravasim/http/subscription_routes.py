@@ -47,7 +47,7 @@ class SubscriptionRoutes:
         url = parameters["callback_url"]
         simulator.subscription = Subscription(self._next_id, application_id, url, simulator.clock.now())
         self._next_id += 1
-        return json_response(201, dump_json(simulator.subscription.to_json()), self._headers())
+        return json_response(201, dump_json(simulator.subscription.to_dict()), self._headers())
 
     async def list_subscriptions(self, request: Request) -> Response:
         """The list of subscriptions: one or none."""
@@ -55,7 +55,7 @@ class SubscriptionRoutes:
         if error is not None:
             return error_response(error, self._headers())
         subscription = self._simulator.subscription
-        body = b"[]" if subscription is None else b"[" + dump_json(subscription.to_json()) + b"]"
+        body = b"[]" if subscription is None else b"[" + dump_json(subscription.to_dict()) + b"]"
         return json_response(200, body, self._headers())
 
     async def delete_subscription(self, request: Request) -> Response:

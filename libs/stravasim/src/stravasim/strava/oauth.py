@@ -48,7 +48,7 @@ class Rotation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizeRequest:
+class AuthorizationRequest:
     """A valid request for the consent page; scopes in the requested order."""
 
     redirect_uri: str
@@ -83,7 +83,7 @@ class TokenResponse:
     expires_in: int
     athlete_id: int | None
 
-    def to_json(self, athlete: Mapping[str, object] | None) -> dict[str, object]:
+    def to_dict(self, athlete: Mapping[str, object] | None) -> dict[str, object]:
         """The body, its keys in the recorded order, which differs between the two grants."""
         expiry = {"expires_at": self.access.expires_at, "expires_in": self.expires_in}
         refresh, access = {"refresh_token": self.refresh_token}, {"access_token": self.access.value}
@@ -92,7 +92,9 @@ class TokenResponse:
         return {"token_type": "Bearer", **access, **expiry, **refresh}
 
 
-def parse_authorize_request(parameters: Mapping[str, str], application: Application) -> AuthorizeRequest | ApiError:
+def parse_authorization_request(
+    parameters: Mapping[str, str], application: Application
+) -> AuthorizationRequest | ApiError:
     """Validate the query of the authorize page, in the order client, redirect, response type, scope.
 
     The resource named for a bad response_type or scope is not recorded; `Authorize` is an assumption.
@@ -110,7 +112,7 @@ def parse_authorize_request(parameters: Mapping[str, str], application: Applicat
     prompt = parameters.get("approval_prompt", "auto")
     if prompt not in {"auto", "force"}:
         return bad_request("Authorize", "approval_prompt")
-    return AuthorizeRequest(redirect_uri, scopes, parameters.get("state", ""), force=prompt == "force")
+    return AuthorizationRequest(redirect_uri, scopes, parameters.get("state", ""), force=prompt == "force")
 
 
 def is_allowed_redirect(uri: str, callback_domain: str) -> bool:
@@ -142,18 +144,18 @@ def check_credentials(parameters: Mapping[str, str], application: Application) -
     return None
 
 
-def build_approval_redirect(request: AuthorizeRequest, code: str, scopes: frozenset[str]) -> str:
+def build_approval_redirect(request: AuthorizationRequest, code: str, scopes: frozenset[str]) -> str:
     """The redirect after consent: `state`, `code` and the granted scopes, comma separated."""
     granted = ",".join(scope for scope in request.scopes if scope in scopes)
     return _redirect(request, f"code={code}&scope={quote(granted, safe=',:')}")
 
 
-def build_denial_redirect(request: AuthorizeRequest) -> str:
+def build_denial_redirect(request: AuthorizationRequest) -> str:
     """The redirect after denial: `state` and `error=access_denied`, no code."""
     return _redirect(request, "error=access_denied")
 
 
-def _redirect(request: AuthorizeRequest, outcome: str) -> str:
+def _redirect(request: AuthorizationRequest, outcome: str) -> str:
     address, _, fragment = request.redirect_uri.partition("#")
     separator = "&" if "?" in address else "?"
     end = f"#{fragment}" if fragment else ""

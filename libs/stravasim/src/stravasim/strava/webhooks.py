@@ -31,7 +31,7 @@ class Subscription:
     callback_url: str
     created_at: datetime
 
-    def to_json(self) -> Mapping[str, object]:
+    def to_dict(self) -> Mapping[str, object]:
         """The body of a list or create response; times with nanoseconds, as recorded."""
         moment = f"{self.created_at:%Y-%m-%dT%H:%M:%S.%f}000Z"
         return {
