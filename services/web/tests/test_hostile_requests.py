@@ -80,6 +80,7 @@ async def test_a_malformed_request_gets_a_quiet_4xx_and_costs_nothing(server: Se
     writer.write(head.encode() + b"Connection: close\r\n\r\n")
     answer = (await reader.read()).decode()
     writer.close()
+    await writer.wait_closed()
     assert answer.split()[1] == str(status)
     assert "Traceback" not in answer
     assert "token" not in answer
