@@ -28,7 +28,7 @@ from shared.messaging.outbox import emit
 #: Whatever is set aside for later stays there, to be seen.
 LONG_STEPS = dict.fromkeys(queues.RETRY_STEPS, 3_600_000)
 SHORT_STEPS = dict.fromkeys(queues.RETRY_STEPS, 100)
-LEFT_S = 10.0
+LEFT_S = 30.0
 CALM_S = 0.5  # longer than a message is on its way back from a retry queue
 
 _TABLES = """
@@ -219,7 +219,7 @@ class Scene:
         assert counts.right, f"{counts}; {await self.ledger.faults()}"
         assert counts.committed > 0
         assert waiting == 0, f"{waiting} events are still in the outbox"
-        assert left == wanted
+        assert left == wanted, f"{left}, not {wanted}"
         assert self.crew.badly_ended == {}
         assert self.battered.died == [], "nobody ends unasked"
 
