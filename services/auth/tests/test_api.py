@@ -72,6 +72,10 @@ async def test_a_code_works_once(world: World) -> None:
     assert len(await world.events()) == 1
 
 
+def odd_charset(name: str) -> httpx.Response:
+    return httpx.Response(400, content=b"\xff", headers={"Content-Type": f"text/html; charset={name}"})
+
+
 @pytest.mark.parametrize(
     ("odd", "status", "code"),
     [
@@ -89,6 +93,10 @@ async def test_a_code_works_once(world: World) -> None:
         (refusal(400, "RequestToken"), 409, "sign_in_expired"),
         (httpx.Response(400, json={"errors": ["?"]}), 503, "unavailable"),
         (httpx.Response(400, json=["?"]), 503, "unavailable"),
+        (httpx.Response(400, content=b"[" * 100_000), 503, "unavailable"),
+        (odd_charset("undefined"), 503, "unavailable"),
+        (odd_charset("rot13"), 503, "unavailable"),
+        (odd_charset("hex"), 503, "unavailable"),
         (httpx.ReadTimeout("slow"), 503, "unavailable"),
         (httpx.DecodingError("broken gzip"), 503, "unavailable"),
     ],

@@ -199,6 +199,7 @@ async def test_a_token_that_is_refused_twice_means_lost_access(world: World) -> 
     "odd",
     [
         httpx.Response(404, json={"detail": "Not Found"}),
+        httpx.Response(404, content=b"[" * 100_000),
         httpx.Response(409, text="<html>"),
         httpx.Response(403, json={"code": "forbidden", "message": ""}),
         httpx.Response(500),

@@ -16,6 +16,7 @@ from shared.errors import AppError, Conflict, Forbidden, Unavailable
 
 #: For a whole token call, less than a refresh's lease: two that overlap would use one refresh token twice.
 TIMEOUT_S = 20.0
+MAX_REFUSAL_BYTES = 10_000  # of a refusal in which its words are looked for
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -130,7 +131,8 @@ class StravaOAuth:
 
 
 def _refusal(response: httpx.Response, grant_type: str) -> AppError:
-    if "limit of connected athletes" in response.text.lower():
+    # Not `response.text`: it parses a Content-Type in quadratic time, and fails on some charsets.
+    if "limit of connected athletes" in response.content[:MAX_REFUSAL_BYTES].decode(errors="replace").lower():
         return CapacityReached()
     resources = _resources(response)
     if "Application" in resources:
@@ -147,5 +149,5 @@ def _resources(response: httpx.Response) -> set[str]:
         return set()
     try:
         return {str(error["resource"]) for error in response.json()["errors"]}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):  # the last for what is nested a thousand times
         return set()

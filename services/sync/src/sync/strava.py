@@ -121,7 +121,7 @@ def _code(response: httpx.Response) -> str:
     """Why auth refuses; empty when it was not auth who answered."""
     try:
         return str(response.json()["code"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -84,5 +84,5 @@ def _refusal(response: httpx.Response) -> AppError:
     try:
         body = response.json()
         return kind(str(body["message"]), code=str(body["code"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return kind()
