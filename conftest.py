@@ -1,7 +1,8 @@
 """Fixtures that every test may use."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -45,6 +46,19 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Told(terminal), "told")
+
+
+@pytest.fixture
+def statuses(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Iterator[Counter[int]]:
+    """Counts the answers to hostile requests by status, and shows the counts."""
+    counted: Counter[int] = Counter()
+    yield counted
+    service = request.path.parents[1].name
+    record_property(
+        "said", f"{service}: {counted.total()} hostile requests, by status {dict(sorted(counted.items()))}"
+    )
 
 
 @pytest.fixture(scope="session")

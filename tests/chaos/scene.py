@@ -185,11 +185,15 @@ class Scene:
     async def _is_done(self) -> bool:
         """Whether nothing is to be done any more: not now, and not when a short wait is over."""
         left, short = await self.left(), self._steps is SHORT_STEPS
-        now = time.monotonic()
-        if left.queue or (short and left.retries) or not await self.ledger.complete():
-            self._busy_at = now
-            return False
-        return now - self._busy_at >= (CALM_S if short else 0)
+        busy = left.queue or (short and left.retries) or not await self.ledger.complete()
+        return self._is_calm(not busy, CALM_S if short else 0)
+
+    def _is_calm(self, now: bool, seconds: float) -> bool:
+        """Whether it is calm now, and was at every look within the last seconds."""
+        moment = time.monotonic()
+        if not now:
+            self._busy_at = moment
+        return now and moment - self._busy_at >= seconds
 
     async def left(self) -> Left:
         async with self.channel() as channel:
@@ -203,11 +207,12 @@ class Scene:
         """Let everything come to its end, tell the counts, and compare."""
         await self.settle()
         wanted = Left(queue=0, letters=letters, retries=retries)
+        self._busy_at = time.monotonic()
 
         async def is_left() -> bool:
-            return await self.left() == wanted
+            return self._is_calm(await self.left() == wanted, CALM_S)
 
-        # A quorum queue whose leader is busy tells 0 for a moment.
+        # A quorum queue whose leader is busy tells 0 for a moment: one reading proves nothing, right or wrong.
         with suppress(TimeoutError):
             await until(is_left, "the queues hold what they should", LEFT_S)
         counts, waiting, left = await self.ledger.counts(), await self.ledger.waiting(), await self.left()

@@ -13,14 +13,16 @@ from devstack.supervisor import Supervisor
 #: One that counts on a board whatever else there is.
 _COUNTS = """select strava_id, user_id from activities
     where sport_type in ('Run', 'Ride') and not trainer order by distance_m desc limit 1"""
+FETCHED_S = 60
 LATE_S = 12  # later than everything of so small a club is right
 
 
 async def remove_late(stack: Stack) -> None:
     """Have ingest tell, late and wrongly, that an activity is gone."""
     url = stack.database_urls["ingest"]
-    while not (found := await query(url, _COUNTS)):  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(FETCHED_S):
+        while not (found := await query(url, _COUNTS)):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     [activity] = found
     body = {
         "user_id": str(activity["user_id"]),

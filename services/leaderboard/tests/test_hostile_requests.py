@@ -1,10 +1,10 @@
 """Whatever a caller sends, the read API answers without an unhandled error."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 import pytest
 from board_rig import app
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,19 +13,23 @@ from shared.database.engine import Database
 
 
 @pytest.fixture
-def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter[int]]:
-    counted: Counter[int] = Counter()
-    yield counted
-    record_property("said", f"leaderboard: {counted.total()} hostile requests, {dict(sorted(counted.items()))}")
+def application(database: Database) -> FastAPI:
+    return app(database)
+
+
+@pytest.fixture
+def requests(application: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
+    return fuzzed_requests(application)
 
 
 @fuzz
 @given(data=st.data())
 async def test_no_request_causes_an_unhandled_error(
-    database: Database, statuses: Counter[int], data: st.DataObject
+    application: FastAPI,
+    requests: st.SearchStrategy[FuzzedRequest],
+    statuses: Counter[int],
+    data: st.DataObject,
 ) -> None:
-    application = app(database)
-    request: FuzzedRequest = data.draw(fuzzed_requests(application))
-    answer = await answer_to(application, request)
+    answer = await answer_to(application, data.draw(requests))
     statuses[answer.status] += 1
     assert answer.status < 500

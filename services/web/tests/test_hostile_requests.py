@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -33,13 +33,6 @@ async def site(engine_database: Database) -> AsyncIterator[FastAPI]:
 @pytest.fixture(scope="module")
 def requests(site: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
     return fuzzed_requests(site, USUAL)
-
-
-@pytest.fixture
-def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter[int]]:
-    counted: Counter[int] = Counter()
-    yield counted
-    record_property("said", f"web: {counted.total()} hostile requests, by status {dict(sorted(counted.items()))}")
 
 
 @fuzz

@@ -6,6 +6,7 @@ from collections import Counter
 
 import asyncpg
 
+from devstack.roles import connected
 from devstack.stack import Stack
 from shared.contracts.queues import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
 from shared.messaging.publisher import Publisher
@@ -14,11 +15,11 @@ from shared.messaging.publisher import Publisher
 CALM_S = 1.0
 POLL_S = 0.1
 
-_WAITING = """select (select count(*) from outbox) as outbox,
+_WORK = """select (select count(*) from outbox) as outbox,
     (select count(*) from pg_stat_activity where usename = current_user and state <> 'idle'
-         and pid <> pg_backend_pid()) as transactions"""
+         and pid <> pg_backend_pid()) as transactions,
+    (select count(*) from inbox) as handled"""
 _OPEN_JOBS = "select count(*) from jobs where closed_at is null"
-_HANDLED = "select count(*) from inbox"
 
 
 async def until_idle(stack: Stack, seconds: float) -> dict[str, int]:
@@ -28,7 +29,7 @@ async def until_idle(stack: Stack, seconds: float) -> dict[str, int]:
     calm_since, handled_before = time.monotonic(), -1
     try:
         while True:
-            left, handled = await _work_left(stack, publisher), await _handled(stack)
+            left, handled = await _look(stack, publisher)
             if left or handled != handled_before:
                 calm_since, handled_before = time.monotonic(), handled
             elif time.monotonic() - calm_since >= CALM_S:
@@ -50,26 +51,23 @@ async def dead_letters(stack: Stack) -> dict[str, int]:
     return {queue: count for queue, count in counts.items() if count}
 
 
-async def _work_left(stack: Stack, publisher: Publisher) -> dict[str, int]:
+async def _look(stack: Stack, publisher: Publisher) -> tuple[dict[str, int], int]:
+    """What is left to do, by place, and how many messages were ever handled."""
     left = Counter[str]()
+    handled = 0
     for queue in QUEUES:
         for name in (queue, *(retry_queue(queue, step) for step in RETRY_STEPS)):
             left[name] = await publisher.queue_depth(name)
     for service, url in stack.database_urls.items():
-        for row in await query(url, _WAITING):
-            left[f"{service} outbox"], left[f"{service} transactions"] = row["outbox"], row["transactions"]
-    left["jobs"] = (await query(stack.database_urls["sync"], _OPEN_JOBS))[0]["count"]
-    return {name: count for name, count in left.items() if count}
-
-
-async def _handled(stack: Stack) -> int:
-    return sum([(await query(url, _HANDLED))[0]["count"] for url in stack.database_urls.values()])
+        [row] = await query(url, _WORK)
+        left[f"{service} outbox"], left[f"{service} transactions"] = row["outbox"], row["transactions"]
+        handled += row["handled"]
+    [row] = await query(stack.database_urls["sync"], _OPEN_JOBS)
+    left["jobs"] = row["count"]
+    return {name: count for name, count in left.items() if count}, handled
 
 
 async def query(database_url: str, statement: str) -> list[asyncpg.Record]:
     """The rows of one statement, over a connection of its own."""
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    try:
+    async with connected(database_url) as connection:
         return list(await connection.fetch(statement))
-    finally:
-        await connection.close()

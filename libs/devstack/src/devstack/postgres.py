@@ -6,6 +6,7 @@ import pwd
 import secrets
 import shutil
 import signal
+from functools import cached_property
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -63,11 +64,15 @@ class PostgresServer:
         """The superuser's password."""
         return kept_secret(self.folder / "password")
 
+    @cached_property
+    def _programs(self) -> Path:
+        return binaries(self._user)
+
     def argv(self) -> list[str]:
         """The command line that runs the server in the foreground."""
         settings = {**SETTINGS, "port": str(self.port), **({} if self.durable else NOT_DURABLE)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(binaries(self._user) / "postgres"), "-D", f"{HERE}/{self.data.name}", *options]
+        return [str(self._programs / "postgres"), "-D", f"{HERE}/{self.data.name}", *options]
 
     async def start(self, supervisor: Supervisor) -> None:
         """Make the cluster when the folder is new, and wait until the server answers; else StackError."""
@@ -79,7 +84,7 @@ class PostgresServer:
         await supervisor.start(
             "postgres",
             self.argv(),
-            env=_environment(self._user),
+            env=_environment(self._programs),
             cwd=self.folder,
             user=self._user,
             stop_signal=signal.SIGINT,
@@ -134,12 +139,12 @@ class PostgresServer:
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={HERE}/{password_file.name}"]
         options += [] if self.durable else ["--no-sync"]
-        argv = [str(binaries(self._user) / "initdb"), f"--pgdata={HERE}/{beside.name}", *options]
+        argv = [str(self._programs / "initdb"), f"--pgdata={HERE}/{beside.name}", *options]
         try:
             await supervisor.run(
                 "initdb",
                 argv,
-                env=_environment(self._user),
+                env=_environment(self._programs),
                 cwd=self.folder,
                 user=self._user,
                 seconds=INIT_SECONDS,
@@ -241,5 +246,5 @@ def _everybody_reaches(program: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (program, *program.resolve().parents))
 
 
-def _environment(user: tuple[int, int] | None) -> dict[str, str]:
-    return {"PATH": f"{binaries(user)}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+def _environment(programs: Path) -> dict[str, str]:
+    return {"PATH": f"{programs}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

@@ -161,11 +161,10 @@ class RabbitServer:
         last = self.folder / "container"
         if last.exists():
             # It outlives a runner and a guard that are killed together, and would still write to the data.
-            words = ["docker", "rm", "--force", "--volumes", last.read_text(encoding="utf-8")]
-            await supervisor.run("docker rm", words, quiet=True)
+            await supervisor.run("docker rm", _removal(last.read_text(encoding="utf-8")), quiet=True)
         self.container = name = f"{container_prefix(supervisor.stack)}{secrets.token_hex(4)}"
         write_private(last, name)
-        supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
+        supervisor.run_at_end(_removal(name))
         data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
         argv = ["docker", "run", "--rm", "--name", name, "--hostname", "localhost"]
@@ -178,6 +177,10 @@ class RabbitServer:
         for file, place in (("rabbitmq.conf", "rabbitmq.conf"), ("plugins", "enabled_plugins")):
             argv += ["--volume", f"{self.folder / file}:/etc/rabbitmq/{place}:ro"]
         await supervisor.start("rabbitmq", [*argv, IMAGE], stop_seconds=STOP_SECONDS, layer=0, quiet=True)
+
+
+def _removal(container: str) -> list[str]:
+    return ["docker", "rm", "--force", "--volumes", container]
 
 
 def container_prefix(stack: str) -> str:

@@ -151,7 +151,7 @@ def _paths(templates: Sequence[str]) -> st.SearchStrategy[bytes]:
         (_value | st.sampled_from([b"autumn", b"running", b"main", b"current"])).map(_printable), max_size=3
     )
     others = _value.map(_printable).map(b"/".__add__)
-    return st.builds(fill, st.sampled_from(templates), values) | others if templates else others
+    return st.builds(fill, st.sampled_from(templates), values) | others
 
 
 def _printable(value: bytes) -> bytes:

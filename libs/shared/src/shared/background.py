@@ -13,7 +13,7 @@ log = structlog.stdlib.get_logger(__name__)
 class PeriodicTask:
     """Calls `step` again and again: at once while it returns True, else after `idle_s` seconds.
 
-    A failing step is logged and tried again with growing waits, up to 30 s. `beat_at` is when it last began a step.
+    A failing step is logged and retried with growing waits, up to 30 s. `heartbeat_at` is when the last step began.
     """
 
     def __init__(self, step: Callable[[], Awaitable[bool]], idle_s: float) -> None:

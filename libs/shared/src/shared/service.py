@@ -65,7 +65,7 @@ class Service:
         self._on_start.append(action)
 
     def on_stop(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Run `action` when the service ends, after its consumers and loops."""
+        """Run `action` when the service ends, after its consumers and periodic tasks."""
         self._on_stop.append(action)
 
     def add_periodic_task(self, step: Step, idle_s: float) -> None:

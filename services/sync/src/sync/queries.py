@@ -36,6 +36,7 @@ async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: in
     """
     parameters = {"user_id": user_id, "athlete_id": athlete_id}
     former = "select user_id from athletes where athlete_id = :athlete_id and user_id < :user_id"
+    # Jobs before athletes, as workers lock them: the cascade would lock them in the other order.
     await session.execute(text(f"delete from jobs where user_id in ({former})"), parameters)  # noqa: S608 - constants
     await session.execute(text(f"delete from athletes where user_id in ({former})"), parameters)  # noqa: S608
     later = select(AthleteRow.user_id).where(AthleteRow.athlete_id == athlete_id, AthleteRow.user_id > user_id)

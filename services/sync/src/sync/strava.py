@@ -10,6 +10,7 @@ import stamina
 from pydantic import ValidationError
 
 from shared.contracts.auth_api import AccessToken, AuthErrorCode
+from shared.contracts.error_body import ErrorBody
 from shared.errors import AppError, Unavailable
 
 PER_PAGE = 200  # the most that Strava gives
@@ -120,8 +121,8 @@ async def _get(
 def _code(response: httpx.Response) -> str:
     """Why auth refuses; empty when it was not auth who answered."""
     try:
-        return str(response.json()["code"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return ErrorBody.model_validate_json(response.content).code
+    except ValidationError:
         return ""
 
 

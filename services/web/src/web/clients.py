@@ -7,6 +7,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from shared.contracts.auth_api import AuthorizeUrl, SignedInUser
+from shared.contracts.error_body import ErrorBody
 from shared.contracts.leaderboard_api import BoardStandings, ChallengeInfo
 from shared.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
 
@@ -82,7 +83,7 @@ def _refusal(response: httpx.Response) -> AppError:
     kinds: dict[int, type[AppError]] = {403: Forbidden, 404: NotFound, 409: Conflict}
     kind = kinds.get(response.status_code, Unavailable)
     try:
-        body = response.json()
-        return kind(str(body["message"]), code=str(body["code"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+        body = ErrorBody.model_validate_json(response.content)
+    except ValidationError:
         return kind()
+    return kind(body.message, code=body.code)

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Lifespan
 
+from shared.contracts.error_body import ErrorBody
 from shared.database.engine import Database, is_transient
 from shared.errors import AppError, Forbidden, Unavailable
 from shared.http.request_limits import RequestLimits
@@ -60,22 +61,26 @@ def create_api(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Every error becomes `{"code", "message"}` in JSON; what was not foreseen is logged and never shown."""
+    """Every error becomes an ErrorBody; what was not foreseen is logged and never shown."""
 
     @app.exception_handler(AppError)
     async def expected(_request: Request, error: AppError) -> JSONResponse:
-        return JSONResponse({"code": error.code, "message": error.message}, error.status)
+        return _error(error.status, error.code, error.message)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         fields = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        return JSONResponse({"code": "invalid", "message": fields}, 422)
+        return _error(422, "invalid", fields)
 
     @app.exception_handler(Exception)
     async def unforeseen(_request: Request, error: Exception) -> JSONResponse:
         kind = Unavailable if is_transient(error) else AppError
         log.error("request failed", error=type(error).__name__)
-        return JSONResponse({"code": kind.code, "message": kind().message}, kind.status)
+        return _error(kind.status, kind.code, kind().message)
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse(ErrorBody(code=code, message=message).model_dump(), status)
 
 
 def create_internal_api(alive: Callable[[], Awaitable[bool]], ready: Callable[[], Awaitable[bool]]) -> FastAPI:
