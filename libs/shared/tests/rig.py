@@ -44,6 +44,15 @@ async def until(condition: Callable[[], Any], deadline_s: float = 10.0) -> Any:
             await asyncio.sleep(0.02)
 
 
+async def stays(condition: Callable[[], Any], duration_s: float) -> None:
+    """Fails unless the condition is true each time it is looked at, for that long."""
+    end = asyncio.get_running_loop().time() + duration_s
+    while asyncio.get_running_loop().time() < end:
+        value = condition()
+        assert await value if inspect.isawaitable(value) else value
+        await asyncio.sleep(0.05)
+
+
 class Wire:
     """A TCP proxy: `cut` breaks every connection, `away` breaks the new ones too, answers come `late_s` late."""
 

@@ -11,11 +11,12 @@ from uuid import uuid4
 import aio_pika
 import pytest
 import structlog
+from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.queue import Queue
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from rig import STEPS, Broker, Noted, Wire, effects, until, value, write
+from rig import STEPS, Broker, Noted, Wire, effects, stays, until, value, write
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -57,6 +58,11 @@ async def consuming(
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "_BACKOFF_S", (0.02,))
     monkeypatch.setattr(batch_consumer, "COPY_RETRY_INTERVAL_S", 0.02)
+
+
+def held_by(bus: Bus) -> set[AbstractIncomingMessage]:
+    """What the only consumer has received and not settled."""
+    return set(bus._batch_consumers[0]._unsettled)
 
 
 async def has(database: Database, *numbers: int) -> bool:
@@ -158,6 +164,7 @@ async def test_a_dead_letter_keeps_odd_headers_and_the_count_of_its_replays(
     async with consuming(database, broker):
         letter = await broker.take(broker.letters)
     assert bytes(letter.headers["raw"]) == b"\xff\xfe"
+    assert letter.headers["deep"] == {"list": [b"\xff", 1]}
     assert letter.headers["x-replay"] == 2
     assert "x-attempt" not in letter.headers
 
@@ -168,9 +175,12 @@ async def test_while_the_database_is_away_the_consumer_waits_and_gives_nothing_b
     cable = await wire(database_url)
     far = Database(create_engine(cable.url, "far"))
     cable.away = True
-    async with consuming(far, broker):
+    async with consuming(far, broker) as bus:
         await broker.put(1, 2, 3)
-        await until(lambda: cable.refused >= 3)
+        await until(lambda: len(held_by(bus)) == 3)
+        held = held_by(bus)
+        await until(lambda: cable.refused >= 12)
+        assert held_by(bus) == held, "none was given back and came again"
         for queue in (broker.queue, broker.waiting("10s"), broker.letters):
             assert await broker.count(queue) == 0
         cable.away = False
@@ -262,10 +272,12 @@ async def test_a_worker_that_fails_begins_anew(
 async def test_a_message_is_set_aside_as_soon_as_the_broker_takes_it(database: Database, broker: Broker) -> None:
     await broker.channel.queue_delete(broker.letters)
     await broker.put_raw(b"not understood")
-    async with consuming(database, broker):
+    async with consuming(database, broker) as bus:
         await broker.put(1)
         await until(lambda: has(database, 1))
-        assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
+        await until(lambda: len(held_by(bus)) == 1)
+        held = held_by(bus)
+        await stays(lambda: held_by(bus) == held, 0.3)  # it is kept, not given back
         await broker.channel.declare_queue(broker.letters, durable=True, arguments={"x-queue-type": "quorum"})
         assert (await broker.take(broker.letters)).body == b"not understood"
 
@@ -278,9 +290,11 @@ async def test_a_message_that_cannot_be_set_aside_is_kept_and_named_and_delivere
     await broker.put(1)
     with monkeypatch.context() as broken, structlog.testing.capture_logs() as logged:
         broken.setattr(redelivery, "to_dead_letter", lambda *_: 1 / 0)
-        async with consuming(database, broker):
+        async with consuming(database, broker) as running:
             await until(lambda: has(database, 1))
-            assert await broker.count(broker.queue) == 0, "it is kept in hand, not given back"
+            await until(lambda: len(held_by(running)) == 1)
+            held = held_by(running)
+            await stays(lambda: held_by(running) == held, 0.3)  # it is kept, not given back
     assert [line["message_id"] for line in logged if line["event"] == "a message stays unsettled"] == ["17"]
     async with consuming(database, broker):
         assert (await broker.take(broker.letters)).body == b"not understood"

@@ -10,7 +10,7 @@ from pamqp import encode
 from rig import Noted
 
 from shared.messaging.decoding import InvalidMessage, decode_delivery
-from shared.messaging.redelivery import encode_header
+from shared.messaging.properties import writable_headers
 
 #: What the driver makes of the headers that anyone may send.
 READ = st.recursive(
@@ -34,7 +34,7 @@ def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_
 @example(1e300)
 @example({"deep": [float("-inf"), -3.4028235677973366e38]})
 def test_every_header_that_can_be_read_can_be_sent_on(value: Any) -> None:
-    encode.encode_table_value(encode_header(value))
+    encode.field_table(writable_headers({"header": value}))
 
 
 async def unheard(_event: Noted, _session: object) -> None:

@@ -91,7 +91,9 @@ relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], 
 @relaxed
 @given(value=nested(shaped), style=st.sampled_from(["json", "console"]))
 def test_no_secret_survives_by_its_shape(line: Callable[..., str], value: Any, style: str) -> None:
-    assert "canary" not in line("info", "event", value=value, style=style)
+    printed = line("info", "event", value=value, style=style)
+    assert "event" in printed
+    assert "canary" not in printed
 
 
 @relaxed
@@ -106,7 +108,9 @@ def test_no_part_of_a_secret_survives_whose_quotes_are_escaped(
     body: Any = {"access_token": f"canary{junk}canary"}
     for _ in range(times):
         body = json.dumps(body)
-    assert "canary" not in line("info", "body was " + body, style=style)
+    printed = line("info", "body was " + body, style=style)
+    assert "body was" in printed
+    assert "canary" not in printed
 
 
 @relaxed
@@ -123,8 +127,10 @@ def _hex_runs(text: str) -> list[str]:
 @relaxed
 @given(key=st.sampled_from(KEYS), secret=secrets | st.lists(secrets) | st.dictionaries(st.just("x"), secrets))
 def test_no_secret_survives_under_its_key(line: Callable[..., str], key: str, secret: Any) -> None:
-    assert "canary" not in line("info", "event", **{key: secret})
-    assert "canary" not in line("info", "event", deep=[{key: secret}])
+    for values in ({key: secret}, {"deep": [{key: secret}]}):
+        printed = line("info", "event", **values)
+        assert "event" in printed
+        assert "canary" not in printed
 
 
 @relaxed
@@ -147,7 +153,9 @@ def test_no_secret_survives_in_an_exception_or_a_message(line: Callable[..., str
 def test_no_secret_survives_a_library_s_own_logging(line: Callable[..., str], text: str) -> None:
     line("info", "configured")
     logging.getLogger("library").warning("failed: %s", text, extra={"headers": {"authorization": text}})
-    assert "canary" not in line("info", "next")
+    printed = line("info", "next")
+    assert "failed: " in printed
+    assert "canary" not in printed
 
 
 def test_a_line_that_cannot_be_formatted_does_not_leak_past_the_redactor(
@@ -155,7 +163,7 @@ def test_a_line_that_cannot_be_formatted_does_not_leak_past_the_redactor(
 ) -> None:
     line("info", "configured")
     logging.getLogger("library").warning("only one %s", "canary", "two")  # noqa: PLE1205
-    assert "canary" not in capsys.readouterr().err
+    assert capsys.readouterr().err == ""
 
 
 def test_what_is_no_secret_stays_readable(line: Callable[..., str]) -> None:

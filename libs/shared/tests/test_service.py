@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import AmqpDsn, PostgresDsn
-from rig import Broker, Wire, until
+from rig import Broker, Wire, stays, until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,8 +51,14 @@ async def _is(client: httpx.AsyncClient, path: str, status: int) -> bool:
 
 
 async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
-    database: Database, broker: Broker, database_url: str, wire: Callable[[str], Awaitable[Wire]]
+    database: Database,
+    broker: Broker,
+    database_url: str,
+    wire: Callable[[str], Awaitable[Wire]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("shared.service.LIVENESS_TIMEOUT", timedelta(seconds=2))
+    monkeypatch.setattr("shared.messaging.outbox._LONGEST_WAIT_S", 0.2)
     cables = [await wire(database_url), await wire(broker.url)]
     service = new_service(*(cable.url for cable in cables))
     service.bus.subscribe(broker.queue, {broker.event: _pass_on})
@@ -62,7 +68,7 @@ async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
             cable.away = True
             cable.cut()
             await until(lambda: _is(client, "ready", 503))
-            assert await _is(client, "live", 200)
+            await stays(lambda: _is(client, "live", 200), 3)
             cable.away = False
         await until(lambda: _is(client, "ready", 200))
 

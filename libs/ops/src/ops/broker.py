@@ -17,6 +17,7 @@ from aiormq.exceptions import (
 )
 
 from ops.messages import Raw
+from shared.messaging.properties import tolerate_unreadable_properties
 from shared.messaging.publisher import with_heartbeat
 
 ANSWER_TIMEOUT_S = 10.0
@@ -30,6 +31,7 @@ class Trouble(Exception):
 @asynccontextmanager
 async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """A connection for reading."""
+    tolerate_unreadable_properties()
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
         connection = await aiormq.connect(with_heartbeat(url), client_properties={"connection_name": name})
     try:

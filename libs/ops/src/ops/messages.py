@@ -14,7 +14,8 @@ import aio_pika
 from aiormq.abc import DeliveredMessage
 
 from shared.contracts.envelope import find_attribute, find_time
-from shared.messaging.redelivery import REPLAY, encode_header
+from shared.messaging.properties import writable_headers
+from shared.messaging.redelivery import REPLAY
 
 Raw: TypeAlias = DeliveredMessage
 BodyEncoding: TypeAlias = Literal["json", "text", "base64"]
@@ -83,7 +84,7 @@ def _derived_id(raw: Raw) -> str:
 def again(raw: Raw) -> aio_pika.Message:
     """A copy for one more try: the same message, without the notes about its failures."""
     properties = raw.header.properties
-    kept = {key: encode_header(value) for key, value in headers(raw).items() if not key.startswith("x-")}
+    kept = writable_headers({key: value for key, value in headers(raw).items() if not key.startswith("x-")})
     return aio_pika.Message(
         raw.body,
         headers={**kept, REPLAY: count(headers(raw).get(REPLAY)) + 1},

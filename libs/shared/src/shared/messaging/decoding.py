@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from shared.contracts.envelope import find_attribute, find_time
 from shared.contracts.events import Event
+from shared.messaging.properties import UNREADABLE
 from shared.observability.tracing import trace_headers
 
 
@@ -29,6 +30,8 @@ class Delivery:
 
 def decode_delivery(message: AbstractIncomingMessage, events: Iterable[type[Event]]) -> Delivery:
     """Decode a message as one of the events. Raises InvalidMessage for another type or a broken contract."""
+    if UNREADABLE in message.headers:
+        raise InvalidMessage("its properties cannot be read")
     known = {event.event_type(): event for event in events}
     event_type = str(find_attribute(message.headers, "type") or message.type)
     if event_type not in known:

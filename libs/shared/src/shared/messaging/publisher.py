@@ -8,6 +8,8 @@ from typing import TypeAlias
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
+from shared.messaging.properties import tolerate_unreadable_properties
+
 PUBLISH_TIMEOUT_S = 5.0
 HEARTBEAT_S = 15
 
@@ -28,6 +30,7 @@ async def connect(url: str, name: str, timeout_s: float = 10.0) -> AbstractConne
 
     aio_pika's own function leaves a connection that failed to the garbage collector, which closes it at any moment.
     """
+    tolerate_unreadable_properties()
     address = aio_pika.connection.make_url(with_heartbeat(url))
     connection = aio_pika.Connection(address, client_properties={"connection_name": name})
     try:
