@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings
 
 from auth.config import Settings as AuthSettings
 from ingest.config import Settings as IngestSettings
-from ingest.handlers import handlers as ingest_handlers
+from ingest.handlers import make_handlers as make_ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
-from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
+from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.contracts.events import EVENTS
 from shared.contracts.queues import QUEUES
 from shared.messaging.inbox import Handlers
@@ -30,7 +31,7 @@ SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
 CONSUMERS: dict[str, Handlers] = {
     "sync.people": SYNC,
-    "ingest.activity": ingest_handlers(UTC),
+    "ingest.activity": make_ingest_handlers(UTC),
     "leaderboard.people": PARTICIPANT_HANDLERS,
     "leaderboard.activity": ACTIVITY_HANDLERS,
 }

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from ingest.handlers import handlers
+from ingest.handlers import make_handlers
 from shared.contracts.events import ActivityFetched, AthleteListed, Event
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
@@ -36,7 +36,7 @@ def listed(*ids: int, seq: int = 1, after: datetime | None = None, user: UUID = 
 
 
 async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
-    processor = InboxProcessor("ingest.activity", database, handlers(ZoneInfo("Europe/Warsaw")))
+    processor = InboxProcessor("ingest.activity", database, make_handlers(ZoneInfo("Europe/Warsaw")))
     deliveries = [Delivery(uuid4(), event) for event in events]
     for batch in [[one] for one in deliveries] if one_by_one else [deliveries]:
         for error in await processor.process(batch):

@@ -21,7 +21,7 @@ from ingest_rig import (
 )
 from sqlalchemy import text
 
-from ingest.handlers import handlers
+from ingest.handlers import make_handlers
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
@@ -49,7 +49,7 @@ async def test_the_same_again_tells_nothing(database: Database) -> None:
 
 async def test_a_message_that_comes_twice_has_one_effect(database: Database) -> None:
     delivery = Delivery(uuid4(), fetched())
-    processor = InboxProcessor("ingest.activity", database, handlers(ZoneInfo("Europe/Warsaw")))
+    processor = InboxProcessor("ingest.activity", database, make_handlers(ZoneInfo("Europe/Warsaw")))
     await processor.process([delivery, delivery])
     await processor.process([delivery])
     assert len(await told(database)) == 1

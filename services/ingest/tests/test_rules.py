@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack import oracle
-from ingest.domain import Activity, RawActivity, Rejected, map_activity
+from ingest.rules import Activity, RawActivity, Rejected, map_activity
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 LABEL = "(GMT+01:00) Europe/Warsaw"
@@ -52,7 +52,7 @@ def starts(**fields: Any) -> tuple[str, str]:
           "start_date_local": "2026-05-01T08:00:00+02:00"}, "05-01 06:00", "05-01 08:00"),
         ({"start_date": "2026-05-01T06:00:00",
           "start_date_local": "2026-05-01T15:00:00Z"}, "05-01 06:00", "05-01 15:00"),
-        # One: by the true offset, else by the zone whose own offset is the standard one, else by the home zone.
+        # One: by the true offset, else by the zone, whose own offset is the standard one, else by default.
         ({"start_date": "2026-05-01T20:00:00Z",
           "utc_offset": -14400.0, "timezone": LABEL}, "05-01 20:00", "05-01 16:00"),
         ({"start_date": "2026-05-01T20:00:00Z",

@@ -8,8 +8,11 @@ from uuid import UUID, uuid4
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from leaderboard import api, seed
-from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
+from leaderboard import seed
+from leaderboard.challenges import routes as challenges_routes
+from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
+from leaderboard.standings import routes as standings_routes
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, Event, UserAuthorized
 from shared.database.engine import Database
 from shared.http.api import create_api
@@ -124,5 +127,6 @@ async def forget_told(database: Database) -> None:
 def app(database: Database) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
     app.state.database = database
-    app.include_router(api.router)
+    app.include_router(challenges_routes.router)
+    app.include_router(standings_routes.router)
     return app

@@ -1,16 +1,14 @@
 """The read API, as web expects it."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from board_rig import ANNA, JAN, app, authorized, challenge, handle, recorded, rows
-from sqlalchemy import text
 
-from leaderboard import queries
 from shared.database.engine import Database
 
 EVA = UUID(int=3)
@@ -121,32 +119,3 @@ async def test_without_a_challenge_there_is_none_at_present(client: httpx.AsyncC
     response = await client.get("/challenges/current")
     assert response.status_code == 404
     assert response.json() == {"code": "not_found", "message": "There is no challenge yet."}
-
-
-@pytest.mark.parametrize(
-    ("now", "slug"),
-    [
-        ("2026-03-01T12:00Z", "april"),  # the next to begin
-        ("2026-03-31T21:59Z", "april"),
-        ("2026-04-15T12:00Z", "april"),
-        ("2026-05-15T12:00Z", "april"),  # the last that ended
-        ("2026-05-31T21:59Z", "april"),
-        ("2026-05-31T22:00Z", "june"),  # midnight in Warsaw
-        ("2026-07-15T12:00Z", "june"),
-    ],
-)
-async def test_the_current_challenge_is_that_of_the_local_day(database: Database, now: str, slug: str) -> None:
-    async with database.transaction() as session:
-        for name, month, last in (("april", 4, 30), ("june", 6, 30)):
-            await session.execute(
-                text(
-                    """insert into challenges (slug, name, first_day, last_day, time_zone, visibility, counts_manual,
-                           counts_trainer, counts_commute, changed_at)
-                       values (:name, :name, :first, :last, 'Europe/Warsaw', 'public', true, false, true, now())"""
-                ),
-                {"name": name, "first": date(2026, month, 1), "last": date(2026, month, last)},
-            )
-    async with database.transaction() as session:
-        found = await queries.current_challenge(session, datetime.fromisoformat(now))
-    assert found is not None
-    assert found.slug == slug

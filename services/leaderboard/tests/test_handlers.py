@@ -24,8 +24,8 @@ from board_rig import (
 )
 from sqlalchemy import text
 
-from leaderboard import queries
-from leaderboard.standings_updater import rebuild_standings
+from leaderboard.standings.queries import lock_standings
+from leaderboard.standings.use_cases import rebuild_standings
 from shared.contracts.events import Event
 from shared.database.engine import Database
 
@@ -37,7 +37,7 @@ async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
 async def rebuild(database: Database) -> None:
     async with database.transaction() as session:
         await session.execute(text("truncate standings"))
-        await queries.lock_standings(session)
+        await lock_standings(session)
         await rebuild_standings(session)
 
 
@@ -226,7 +226,7 @@ async def test_without_days_a_challenge_takes_the_month_once(database: Database)
 
 
 async def test_a_rebuild_of_many_people_goes_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.standings_updater.AT_A_TIME", 2)
+    monkeypatch.setattr("leaderboard.standings.use_cases.REBUILD_BATCH", 2)
     await challenge(database)
     await handle(database, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
     before = await standings(database)

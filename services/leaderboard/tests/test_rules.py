@@ -1,6 +1,7 @@
 """The rules of the challenge: what counts, what is a duplicate, who is where."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,20 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack import oracle
-from leaderboard.domain import (
-    DEFAULT_BOARDS,
-    Activity,
-    Board,
-    Challenge,
-    Counted,
-    Metric,
-    NotCounted,
-    Totals,
-    judge,
-    month_bounds,
-    rank,
-    sum_counted,
-)
+from leaderboard.challenges.rules import DEFAULT_BOARDS, Board, Challenge, Metric, choose_current, month_bounds
+from leaderboard.standings.rules.ranking import rank
+from leaderboard.standings.rules.scoring import Activity, Counted, NotCounted, Totals, judge, sum_counted
+from shared.contracts.leaderboard_api import BoardMetric
 
 MAY = Challenge(date(2026, 5, 1), date(2026, 5, 31))
 RUNNING, CYCLING = DEFAULT_BOARDS
@@ -132,7 +123,7 @@ def test_two_that_only_meet_in_a_duplicate_both_count() -> None:
         (Metric.DISTANCE, Decimal(10000)),
         (Metric.MOVING_TIME, Decimal(3000)),
         (Metric.ELEVATION, Decimal(50)),
-        (Metric.ACTIVITY_HANDLERS, Decimal(1)),
+        (Metric.ACTIVITIES, Decimal(1)),
     ],
 )
 def test_a_board_counts_its_metric(metric: Metric, value: Decimal) -> None:
@@ -269,3 +260,39 @@ def test_values_of_another_scale_tie() -> None:
 
 def test_nobody_has_no_places() -> None:
     assert rank([]) == []
+
+
+@dataclass(frozen=True)
+class Days:
+    id: int
+    first_day: date
+    last_day: date
+    time_zone: str = "Europe/Warsaw"
+
+
+@pytest.mark.parametrize(
+    ("now", "month"),
+    [
+        ("2026-03-01T12:00Z", 4),  # the next to begin
+        ("2026-03-31T21:59Z", 4),
+        ("2026-04-15T12:00Z", 4),
+        ("2026-05-15T12:00Z", 4),  # the last that ended
+        ("2026-05-31T21:59Z", 4),
+        ("2026-05-31T22:00Z", 6),  # midnight in Warsaw
+        ("2026-07-15T12:00Z", 6),
+    ],
+)
+def test_the_current_challenge_is_that_of_the_local_day(now: str, month: int) -> None:
+    april = Days(1, date(2026, 4, 1), date(2026, 4, 30))
+    june = Days(2, date(2026, 6, 1), date(2026, 6, 30))
+    current = choose_current([june, april], datetime.fromisoformat(now))
+    assert current is not None
+    assert current.first_day.month == month
+
+
+def test_without_challenges_there_is_no_current_one() -> None:
+    assert choose_current([], datetime(2026, 5, 1, tzinfo=UTC)) is None
+
+
+def test_the_rules_and_the_api_name_the_same_metrics() -> None:
+    assert {metric.value for metric in Metric} == {metric.value for metric in BoardMetric}

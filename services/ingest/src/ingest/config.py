@@ -1,6 +1,6 @@
 """Settings of ingest."""
 
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from pydantic import field_validator
 
@@ -10,16 +10,11 @@ from shared.settings import ServiceSettings
 class Settings(ServiceSettings):
     """What ingest needs beside the common settings."""
 
-    home_time_zone: str = "Europe/Warsaw"  # of activities that do not say where they took place
+    default_time_zone: str = "Europe/Warsaw"  # of activities that do not say where they took place
 
-    @field_validator("home_time_zone")
+    @field_validator("default_time_zone")
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError("no such time zone")
         return value
-
-    @property
-    def home(self) -> ZoneInfo:
-        """The zone itself."""
-        return ZoneInfo(self.home_time_zone)

@@ -1,4 +1,4 @@
-"""Reactions of ingest to events."""
+"""What ingest does on events."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, fields
@@ -6,9 +6,9 @@ from datetime import tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingest import domain, queries
-from ingest.domain import Activity, RawActivity
-from ingest.queries import Fetched, RejectedFetch, Saved
+from ingest import queries
+from ingest.queries import Fetched, RejectedFetch, Removed, Saved
+from ingest.rules import Activity, RawActivity, map_activity
 from shared.contracts.events import ActivityFetched, ActivityRecorded, ActivityRemoved, ActivityRevised, AthleteListed
 from shared.messaging.inbox import BatchHandler, Handlers
 from shared.messaging.outbox import emit
@@ -16,31 +16,33 @@ from shared.messaging.outbox import emit
 _RAW_FIELDS = {field.name for field in fields(RawActivity)}
 
 
-def make_record_handler(home: tzinfo) -> Callable[[Sequence[ActivityFetched], AsyncSession], Awaitable[None]]:
-    """The reaction to fetched activities; `home` is the zone of those that do not name theirs."""
+def make_record_handler(
+    default_time_zone: tzinfo,
+) -> Callable[[Sequence[ActivityFetched], AsyncSession], Awaitable[None]]:
+    """The handler of fetched activities; `default_time_zone` is that of activities that do not name theirs."""
 
     async def record_activities(events: Sequence[ActivityFetched], session: AsyncSession) -> None:
         """The newest fetch of an activity decides, whether it can be recorded or not."""
         newest = {event.id: event for event in sorted(events, key=lambda event: event.fetch_seq)}
-        good: dict[int, Fetched] = {}
-        bad: list[RejectedFetch] = []
+        accepted: dict[int, Fetched] = {}
+        rejected: list[RejectedFetch] = []
         for event in newest.values():
-            outcome = domain.map_activity(RawActivity(**event.model_dump(include=_RAW_FIELDS)), home)
+            outcome = map_activity(RawActivity(**event.model_dump(include=_RAW_FIELDS)), default_time_zone)
             if isinstance(outcome, Activity):
-                good[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
+                accepted[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
             else:
-                bad.append(RejectedFetch(event.user_id, event.fetch_seq, outcome))
+                rejected.append(RejectedFetch(event.user_id, event.fetch_seq, outcome))
         await queries.lock_recording(session)
-        if good:
-            saved = await queries.save_activities(session, list(good.values()))
-            await emit(session, *(_told(one, good[one.strava_id]) for one in saved))
-        if bad:
-            await emit(session, *map(_gone, await queries.save_rejected(session, bad)))
+        if accepted:
+            saved = await queries.save_activities(session, list(accepted.values()))
+            await emit(session, *(_to_event(one, accepted[one.strava_id]) for one in saved))
+        if rejected:
+            await emit(session, *map(_to_removed_event, await queries.save_rejected(session, rejected)))
 
     return record_activities
 
 
-def _told(saved: Saved, fetched: Fetched) -> ActivityRecorded | ActivityRevised:
+def _to_event(saved: Saved, fetched: Fetched) -> ActivityRecorded | ActivityRevised:
     kind = ActivityRecorded if saved.is_new or saved.was_removed else ActivityRevised
     return kind(
         user_id=fetched.user_id,
@@ -50,7 +52,7 @@ def _told(saved: Saved, fetched: Fetched) -> ActivityRecorded | ActivityRevised:
     )
 
 
-def _gone(removed: queries.Removed) -> ActivityRemoved:
+def _to_removed_event(removed: Removed) -> ActivityRemoved:
     return ActivityRemoved(
         user_id=removed.user_id, strava_id=removed.strava_id, version=removed.version, reason="not_listed"
     )
@@ -63,9 +65,9 @@ async def remove_unlisted(event: AthleteListed, session: AsyncSession) -> None:
     removed = await queries.remove_unlisted(
         session, event.user_id, event.fetch_seq, (event.after, event.before), event.strava_ids
     )
-    await emit(session, *map(_gone, removed))
+    await emit(session, *map(_to_removed_event, removed))
 
 
-def handlers(home: tzinfo) -> Handlers:
-    """Which event is handled by what."""
-    return {ActivityFetched: BatchHandler(make_record_handler(home)), AthleteListed: remove_unlisted}
+def make_handlers(default_time_zone: tzinfo) -> Handlers:
+    """The handler of each event."""
+    return {ActivityFetched: BatchHandler(make_record_handler(default_time_zone)), AthleteListed: remove_unlisted}

@@ -1,14 +1,16 @@
 """ingest: maps, validates and de-duplicates; the record of activities."""
 
+from zoneinfo import ZoneInfo
+
 from ingest.config import Settings
-from ingest.handlers import handlers
+from ingest.handlers import make_handlers
 from shared.service import Service, serve
 
 
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("ingest", settings)
-    service.bus.subscribe("ingest.activity", handlers(settings.home))
+    service.bus.subscribe("ingest.activity", make_handlers(ZoneInfo(settings.default_time_zone)))
     return service
 
 

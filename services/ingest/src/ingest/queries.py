@@ -1,32 +1,21 @@
 """Every SQL statement of ingest."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingest.domain import Activity, Rejected
+from ingest.rules import Activity, Rejected
+from ingest.tables import ActivityRow, RejectedRow
+from shared.database.bulk import batch_of, to_columns
 from shared.database.versions import NOW_US, next_version
 
-_FIELDS = {
-    "strava_id": "bigint",
-    "sport_type": "text",
-    "start_at": "timestamptz",
-    "local_start": "timestamp",
-    "distance_m": "numeric",
-    "moving_time_s": "integer",
-    "elapsed_time_s": "integer",
-    "elev_gain_m": "numeric",
-    "trainer": "boolean",
-    "commute": "boolean",
-    "manual": "boolean",
-    "visibility": "text",
-}
-assert tuple(_FIELDS) == tuple(field.name for field in fields(Activity))
+_FACTS = [field.name for field in fields(Activity)]
+_FETCHED = ["user_id", "fetch_seq", *_FACTS]
+_REJECTED = ["strava_id", "user_id", "fetch_seq", "reason"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +71,13 @@ def _upsert_statement() -> TextClause:
 
     A fetch older than a listing has nothing to say about the listing's window: the listing's own fetch does.
     """
-    own = ["user_id", *(name for name in _FIELDS if name != "strava_id")]
-    arrays = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _FIELDS.items())
-    assignments = ", ".join(f"{name} = excluded.{name}" for name in own)
-    old, new = (", ".join(f"{prefix}.{name}" for name in own) for prefix in ("t", "excluded"))
+    content = ["user_id", *(name for name in _FACTS if name != "strava_id")]
+    assignments = ", ".join(f"{name} = excluded.{name}" for name in content)
+    old, new = (", ".join(f"{prefix}.{name}" for name in content) for prefix in ("t", "excluded"))
     return text(
         f"""
-        insert into activities as t (user_id, fetch_seq, version, {", ".join(_FIELDS)})
-        select user_id, fetch_seq, {NOW_US}, {", ".join(_FIELDS)}
-        from unnest(cast(:user_id as uuid[]), cast(:fetch_seq as bigint[]), {arrays})
-             as batch (user_id, fetch_seq, {", ".join(_FIELDS)})
+        insert into activities as t (version, {", ".join(_FETCHED)})
+        select {NOW_US}, batch.* from {batch_of(ActivityRow, _FETCHED)}
         where not exists (
                 select from listings where listings.user_id = batch.user_id
                     and listings.fetch_seq > batch.fetch_seq and batch.start_at <= listings.until
@@ -107,7 +93,7 @@ def _upsert_statement() -> TextClause:
         where t.fetch_seq < excluded.fetch_seq
         returning new.strava_id, new.version, old.version is null as is_new,
                   old.removed_at is not null as was_removed, old.version is distinct from new.version as changed
-        """  # noqa: S608 - made of the constants above
+        """  # noqa: S608 - made of the names of columns
     )
 
 
@@ -117,12 +103,9 @@ _upsert = _upsert_statement()
 async def save_activities(session: AsyncSession, batch: Sequence[Fetched]) -> list[Saved]:
     """Save activities, each `strava_id` at most once in the batch; returns those that were not on record so."""
     ordered = sorted(batch, key=lambda one: one.activity.strava_id)
-    columns: dict[str, list[Any]] = {
-        name: list(column)
-        for name, column in zip(_FIELDS, zip(*(astuple(one.activity) for one in ordered), strict=True), strict=True)
-    }
-    columns |= {"user_id": [one.user_id for one in ordered], "fetch_seq": [one.fetch_seq for one in ordered]}
-    rows = (await session.execute(_upsert, columns)).all()
+    rows = [{"user_id": one.user_id, "fetch_seq": one.fetch_seq, **asdict(one.activity)} for one in ordered]
+    columns = to_columns(rows, _FETCHED)
+    saved = (await session.execute(_upsert, columns)).all()
     await session.execute(
         text(
             """delete from rejected as t using unnest(cast(:ids as bigint[]), cast(:seqs as bigint[])) as b (id, seq)
@@ -130,15 +113,13 @@ async def save_activities(session: AsyncSession, batch: Sequence[Fetched]) -> li
         ),
         {"ids": columns["strava_id"], "seqs": columns["fetch_seq"]},
     )
-    return [Saved(r.strava_id, r.version, r.is_new, r.was_removed) for r in rows if r.changed]
+    return [Saved(r.strava_id, r.version, r.is_new, r.was_removed) for r in saved if r.changed]
 
 
 _save_rejected = text(
-    """
-    insert into rejected as t (strava_id, user_id, fetch_seq, reason, rejected_at)
-    select strava_id, user_id, fetch_seq, reason, now()
-    from unnest(cast(:strava_id as bigint[]), cast(:user_id as uuid[]), cast(:fetch_seq as bigint[]),
-                cast(:reason as text[])) as batch (strava_id, user_id, fetch_seq, reason)
+    f"""
+    insert into rejected as t (rejected_at, {", ".join(_REJECTED)})
+    select now(), batch.* from {batch_of(RejectedRow, _REJECTED)}
     where not exists (
             select from listings where listings.user_id = batch.user_id and listings.since is null
                 and listings.fetch_seq > batch.fetch_seq)
@@ -148,7 +129,7 @@ _save_rejected = text(
     on conflict (strava_id) do update set user_id = excluded.user_id, fetch_seq = excluded.fetch_seq,
         reason = excluded.reason, rejected_at = excluded.rejected_at
     where t.fetch_seq < excluded.fetch_seq
-    """
+    """  # noqa: S608 - made of the names of columns
 )
 _remove_rejected = text(
     f"""
@@ -164,12 +145,8 @@ _remove_rejected = text(
 
 async def save_rejected(session: AsyncSession, batch: Sequence[RejectedFetch]) -> list[Removed]:
     """Keep what could not be recorded, with its reason; returns what was on record and is not any more."""
-    columns = {
-        "strava_id": [one.rejected.strava_id for one in batch],
-        "user_id": [one.user_id for one in batch],
-        "fetch_seq": [one.fetch_seq for one in batch],
-        "reason": [one.rejected.reason for one in batch],
-    }
+    rows = [{"user_id": one.user_id, "fetch_seq": one.fetch_seq, **asdict(one.rejected)} for one in batch]
+    columns = to_columns(rows, _REJECTED)
     await session.execute(_save_rejected, columns)
     removed = await session.execute(_remove_rejected, {"strava_id": columns["strava_id"]})
     return [Removed(*row) for row in removed]

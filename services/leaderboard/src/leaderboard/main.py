@@ -1,9 +1,11 @@
 """leaderboard: challenges, boards and standings."""
 
-from leaderboard import api
+from leaderboard.challenges import routes as challenges_routes
 from leaderboard.config import Settings
-from leaderboard.handlers import ACTIVITY_HANDLERS, PARTICIPANT_HANDLERS
+from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.seed import ensure_default_challenge
+from leaderboard.standings import routes as standings_routes
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.service import Service, serve
 
 
@@ -19,7 +21,8 @@ def create_service(settings: Settings) -> Service:
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS)
-    service.app.include_router(api.router)
+    service.app.include_router(challenges_routes.router)
+    service.app.include_router(standings_routes.router)
     return service
 
 

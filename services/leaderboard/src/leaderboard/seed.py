@@ -1,12 +1,13 @@
-"""The default challenge, made and kept as the settings say."""
+"""The default challenge, created and updated from the settings."""
 
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from leaderboard import queries
-from leaderboard.domain import DEFAULT_BOARDS, month_bounds
-from leaderboard.standings_updater import publish_standings_changed, rebuild_standings
+from leaderboard.challenges import queries
+from leaderboard.challenges.rules import DEFAULT_BOARDS, month_bounds
+from leaderboard.standings.queries import lock_standings
+from leaderboard.standings.use_cases import publish_standings_changed, rebuild_standings
 from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
@@ -20,7 +21,7 @@ async def ensure_default_challenge(
     Without days a new one takes the present month, and one that exists is left alone.
     """
     async with database.transaction() as session:
-        await queries.lock_standings(session)  # replicas that start together wait for each other, too
+        await lock_standings(session)  # replicas that start together wait for each other, too
         if days is None and await queries.find_challenge(session, DEFAULT_SLUG) is not None:
             return
         fields = _fields(name, days or month_bounds(datetime.now(ZoneInfo(time_zone)).date()), time_zone)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text, func
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text, false, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -65,7 +65,7 @@ class BoardRow(Base):
 
 
 class ActivityRow(Base):
-    """Facts, as ingest last told them; `version` is ingest's."""
+    """An activity as ingest last published it, in ingest's `version`; one that was only removed has the defaults."""
 
     __tablename__ = "activities"
     __table_args__ = (Index("ix_activities_user_id_local_start", "user_id", "local_start"),)
@@ -74,16 +74,16 @@ class ActivityRow(Base):
     user_id: Mapped[UUID]
     version: Mapped[int] = mapped_column(BigInteger)
     removed: Mapped[bool]
-    sport_type: Mapped[str]
-    start_at: Mapped[datetime]
-    local_start: Mapped[datetime] = mapped_column(DateTime(timezone=False))
-    distance_m: Mapped[Decimal] = mapped_column(Numeric(12, 2))
-    moving_time_s: Mapped[int]
-    elapsed_time_s: Mapped[int]
-    elev_gain_m: Mapped[Decimal] = mapped_column(Numeric(12, 2))
-    trainer: Mapped[bool]
-    commute: Mapped[bool]
-    manual: Mapped[bool]
+    sport_type: Mapped[str] = mapped_column(server_default="Unknown")
+    start_at: Mapped[datetime] = mapped_column(server_default="epoch")
+    local_start: Mapped[datetime] = mapped_column(DateTime(timezone=False), server_default="epoch")
+    distance_m: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
+    moving_time_s: Mapped[int] = mapped_column(server_default="0")
+    elapsed_time_s: Mapped[int] = mapped_column(server_default="0")
+    elev_gain_m: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
+    trainer: Mapped[bool] = mapped_column(server_default=false())
+    commute: Mapped[bool] = mapped_column(server_default=false())
+    manual: Mapped[bool] = mapped_column(server_default=false())
 
 
 class StandingRow(Base):

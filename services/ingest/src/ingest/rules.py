@@ -1,4 +1,4 @@
-"""From Strava's words to ours: what an activity is, or why it cannot be one."""
+"""Mapping Strava's fields to an activity, or to the reason why it cannot be recorded."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -62,15 +62,15 @@ class Rejected:
     reason: str
 
 
-def map_activity(raw: RawActivity, home: tzinfo) -> Activity | Rejected:
+def map_activity(raw: RawActivity, default_time_zone: tzinfo) -> Activity | Rejected:
     """Read one activity. What Strava leaves out is taken as nothing, except the start, without which nothing counts.
 
-    `home` is the zone of activities that name neither a local start, an offset nor a zone.
+    `default_time_zone` is that of activities that name neither a local start, an offset nor a zone.
     """
     if raw.malformed:
         return Rejected(raw.id, f"of another type than Strava documents: {', '.join(raw.malformed)}")
     try:
-        start_at, local_start = _start(raw, home)
+        start_at, local_start = _start(raw, default_time_zone)
         return Activity(
             strava_id=raw.id,
             sport_type=raw.sport_type or raw.type or UNKNOWN_SPORT,
@@ -91,7 +91,7 @@ def map_activity(raw: RawActivity, home: tzinfo) -> Activity | Rejected:
         return Rejected(raw.id, "the start is beyond the calendar")
 
 
-def _start(raw: RawActivity, home: tzinfo) -> tuple[datetime, datetime]:
+def _start(raw: RawActivity, default_time_zone: tzinfo) -> tuple[datetime, datetime]:
     """The moment and the wall clock of the start; either is derived from the other where Strava gives only one."""
     if raw.utc_offset is not None and not -_DAY_S < raw.utc_offset < _DAY_S:
         raise ValueError("utc_offset is out of range")
@@ -100,7 +100,7 @@ def _start(raw: RawActivity, home: tzinfo) -> tuple[datetime, datetime]:
     wall = _time("start_date_local", raw.start_date_local)
     # Strava writes the local time with a false Z: what the clock showed is right, the zone is not.
     local = wall.replace(tzinfo=None) if wall else None
-    zone = _zone(raw.timezone) or home
+    zone = _zone(raw.timezone) or default_time_zone
     if moment and local:
         return moment, local
     if moment:

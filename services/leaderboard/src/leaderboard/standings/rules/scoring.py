@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from leaderboard.domain.challenge import Board, Challenge, Metric
+from leaderboard.challenges.rules import Board, Challenge, Metric
 
 #: Two recordings of one outing overlap by more than this; two outings in a row may overlap by less.
 OVERLAP_TOLERANCE = timedelta(minutes=3)
@@ -68,7 +68,7 @@ class Totals:
                 return Decimal(self.moving_time_s)
             case Metric.ELEVATION:
                 return self.elev_gain_m
-            case Metric.ACTIVITY_HANDLERS:
+            case Metric.ACTIVITIES:
                 return Decimal(self.activities)
 
 
@@ -81,11 +81,11 @@ def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) ->
     kept: list[Activity] = []
     for activity in sorted(activities, key=lambda a: (-_value(board, a), -a.moving_time_s, a.strava_id)):
         reason = _reason_against(challenge, board, activity)
-        twin = None if reason else next((other for other in kept if _overlap(activity, other)), None)
+        duplicate = None if reason else next((other for other in kept if _overlap(activity, other)), None)
         if reason:
             judgements[activity.strava_id] = NotCounted(reason)
-        elif twin:
-            judgements[activity.strava_id] = NotCounted("looks like a duplicate", twin.strava_id)
+        elif duplicate:
+            judgements[activity.strava_id] = NotCounted("looks like a duplicate", duplicate.strava_id)
         else:
             kept.append(activity)
             judgements[activity.strava_id] = Counted(_value(board, activity))

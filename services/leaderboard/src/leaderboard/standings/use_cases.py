@@ -1,4 +1,4 @@
-"""Bringing standings up to date: load an athlete's facts, judge them, save what differs, tell."""
+"""Updating standings: load an athlete's activities, judge them, save what differs, emit which boards changed."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -6,25 +6,26 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard import domain, queries
-from leaderboard.domain import Totals
-from leaderboard.queries import BoardUser, ScoredChallenge
+from leaderboard.challenges.queries import ScoredChallenge, list_scored_challenges, next_revision
+from leaderboard.standings import queries
+from leaderboard.standings.queries import BoardUser
+from leaderboard.standings.rules.scoring import Totals, judge, sum_counted
 from shared.contracts.events import StandingsChanged
 from shared.messaging.outbox import emit
 
-AT_A_TIME = 500  # users, whose activities are in memory together
+REBUILD_BATCH = 500  # users, whose activities are in memory together
 
 
 async def rebuild_standings(session: AsyncSession) -> None:
-    """Make all standings anew from the facts; the caller holds the scoring lock."""
+    """Compute all standings anew from the activities; the caller holds the lock of the standings."""
     users = await queries.list_user_ids(session)
-    for first in range(0, len(users), AT_A_TIME):
-        await update_standings(session, users[first : first + AT_A_TIME])
+    for first in range(0, len(users), REBUILD_BATCH):
+        await update_standings(session, users[first : first + REBUILD_BATCH])
 
 
 async def update_standings(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Make the standings of these users what their facts say; the caller holds the scoring lock."""
-    for challenge in await queries.list_scored_challenges(session):
+    """Compute the standings of these users from their activities; the caller holds the lock of the standings."""
+    for challenge in await list_scored_challenges(session):
         wanted = await _score(session, challenge, user_ids)
         present = await queries.get_standings(session, list(challenge.boards), user_ids)
         changed = {key: totals for key, totals in wanted.items() if totals != present.get(key, Totals())}
@@ -39,7 +40,7 @@ async def _score(
     rules = challenge.rules
     activities = await queries.list_activities(session, user_ids, rules.first_day, rules.last_day)
     return {
-        (board_id, user_id): domain.sum_counted(own, domain.judge(rules, board, own))
+        (board_id, user_id): sum_counted(own, judge(rules, board, own))
         for user_id, own in activities.items()
         for board_id, board in challenge.boards.items()
     }
@@ -48,8 +49,8 @@ async def _score(
 async def publish_standings_changed(
     session: AsyncSession, challenge: ScoredChallenge, board_ids: Collection[int]
 ) -> None:
-    """Count a new revision and tell those who show the boards."""
-    revision = await queries.next_revision(session, challenge.id, datetime.now(UTC))
+    """Count a new revision and emit which boards changed."""
+    revision = await next_revision(session, challenge.id, datetime.now(UTC))
     await emit(
         session,
         StandingsChanged(

@@ -1,0 +1,58 @@
+"""The read API of challenges."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.challenges import queries
+from leaderboard.challenges.rules import choose_current
+from leaderboard.tables import BoardRow, ChallengeRow
+from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, ChallengeInfo
+from shared.errors import NotFound
+from shared.http.api import Transaction
+
+router = APIRouter()
+
+
+@router.get("/challenges/current")
+async def current_challenge(session: Transaction) -> ChallengeInfo:
+    """The challenge to show on the home page."""
+    challenge = choose_current(await queries.list_challenges(session), datetime.now(UTC))
+    if challenge is None:
+        raise NotFound("There is no challenge yet.")
+    return to_challenge_info(challenge, await queries.list_boards(session, challenge.id))
+
+
+@router.get("/challenges/{slug}")
+async def challenge(slug: str, session: Transaction) -> ChallengeInfo:
+    """A challenge with its boards."""
+    found = await get_challenge(session, slug)
+    return to_challenge_info(found, await queries.list_boards(session, found.id))
+
+
+async def get_challenge(session: AsyncSession, slug: str) -> ChallengeRow:
+    """The challenge with this slug. Raises NotFound."""
+    found = await queries.find_challenge(session, slug)
+    if found is None:
+        raise NotFound("There is no such challenge.")
+    return found
+
+
+def to_challenge_info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> ChallengeInfo:
+    """What the API tells of a challenge."""
+    return ChallengeInfo(
+        slug=challenge.slug,
+        name=challenge.name,
+        first_day=challenge.first_day,
+        last_day=challenge.last_day,
+        time_zone=challenge.time_zone,
+        visibility=challenge.visibility,
+        boards=tuple(to_board_info(board) for board in boards),
+    )
+
+
+def to_board_info(board: BoardRow) -> BoardInfo:
+    """What the API tells of a board."""
+    return BoardInfo(slug=board.slug, name=board.name, metric=BoardMetric(board.metric))

@@ -1,0 +1,54 @@
+"""What leaderboard does on events about activities."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from decimal import Decimal
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.standings import queries
+from leaderboard.standings.queries import RecordedActivity, Removal
+from leaderboard.standings.rules.scoring import Activity
+from leaderboard.standings.use_cases import update_standings
+from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState
+from shared.messaging.inbox import BatchHandler, Handlers
+
+_FACTS = {field.name for field in fields(Activity)}
+
+VersionedT = TypeVar("VersionedT", ActivityState, ActivityRemoved)
+
+
+async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
+    """Recorded and revised activities."""
+    await queries.lock_standings(session)
+    recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
+    before = await queries.upsert_activities(session, recorded)
+    await update_standings(session, before | {event.user_id for event in events})
+
+
+async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
+    """Removed activities."""
+    await queries.lock_standings(session)
+    removals = [Removal(event.strava_id, event.user_id, event.version) for event in _newest(events)]
+    before = await queries.mark_activities_removed(session, removals)
+    await update_standings(session, before | {event.user_id for event in events})
+
+
+def _newest(events: Sequence[VersionedT]) -> list[VersionedT]:
+    """The newest version of each activity, in the order in which every writer locks them."""
+    newest = {event.strava_id: event for event in sorted(events, key=lambda event: event.version)}
+    return sorted(newest.values(), key=lambda event: event.strava_id)
+
+
+def _to_activity(event: ActivityState) -> Activity:
+    facts = event.model_dump(include=_FACTS)
+    # Through the shortest text of the float, so that 0.1 is 0.1.
+    return Activity(**facts | {name: Decimal(str(facts[name])) for name in ("distance_m", "elev_gain_m")})
+
+
+ACTIVITY_HANDLERS: Handlers = {
+    ActivityRecorded: BatchHandler(score_activities),
+    ActivityRevised: BatchHandler(score_activities),
+    ActivityRemoved: BatchHandler(remove_activities),
+}
