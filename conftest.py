@@ -10,7 +10,7 @@ from playwright.async_api import Browser, async_playwright
 
 from devstack.packages import ensure_program
 
-pytest_plugins = ["devstack.testing"]
+pytest_plugins = ["devstack.testing", "testkit.plugin"]
 
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pamqp import encode
-from rig import Noted
 
 from shared.messaging.decoding import InvalidMessage, decode_delivery
 from shared.messaging.properties import writable_headers
+from testkit.consumer_queue import ThingNoted
 
 #: What the driver makes of the headers that anyone may send.
 READ = st.recursive(
@@ -23,10 +23,10 @@ READ = st.recursive(
 @pytest.mark.parametrize("message_id", [None, "", "17"])
 def test_a_message_without_a_usable_id_is_invalid_because_it_could_not_be_known_again(message_id: str | None) -> None:
     message: Any = SimpleNamespace(
-        headers={}, type=Noted.event_type(), message_id=message_id, body=b'{"number": 1, "note": "canary"}'
+        headers={}, type=ThingNoted.event_type(), message_id=message_id, body=b'{"number": 1, "note": "canary"}'
     )
     with pytest.raises(InvalidMessage, match="no usable message id") as caught:
-        decode_delivery(message, {Noted: unheard})
+        decode_delivery(message, {ThingNoted: unheard})
     assert "canary" not in str(caught.value)
 
 
@@ -37,5 +37,5 @@ def test_every_header_that_can_be_read_can_be_sent_on(value: Any) -> None:
     encode.field_table(writable_headers({"header": value}))
 
 
-async def unheard(_event: Noted, _session: object) -> None:
+async def unheard(_event: ThingNoted, _session: object) -> None:
     """A handler."""

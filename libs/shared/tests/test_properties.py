@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 import aiormq
 import pytest
 from aiormq import spec
-from rig import Broker, Noted, effects, until, write
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.messaging import properties
 from shared.messaging.bus import Bus
+from testkit.consumer_queue import ConsumerQueue, ThingNoted
+from testkit.effects import add_effects, list_effects
+from testkit.waiting import wait_until
 
 HAS_HEADERS, HAS_TIMESTAMP = 1 << 13, 1 << 6
 
@@ -68,14 +70,14 @@ READABLE = {
 }
 
 
-async def note(event: Noted, session: AsyncSession) -> None:
-    await write(session, [event])
+async def handle(event: ThingNoted, session: AsyncSession) -> None:
+    await add_effects(session, [event])
 
 
 @asynccontextmanager
-async def consuming(database: Database, broker: Broker) -> AsyncIterator[Bus]:
-    bus = Bus(broker.url, "tests", database)
-    bus.subscribe(broker.queue, {broker.event: note})
+async def consuming(database: Database, queue: ConsumerQueue) -> AsyncIterator[Bus]:
+    bus = Bus(queue.url, "tests", database)
+    bus.subscribe(queue.name, {queue.event: handle})
     await bus.start()
     try:
         yield bus
@@ -85,19 +87,19 @@ async def consuming(database: Database, broker: Broker) -> AsyncIterator[Bus]:
 
 @pytest.mark.parametrize("content", [*UNREADABLE.values(), *READABLE.values()], ids=[*UNREADABLE, *READABLE])
 async def test_a_message_with_odd_properties_is_a_dead_letter_and_harms_no_other(
-    database: Database, broker: Broker, content: bytes
+    database: Database, queue: ConsumerQueue, content: bytes
 ) -> None:
-    connection = await aiormq.connect(broker.url)
+    connection = await aiormq.connect(queue.url)
     channel = await connection.channel()
-    await channel.basic_publish(b"body", routing_key=broker.queue, properties=RawProperties(content))
+    await channel.basic_publish(b"body", routing_key=queue.name, properties=RawProperties(content))
     await connection.close()
-    await broker.put(1)
-    async with consuming(database, broker) as bus:
-        letter = await broker.take(broker.letters)
-        await until(lambda: effects(database))
+    await queue.put(1)
+    async with consuming(database, queue) as bus:
+        letter = await queue.take(queue.dead_letters)
+        await wait_until(lambda: list_effects(database))
         assert bus.is_connected
     assert letter.body == b"body"
     is_unreadable = content in UNREADABLE.values()
     assert (properties.UNREADABLE in letter.headers) is is_unreadable
     assert letter.headers["x-reason"] in ("its properties cannot be read", "type None is not handled here")
-    assert await broker.count(broker.queue) == 0
+    assert await queue.count(queue.name) == 0

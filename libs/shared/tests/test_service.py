@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import AmqpDsn, PostgresDsn
-from rig import Broker, Wire, stays, until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,6 +22,9 @@ from shared.database.engine import Database
 from shared.messaging.outbox import emit
 from shared.service import Service, bind_socket
 from shared.settings import ServiceSettings
+from testkit.consumer_queue import ConsumerQueue
+from testkit.tcp_proxy import TcpProxy
+from testkit.waiting import stays_true, wait_until
 
 
 def new_service(database_url: str, rabbitmq_url: str) -> Service:
@@ -52,55 +54,55 @@ async def _is(client: httpx.AsyncClient, path: str, status: int) -> bool:
 
 async def test_it_is_ready_while_both_servers_are_there_and_alive_without_them(
     database: Database,
-    broker: Broker,
+    queue: ConsumerQueue,
     database_url: str,
-    wire: Callable[[str], Awaitable[Wire]],
+    make_proxy: Callable[[str], Awaitable[TcpProxy]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("shared.service.LIVENESS_TIMEOUT", timedelta(seconds=2))
     monkeypatch.setattr("shared.messaging.outbox._LONGEST_WAIT_S", 0.2)
-    cables = [await wire(database_url), await wire(broker.url)]
-    service = new_service(*(cable.url for cable in cables))
-    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
+    proxies = [await make_proxy(database_url), await make_proxy(queue.url)]
+    service = new_service(*(proxy.url for proxy in proxies))
+    service.bus.subscribe(queue.name, {queue.event: _pass_on})
     async with running(service) as client:
-        for cable in cables:
-            await until(lambda: _is(client, "ready", 200))
-            cable.away = True
-            cable.cut()
-            await until(lambda: _is(client, "ready", 503))
-            await stays(lambda: _is(client, "live", 200), 3)
-            cable.away = False
-        await until(lambda: _is(client, "ready", 200))
+        for proxy in proxies:
+            await wait_until(lambda: _is(client, "ready", 200))
+            proxy.refusing = True
+            proxy.cut()
+            await wait_until(lambda: _is(client, "ready", 503))
+            await stays_true(lambda: _is(client, "live", 200), 3)
+            proxy.refusing = False
+        await wait_until(lambda: _is(client, "ready", 200))
 
 
 async def test_a_consumer_that_is_gone_for_long_while_the_broker_is_there_asks_for_a_restart(
-    database: Database, broker: Broker, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, queue: ConsumerQueue, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.service.LIVENESS_TIMEOUT", timedelta(seconds=0.5))
-    service = new_service(database_url, broker.url)
-    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
+    service = new_service(database_url, queue.url)
+    service.bus.subscribe(queue.name, {queue.event: _pass_on})
     async with running(service) as client:
         assert await _is(client, "live", 200)
         monkeypatch.setattr(type(service.bus), "is_consuming", _never)
-        await until(lambda: _is(client, "live", 503))
+        await wait_until(lambda: _is(client, "live", 503))
         assert await _is(client, "ready", 503)
 
 
 async def test_what_was_in_hand_at_the_end_is_finished_and_its_events_are_published(
-    database: Database, broker: Broker, database_url: str
+    database: Database, queue: ConsumerQueue, database_url: str
 ) -> None:
-    service = new_service(database_url, broker.url)
-    service.bus.subscribe(broker.queue, {broker.event: _pass_on})
-    archive = await broker.channel.declare_queue(f"{broker.queue}.heard", durable=True)
-    broker.extra.append(archive.name)
-    await archive.bind(broker.exchange, "thing.noted.v1")
+    service = new_service(database_url, queue.url)
+    service.bus.subscribe(queue.name, {queue.event: _pass_on})
+    archive = await queue.channel.declare_queue(f"{queue.name}.heard", durable=True)
+    queue.extra.append(archive.name)
+    await archive.bind(queue.exchange, "thing.noted.v1")
     async with database.engine.connect() as connection:
         await connection.execute(text("lock table effects in exclusive mode"))  # the handler waits for it
         async with running(service):
-            await broker.put(1)
-            await until(lambda: _is_waiting_for_the_lock(database))
+            await queue.put(1)
+            await wait_until(lambda: _is_waiting_for_the_lock(database))
             await connection.rollback()
-    assert broker.event.model_validate_json((await broker.take(archive.name)).body).number == 2
+    assert queue.event.model_validate_json((await queue.take(archive.name)).body).number == 2
     async with database.transaction() as session:
         assert (await session.execute(text("select count(*) from outbox"))).scalar_one() == 0
 
@@ -144,7 +146,7 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
     http_port, internal_port = free_ports(2)
     ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
     async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await until(lambda: answers(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
+        await wait_until(lambda: answers(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
         assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
         metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
         for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):

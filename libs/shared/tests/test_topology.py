@@ -6,18 +6,18 @@ import aio_pika
 import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
-from rig import Broker
 
 from shared.contracts.events import EVENTS
 from shared.contracts.queues import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, exchange_name, retry_queue
 from shared.messaging import topology
 from shared.messaging.topology import Declared, TopologyError, declare
+from testkit.consumer_queue import ConsumerQueue
 
 
 async def test_declaring_twice_changes_nothing(rabbitmq_url: str, management_url: str) -> None:
     await declare(rabbitmq_url, management_url)
     before = await _everything(management_url)
-    assert {queue["name"] for queue in before["queues"]} >= {*QUEUES, ARCHIVE}
+    assert {each["name"] for each in before["queues"]} >= {*QUEUES, ARCHIVE}
     declared = await declare(rabbitmq_url, management_url)
     assert await _everything(management_url) == before
     assert declared == Declared(new_queues=(), archive_is_new=False)
@@ -31,23 +31,23 @@ async def _everything(management_url: str) -> dict[str, Any]:
 
 
 async def test_new_queues_are_named_because_events_have_gone_past_them(
-    rabbitmq_url: str, management_url: str, broker: Broker
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue
 ) -> None:
-    heard = {broker.queue: (broker.event,), f"{broker.queue}.second": (broker.event,)}
-    second = f"{broker.queue}.second"
-    broker.extra += [second, dead_letter_queue(second), *(retry_queue(second, step) for step in RETRY_STEPS)]
+    heard = {queue.name: (queue.event,), f"{queue.name}.second": (queue.event,)}
+    second = f"{queue.name}.second"
+    queue.extra += [second, dead_letter_queue(second), *(retry_queue(second, step) for step in RETRY_STEPS)]
     assert (await declare(rabbitmq_url, management_url, heard)).new_queues == (second,)
-    await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
-    assert await declare(rabbitmq_url, management_url, heard) == Declared((broker.queue,), archive_is_new=False)
+    await queue.channel.queue_delete(queue.name, if_unused=False, if_empty=False)
+    assert await declare(rabbitmq_url, management_url, heard) == Declared((queue.name,), archive_is_new=False)
 
 
 async def test_every_queue_has_its_dead_letters_and_retries(
-    rabbitmq_url: str, management_url: str, broker: Broker
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue
 ) -> None:
     await declare(rabbitmq_url, management_url)
-    for queue in [*QUEUES, broker.queue]:
-        for name in [queue, dead_letter_queue(queue), *(retry_queue(queue, step) for step in RETRY_STEPS)]:
-            await broker.channel.declare_queue(name, passive=True)
+    for consumed in [*QUEUES, queue.name]:
+        for name in [consumed, dead_letter_queue(consumed), *(retry_queue(consumed, step) for step in RETRY_STEPS)]:
+            await queue.channel.declare_queue(name, passive=True)
 
 
 async def test_whatever_is_emitted_is_routable_because_the_archive_hears_everything(
@@ -64,26 +64,28 @@ async def test_whatever_is_emitted_is_routable_because_the_archive_hears_everyth
 
 
 async def test_a_limit_can_be_changed_while_the_queue_exists(
-    rabbitmq_url: str, management_url: str, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "_DELIVERY_LIMIT", 7)
-    await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+    await declare(rabbitmq_url, management_url, {queue.name: (queue.event,)})
     async with httpx.AsyncClient(base_url=management_url) as client:
-        policy = (await client.get(f"/api/policies/%2f/{broker.queue}")).json()
+        policy = (await client.get(f"/api/policies/%2f/{queue.name}")).json()
         queues = (
             await client.get("/api/queues/%2f", params={"columns": "name,policy,arguments", "disable_stats": "true"})
         ).json()
     assert policy["definition"]["delivery-limit"] == 7
-    [queue] = [queue for queue in queues if queue["name"] == broker.queue]
-    assert (queue["policy"], queue["arguments"]) == (broker.queue, {"x-queue-type": "quorum"})
+    [found] = [each for each in queues if each["name"] == queue.name]
+    assert (found["policy"], found["arguments"]) == (queue.name, {"x-queue-type": "quorum"})
 
 
-async def test_a_policy_that_wins_over_ours_is_named(rabbitmq_url: str, management_url: str, broker: Broker) -> None:
-    policy = {"pattern": f"^{broker.queue}$", "definition": {"max-length": 5}, "priority": 99, "apply-to": "queues"}
+async def test_a_policy_that_wins_over_ours_is_named(
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue
+) -> None:
+    policy = {"pattern": f"^{queue.name}$", "definition": {"max-length": 5}, "priority": 99, "apply-to": "queues"}
     async with httpx.AsyncClient(base_url=management_url) as client:
         await client.put("/api/policies/%2f/theirs", json=policy)
-        with pytest.raises(TopologyError, match=f"the policy theirs wins over ours on {broker.queue}"):
-            await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
+        with pytest.raises(TopologyError, match=f"the policy theirs wins over ours on {queue.name}"):
+            await declare(rabbitmq_url, management_url, {queue.name: (queue.event,)})
         await client.delete("/api/policies/%2f/theirs")
 
 
@@ -95,32 +97,32 @@ async def test_a_management_user_who_may_not_is_told_what_is_missing(rabbitmq_ur
 
 
 async def test_a_queue_that_exists_with_other_arguments_is_named(
-    rabbitmq_url: str, management_url: str, broker: Broker
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue
 ) -> None:
-    odd = f"{broker.queue}.odd"
-    broker.extra.append(odd)
-    await broker.channel.declare_queue(odd, durable=True)
+    odd = f"{queue.name}.odd"
+    queue.extra.append(odd)
+    await queue.channel.declare_queue(odd, durable=True)
     with pytest.raises(TopologyError, match=f"{odd} exists with other arguments"):
         await declare(rabbitmq_url, management_url, {odd: ()}, {})
 
 
 async def test_a_full_queue_refuses_and_loses_nothing(
-    rabbitmq_url: str, management_url: str, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "_MAX_LENGTH_BYTES", 20_000)
-    await declare(rabbitmq_url, management_url, {broker.queue: (broker.event,)})
-    exchange = await broker.channel.get_exchange(broker.exchange, ensure=False)
+    await declare(rabbitmq_url, management_url, {queue.name: (queue.event,)})
+    exchange = await queue.channel.get_exchange(queue.exchange, ensure=False)
     kept = 0
     refused = False
     while not refused:
         message = aio_pika.Message(b"x" * 1000, delivery_mode=2)
         try:
-            await exchange.publish(message, broker.event.routing_key(), mandatory=True)
+            await exchange.publish(message, queue.event.routing_key(), mandatory=True)
             kept += 1
         except aio_pika.exceptions.DeliveryError:
             refused = True
     assert kept < 100
-    assert await broker.count(broker.queue) >= kept
+    assert await queue.count(queue.name) >= kept
 
 
 async def _publish(channel: AbstractChannel, exchange: str, routing_key: str) -> None:
@@ -129,21 +131,21 @@ async def _publish(channel: AbstractChannel, exchange: str, routing_key: str) ->
 
 
 async def test_what_waits_for_a_retry_comes_back_to_its_queue(
-    rabbitmq_url: str, management_url: str, broker: Broker
+    rabbitmq_url: str, management_url: str, queue: ConsumerQueue
 ) -> None:
-    queue = f"{broker.queue}.quick"
+    quick = f"{queue.name}.quick"
     steps = {"10s": 1}
-    broker.extra += [queue, dead_letter_queue(queue), retry_queue(queue, "10s")]
-    await declare(rabbitmq_url, management_url, {queue: ()}, steps)
+    queue.extra += [quick, dead_letter_queue(quick), retry_queue(quick, "10s")]
+    await declare(rabbitmq_url, management_url, {quick: ()}, steps)
     sent = aio_pika.Message(b"again", message_id="m", headers={"x-attempt": 1})
-    await broker.channel.default_exchange.publish(sent, retry_queue(queue, "10s"))
-    back = await broker.take(queue)
+    await queue.channel.default_exchange.publish(sent, retry_queue(quick, "10s"))
+    back = await queue.take(quick)
     assert (back.body, back.message_id, back.headers["x-attempt"]) == (b"again", "m", 1)
 
 
-async def test_a_rejected_message_goes_to_the_dead_letters_and_is_not_lost(broker: Broker) -> None:
-    await broker.put(1)
-    message = await (await broker.channel.get_queue(broker.queue)).get()
+async def test_a_rejected_message_goes_to_the_dead_letters_and_is_not_lost(queue: ConsumerQueue) -> None:
+    await queue.put(1)
+    message = await (await queue.channel.get_queue(queue.name)).get()
     assert message is not None
     await message.reject(requeue=False)
-    assert (await broker.take(broker.letters)).body == b'{"number":1}'
+    assert (await queue.take(queue.dead_letters)).body == b'{"number":1}'

@@ -1,26 +1,22 @@
-"""A database with the real migrations for each test of ingest, and its rig."""
+"""A database with the real migrations for each test of ingest."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
-from devstack.service_tests import emptied, service_sessions
-from shared.database.engine import Database
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
-
 from ingest.tables import Base
+from shared.database.engine import Database
+from testkit.databases import migrated_database, truncate_all
 
 
 @pytest.fixture(scope="session")
-async def ingest_sessions(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
-    async with service_sessions(database_url_for("ingest"), "ingest") as database:
+async def ingest_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with migrated_database(database_url_for("ingest"), "ingest") as database:
         yield database
 
 
 @pytest.fixture
-async def database(ingest_sessions: Database) -> Database:
+async def database(ingest_database: Database) -> Database:
     """The database, empty."""
-    return await emptied(ingest_sessions, Base.metadata)
+    await truncate_all(ingest_database, Base.metadata)
+    return ingest_database

@@ -6,19 +6,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from ingest_rig import (
-    NOW,
-    believed,
-    clear,
-    fetched,
-    handle,
-    listed,
-    nonsense,
-    on_record,
-    rejected,
-    rows,
-    told,
-)
+from ingest_helpers import delete_all, distances_by_version, handle, recorded_distances, rejected_fetches, unusable
 from sqlalchemy import text
 
 from ingest.handlers import make_handlers
@@ -26,13 +14,16 @@ from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
 from shared.messaging.inbox import InboxProcessor
+from testkit.databases import fetch_rows
+from testkit.events import FETCHED_AT, fetched, listed
+from testkit.handling import emitted
 
 
 async def test_a_new_activity_is_recorded_and_told_with_its_fields(database: Database) -> None:
     await handle(
         database, fetched(2**53 + 1, distance=1234.565, moving_time=60, timezone="(GMT+01:00) Europe/Warsaw")
     )
-    [(topic, event)] = await told(database)
+    [(topic, event)] = await emitted(database)
     assert topic == "activity.recorded"
     assert (event["strava_id"], event["reason"]) == (2**53 + 1, "fetched")
     assert (event["distance_m"], event["elapsed_time_s"]) == (1234.56, 60)
@@ -40,10 +31,10 @@ async def test_a_new_activity_is_recorded_and_told_with_its_fields(database: Dat
 
 
 async def test_the_same_again_tells_nothing(database: Database) -> None:
-    await handle(database, fetched(seq=1))
-    await handle(database, fetched(seq=1), fetched(seq=2), fetched(seq=2))
-    [(_, event)] = await told(database)
-    [row] = await rows(database, "select version, fetch_seq from activities")
+    await handle(database, fetched(fetch_seq=1))
+    await handle(database, fetched(fetch_seq=1), fetched(fetch_seq=2), fetched(fetch_seq=2))
+    [(_, event)] = await emitted(database)
+    [row] = await fetch_rows(database, "select version, fetch_seq from activities")
     assert (row.version, row.fetch_seq) == (event["version"], 2)
 
 
@@ -52,13 +43,13 @@ async def test_a_message_that_comes_twice_has_one_effect(database: Database) -> 
     processor = InboxProcessor("ingest.activity", database, make_handlers(ZoneInfo("Europe/Warsaw")))
     await processor.process([delivery, delivery])
     await processor.process([delivery])
-    assert len(await told(database)) == 1
+    assert len(await emitted(database)) == 1
 
 
 async def test_a_change_is_told_as_a_revision(database: Database) -> None:
-    await handle(database, fetched(seq=1))
-    await handle(database, fetched(seq=2, distance=2000.0))
-    (_, first), (topic, event) = await told(database)
+    await handle(database, fetched(fetch_seq=1))
+    await handle(database, fetched(fetch_seq=2, distance=2000.0))
+    (_, first), (topic, event) = await emitted(database)
     assert (topic, event["distance_m"]) == ("activity.revised", 2000.0)
     assert event["version"] > first["version"]
 
@@ -68,128 +59,142 @@ async def test_a_change_is_told_as_a_revision(database: Database) -> None:
     [{"sport_type": "Ride"}, {"trainer": True}, {"visibility": "only_me"}, {"start_date": "2026-05-02T06:00:00Z"}],
 )
 async def test_any_field_can_change(database: Database, changed: dict[str, object]) -> None:
-    await handle(database, fetched(seq=1))
-    await handle(database, fetched(seq=2, **changed))
-    assert (await told(database))[-1][0] == "activity.revised"
+    await handle(database, fetched(fetch_seq=1))
+    await handle(database, fetched(fetch_seq=2, **changed))
+    assert (await emitted(database))[-1][0] == "activity.revised"
 
 
 async def test_an_older_fetch_that_comes_late_changes_nothing(database: Database) -> None:
-    await handle(database, fetched(seq=2, distance=2000.0))
-    await handle(database, fetched(seq=1, distance=1000.0))
-    assert await on_record(database) == {1: 2000.0}
-    assert len(await told(database)) == 1
+    await handle(database, fetched(fetch_seq=2, distance=2000.0))
+    await handle(database, fetched(fetch_seq=1, distance=1000.0))
+    assert await recorded_distances(database) == {1: 2000.0}
+    assert len(await emitted(database)) == 1
 
 
 async def test_of_one_activity_twice_in_a_batch_the_newest_counts(database: Database) -> None:
-    await handle(database, fetched(seq=3, distance=3.0), fetched(seq=1, distance=1.0), fetched(seq=2, distance=2.0))
-    assert await on_record(database) == {1: 3.0}
-    assert len(await told(database)) == 1
+    await handle(
+        database,
+        fetched(fetch_seq=3, distance=3.0),
+        fetched(fetch_seq=1, distance=1.0),
+        fetched(fetch_seq=2, distance=2.0),
+    )
+    assert await recorded_distances(database) == {1: 3.0}
+    assert len(await emitted(database)) == 1
 
 
 async def test_what_a_listing_does_not_name_is_removed_and_told(database: Database) -> None:
-    await handle(database, fetched(1), fetched(2), fetched(3, user=UUID(int=9)))
-    await handle(database, fetched(1, seq=2), listed(1, seq=2))
-    assert await on_record(database) == {1: 1000.0, 3: 1000.0}
-    *before, (topic, event) = await told(database)
+    await handle(database, fetched(1), fetched(2), fetched(3, user_id=UUID(int=9)))
+    await handle(database, fetched(1, fetch_seq=2), listed(1, fetch_seq=2))
+    assert await recorded_distances(database) == {1: 1000.0, 3: 1000.0}
+    *before, (topic, event) = await emitted(database)
     assert (topic, event["strava_id"]) == ("activity.removed", 2)
     assert event["version"] > max(earlier["version"] for _, earlier in before)
 
 
 async def test_what_is_listed_again_is_restored_under_a_higher_version(database: Database) -> None:
     await handle(database, fetched(1))
-    await handle(database, listed(seq=2))
-    await handle(database, fetched(1, seq=3), listed(1, seq=3))
-    (_, first), (_, second), (topic, event) = await told(database)
+    await handle(database, listed(fetch_seq=2))
+    await handle(database, fetched(1, fetch_seq=3), listed(1, fetch_seq=3))
+    (_, first), (_, second), (topic, event) = await emitted(database)
     assert (topic, event["reason"]) == ("activity.recorded", "restored")
     assert first["version"] < second["version"] < event["version"]
-    assert await on_record(database) == {1: 1000.0}
+    assert await recorded_distances(database) == {1: 1000.0}
 
 
 async def test_a_listing_that_fetches_have_overtaken_removes_nothing_newer(database: Database) -> None:
-    await handle(database, fetched(1), fetched(2, seq=2))
-    await handle(database, listed(1, seq=1))
-    assert await on_record(database) == {1: 1000.0, 2: 1000.0}
+    await handle(database, fetched(1), fetched(2, fetch_seq=2))
+    await handle(database, listed(1, fetch_seq=1))
+    assert await recorded_distances(database) == {1: 1000.0, 2: 1000.0}
 
 
 async def test_a_fetch_that_a_listing_has_overtaken_is_out_of_date(database: Database) -> None:
-    await handle(database, listed(seq=2))
-    await handle(database, fetched(1, seq=1), nonsense(2, seq=1))
-    assert await on_record(database) == {}
-    assert await rejected(database) == {}
-    assert await told(database) == []
+    await handle(database, listed(fetch_seq=2))
+    await handle(database, fetched(1, fetch_seq=1), unusable(2, fetch_seq=1))
+    assert await recorded_distances(database) == {}
+    assert await rejected_fetches(database) == {}
+    assert await emitted(database) == []
 
 
 async def test_a_listing_says_nothing_beyond_its_window(database: Database) -> None:
     before, after = "2026-04-01T00:00:00Z", "2026-06-01T00:00:00Z"
-    window = {"after": NOW.replace(day=1)}
+    window = {"after": FETCHED_AT.replace(day=1)}
     await handle(database, fetched(1, start_date=before), fetched(2), fetched(3, start_date=after))
-    await handle(database, listed(seq=2, **window))
-    assert set(await on_record(database)) == {1, 3}
+    await handle(database, listed(fetch_seq=2, **window))
+    assert set(await recorded_distances(database)) == {1, 3}
     await handle(database, fetched(4, start_date=before), fetched(5), fetched(6, start_date=after))
-    assert set(await on_record(database)) == {1, 3, 4, 6}
+    assert set(await recorded_distances(database)) == {1, 3, 4, 6}
 
 
 async def test_only_listings_that_still_say_something_are_kept(database: Database) -> None:
-    for seq, day in ((1, 5), (2, None), (3, 3), (4, 4), (5, 2)):
-        await handle(database, listed(seq=seq, after=NOW.replace(day=day) if day else None))
-    assert [row.fetch_seq for row in await rows(database, "select fetch_seq from listings order by 1")] == [2, 5]
+    for fetch_seq, day in ((1, 5), (2, None), (3, 3), (4, 4), (5, 2)):
+        await handle(database, listed(fetch_seq=fetch_seq, after=FETCHED_AT.replace(day=day) if day else None))
+    assert [row.fetch_seq for row in await fetch_rows(database, "select fetch_seq from listings order by 1")] == [
+        2,
+        5,
+    ]
 
 
 async def test_what_cannot_be_recorded_is_kept_with_its_reason(database: Database) -> None:
-    await handle(database, nonsense(1), fetched(2, malformed=("distance",)), fetched(3))
-    reasons = {row.strava_id: row.reason for row in await rows(database, "select * from rejected")}
+    await handle(database, unusable(1), fetched(2, malformed=("distance",)), fetched(3))
+    reasons = {row.strava_id: row.reason for row in await fetch_rows(database, "select * from rejected")}
     assert reasons == {
         1: "distance is out of range",
         2: "of another type than Strava documents: distance",
     }
-    assert set(await on_record(database)) == {3}
-    assert len(await told(database)) == 1
+    assert set(await recorded_distances(database)) == {3}
+    assert len(await emitted(database)) == 1
 
 
 async def test_a_rejected_activity_that_becomes_good_is_recorded(database: Database) -> None:
-    await handle(database, nonsense(seq=1))
-    await handle(database, fetched(seq=2))
-    assert await rejected(database) == {}
-    assert await on_record(database) == {1: 1000.0}
+    await handle(database, unusable(fetch_seq=1))
+    await handle(database, fetched(fetch_seq=2))
+    assert await rejected_fetches(database) == {}
+    assert await recorded_distances(database) == {1: 1000.0}
 
 
 async def test_an_activity_that_becomes_nonsense_is_not_on_record_any_more(database: Database) -> None:
-    await handle(database, fetched(seq=1))
-    await handle(database, nonsense(seq=2))
-    await handle(database, nonsense(seq=3))
-    assert await on_record(database) == {}
-    assert await rejected(database) == {1: 3}
-    assert [topic for topic, _ in await told(database)] == ["activity.recorded", "activity.removed"]
-    await handle(database, fetched(seq=4))
-    versions = [event["version"] for _, event in await told(database)]
+    await handle(database, fetched(fetch_seq=1))
+    await handle(database, unusable(fetch_seq=2))
+    await handle(database, unusable(fetch_seq=3))
+    assert await recorded_distances(database) == {}
+    assert await rejected_fetches(database) == {1: 3}
+    assert [topic for topic, _ in await emitted(database)] == ["activity.recorded", "activity.removed"]
+    await handle(database, fetched(fetch_seq=4))
+    versions = [event["version"] for _, event in await emitted(database)]
     assert len(versions) == 3
     assert versions == sorted(set(versions))
 
 
 async def test_what_was_rejected_and_is_gone_is_forgotten(database: Database) -> None:
-    await handle(database, nonsense(1), nonsense(2))
-    await handle(database, listed(2, seq=2))
-    assert await rejected(database) == {2: 1}
+    await handle(database, unusable(1), unusable(2))
+    await handle(database, listed(2, fetch_seq=2))
+    assert await rejected_fetches(database) == {2: 1}
 
 
 @pytest.mark.parametrize(
     ("events", "metres", "unrecorded"),
     [
         (
-            (fetched(1, 1), fetched(1, 2, distance=2.0), fetched(1, 3), fetched(2, 2), listed(1, 2, seq=2)),
+            (fetched(1, 1), fetched(1, 2, distance=2.0), fetched(1, 3), fetched(2, 2), listed(1, 2, fetch_seq=2)),
             {1: 1000.0, 2: 1000.0},
             {},
         ),
-        ((fetched(1, 1), listed(1, seq=1), fetched(2, 2), listed(2, seq=2)), {2: 1000.0}, {}),
+        ((fetched(1, 1), listed(1, fetch_seq=1), fetched(2, 2), listed(2, fetch_seq=2)), {2: 1000.0}, {}),
         (
-            (fetched(1, 1), listed(seq=2), fetched(1, 3, distance=3.0), listed(1, seq=3), nonsense(2, 1)),
+            (fetched(1, 1), listed(fetch_seq=2), fetched(1, 3, distance=3.0), listed(1, fetch_seq=3), unusable(2, 1)),
             {1: 3.0},
             {},
         ),
-        ((fetched(1, 1), nonsense(1, 2), listed(1, seq=2), fetched(2, 1)), {}, {1: 2}),
-        ((nonsense(1, 1), fetched(1, 2), nonsense(1, 3), fetched(1, 4), listed(1, seq=4)), {1: 1000.0}, {}),
+        ((fetched(1, 1), unusable(1, 2), listed(1, fetch_seq=2), fetched(2, 1)), {}, {1: 2}),
+        ((unusable(1, 1), fetched(1, 2), unusable(1, 3), fetched(1, 4), listed(1, fetch_seq=4)), {1: 1000.0}, {}),
         (
-            (fetched(1, 1), fetched(2, 1), listed(1, seq=2, after=NOW.replace(day=1)), fetched(1, 2), listed(seq=3)),
+            (
+                fetched(1, 1),
+                fetched(2, 1),
+                listed(1, fetch_seq=2, after=FETCHED_AT.replace(day=1)),
+                fetched(1, 2),
+                listed(fetch_seq=3),
+            ),
             {},
             {},
         ),
@@ -199,13 +204,13 @@ async def test_in_whatever_order_events_come_the_record_is_the_same(
     database: Database, events: tuple[Event, ...], metres: dict[int, float], unrecorded: dict[int, int]
 ) -> None:
     for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
-        await clear(database)
+        await delete_all(database)
         await handle(database, *order, *order[:2], one_by_one=True)
-        assert believed(await told(database)) == await on_record(database), order
-        assert (await on_record(database), await rejected(database)) == (metres, unrecorded), order
-    await clear(database)
+        assert distances_by_version(await emitted(database)) == await recorded_distances(database), order
+        assert (await recorded_distances(database), await rejected_fetches(database)) == (metres, unrecorded), order
+    await delete_all(database)
     await handle(database, *reversed(events))
-    assert (await on_record(database), await rejected(database)) == (metres, unrecorded)
+    assert (await recorded_distances(database), await rejected_fetches(database)) == (metres, unrecorded)
 
 
 async def test_replicas_at_once_agree_and_do_not_deadlock(database: Database) -> None:
@@ -213,29 +218,38 @@ async def test_replicas_at_once_agree_and_do_not_deadlock(database: Database) ->
     batches = [
         [fetched(i, 1) for i in ids],
         [fetched(i, 2, distance=2.0) for i in reversed(ids)],
-        [listed(*ids[:30], seq=3)],
-        [nonsense(i, 2) for i in ids[20:40]],
+        [listed(*ids[:30], fetch_seq=3)],
+        [unusable(i, 2) for i in ids[20:40]],
         [fetched(i, 3, distance=3.0) for i in ids[:30]],
     ]
     await asyncio.gather(*(handle(database, *batch) for batch in batches))
-    assert await on_record(database) == dict.fromkeys(ids[:30], 3.0)
-    assert believed(await told(database)) == await on_record(database)
+    assert await recorded_distances(database) == dict.fromkeys(ids[:30], 3.0)
+    assert distances_by_version(await emitted(database)) == await recorded_distances(database)
 
 
 async def test_one_user_does_not_hide_the_activities_of_another(database: Database) -> None:
-    await handle(database, listed(seq=9))
-    await handle(database, fetched(1, seq=1, user=UUID(int=2)))
-    assert await on_record(database) == {1: 1000.0}
+    await handle(database, listed(fetch_seq=9))
+    await handle(database, fetched(1, fetch_seq=1, user_id=UUID(int=2)))
+    assert await recorded_distances(database) == {1: 1000.0}
 
 
 async def test_versions_after_a_restore_are_above_all_that_others_were_told(database: Database) -> None:
-    await handle(database, *(fetched(seq=seq, distance=float(seq)) for seq in range(1, 4)), one_by_one=True)
-    before = (await told(database))[-1][1]["version"]
+    await handle(
+        database,
+        *(fetched(fetch_seq=fetch_seq, distance=float(fetch_seq)) for fetch_seq in range(1, 4)),
+        one_by_one=True,
+    )
+    before = (await emitted(database))[-1][1]["version"]
     async with database.transaction() as session:
         await session.execute(text("update activities set version = 1, fetch_seq = 1, distance_m = 1"))  # a backup
-    for later in (fetched(seq=4, distance=4.0), listed(seq=5), fetched(seq=6), nonsense(seq=7)):
+    for later in (
+        fetched(fetch_seq=4, distance=4.0),
+        listed(fetch_seq=5),
+        fetched(fetch_seq=6),
+        unusable(fetch_seq=7),
+    ):
         await handle(database, later)
-        topic, event = (await told(database))[-1]
+        topic, event = (await emitted(database))[-1]
         assert event["version"] > before, topic
         before = event["version"]
 
@@ -243,11 +257,11 @@ async def test_versions_after_a_restore_are_above_all_that_others_were_told(data
 async def test_an_activity_goes_with_its_athlete_to_the_user_that_they_are_now(database: Database) -> None:
     """Somebody was erased and joined again, and the former self is not erased here yet."""
     former, present = UUID(int=1), UUID(int=2)
-    await handle(database, fetched(seq=5, user=former), listed(1, seq=6, user=former))
-    await handle(database, fetched(seq=7, user=present), listed(1, seq=7, user=present))
-    topic, event = (await told(database))[-1]
+    await handle(database, fetched(fetch_seq=5, user_id=former), listed(1, fetch_seq=6, user_id=former))
+    await handle(database, fetched(fetch_seq=7, user_id=present), listed(1, fetch_seq=7, user_id=present))
+    topic, event = (await emitted(database))[-1]
     assert (topic, event["user_id"]) == ("activity.revised", str(present))
-    [row] = await rows(database, "select user_id from activities")
+    [row] = await fetch_rows(database, "select user_id from activities")
     assert row.user_id == present
-    await handle(database, listed(seq=8, user=former))
-    assert set(await on_record(database)) == {1}
+    await handle(database, listed(fetch_seq=8, user_id=former))
+    assert set(await recorded_distances(database)) == {1}

@@ -1,26 +1,22 @@
-"""A database with the real migrations for each test of leaderboard, and its rig."""
+"""A database with the real migrations for each test of leaderboard."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
-from devstack.service_tests import emptied, service_sessions
-from shared.database.engine import Database
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
-
 from leaderboard.tables import Base
+from shared.database.engine import Database
+from testkit.databases import migrated_database, truncate_all
 
 
 @pytest.fixture(scope="session")
-async def leaderboard_sessions(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
-    async with service_sessions(database_url_for("leaderboard"), "leaderboard") as database:
+async def leaderboard_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with migrated_database(database_url_for("leaderboard"), "leaderboard") as database:
         yield database
 
 
 @pytest.fixture
-async def database(leaderboard_sessions: Database) -> Database:
+async def database(leaderboard_database: Database) -> Database:
     """The database, empty."""
-    return await emptied(leaderboard_sessions, Base.metadata)
+    await truncate_all(leaderboard_database, Base.metadata)
+    return leaderboard_database

@@ -7,31 +7,19 @@ from itertools import permutations
 from uuid import UUID
 
 import pytest
-from board_rig import (
-    ANNA,
-    JAN,
-    MAY,
-    authorized,
-    challenge,
-    forget_told,
-    handle,
-    recorded,
-    removed,
-    revised,
-    rows,
-    standings,
-    told,
-)
+from leaderboard_helpers import MAY, add_challenge, clear_outbox, emitted_changes, handle, list_standings
 from sqlalchemy import text
 
 from leaderboard.standings.queries import lock_standings
 from leaderboard.standings.use_cases import rebuild_standings
 from shared.contracts.events import Event
 from shared.database.engine import Database
+from testkit.databases import fetch_rows
+from testkit.events import ANNA, JAN, authorized, recorded, removed, revised
 
 
 async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
-    return {key: figures[0] for key, figures in (await standings(database)).items()}
+    return {key: figures[0] for key, figures in (await list_standings(database)).items()}
 
 
 async def rebuild(database: Database) -> None:
@@ -41,56 +29,56 @@ async def rebuild(database: Database) -> None:
         await rebuild_standings(session)
 
 
-async def clear(database: Database) -> None:
+async def delete_all(database: Database) -> None:
     async with database.transaction() as session:
         for table in ("activities", "standings", "participants", "outbox", "inbox"):
             await session.execute(text(f"delete from {table}"))  # of a few rows: quicker than truncate
 
 
 async def test_activities_add_up_exactly_and_are_told(database: Database) -> None:
-    await challenge(database)
-    await forget_told(database)
+    await add_challenge(database)
+    await clear_outbox(database)
     await handle(database, recorded(1, km=0.1), recorded(2, km=0.2, day=2), recorded(3, sport_type="Ride", day=3))
-    assert await standings(database) == {
+    assert await list_standings(database) == {
         ("running", 1): (Decimal("300.00"), 6000, Decimal("20.20"), 2),
         ("cycling", 1): (Decimal("10000.00"), 3000, Decimal("10.10"), 1),
     }
-    assert [boards for boards, _ in await told(database)] == [("cycling", "running")]
+    assert [boards for boards, _ in await emitted_changes(database)] == [("cycling", "running")]
 
 
 async def test_what_changes_nothing_tells_nothing(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, recorded(1))
-    await forget_told(database)
+    await clear_outbox(database)
     await handle(database, recorded(1), recorded(2, sport_type="Swim"), recorded(3, day=60), removed(99))
     await handle(database, revised(1, version=2, km=10.0, visibility="only_me"))
-    assert await told(database) == []
+    assert await emitted_changes(database) == []
 
 
 async def test_only_the_boards_that_changed_are_told(database: Database) -> None:
-    await challenge(database)
-    await forget_told(database)
+    await add_challenge(database)
+    await clear_outbox(database)
     await handle(database, recorded(1, sport_type="Ride"))
-    assert [boards for boards, _ in await told(database)] == [("cycling",)]
+    assert [boards for boards, _ in await emitted_changes(database)] == [("cycling",)]
 
 
 async def test_a_removed_activity_leaves_nothing_behind(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, recorded(1))
     await handle(database, removed(1))
-    assert await standings(database) == {}
+    assert await list_standings(database) == {}
     await handle(database, recorded(1, version=3, reason="restored"))
     assert await metres(database) == {("running", 1): Decimal(10000)}
 
 
 async def test_an_activity_that_changes_sport_changes_board(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, recorded(1), revised(1, sport_type="Ride"))
     assert await metres(database) == {("cycling", 1): Decimal(20000)}
 
 
 async def test_removing_the_longer_twin_lets_the_other_count(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, recorded(1, km=10.0), recorded(2, km=9.0))
     assert await metres(database) == {("running", 1): Decimal(10000)}
     await handle(database, removed(1))
@@ -98,11 +86,11 @@ async def test_removing_the_longer_twin_lets_the_other_count(database: Database)
 
 
 async def test_ids_and_totals_may_be_large(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     big = [recorded(2**63 - n, day=n, km=50_000.0, moving_time_s=31_000_000) for n in range(1, 31)]
     big = [event.model_copy(update={"elapsed_time_s": 60}) for event in big]
     await handle(database, *big)
-    [(metres_, seconds, _, count)] = (await standings(database)).values()
+    [(metres_, seconds, _, count)] = (await list_standings(database)).values()
     assert (metres_, seconds, count) == (Decimal(1_500_000_000), 930_000_000, 30)
 
 
@@ -110,7 +98,7 @@ async def test_ids_and_totals_may_be_large(database: Database) -> None:
     ("events", "ran_km"),
     [
         ((recorded(1), revised(1, 2, km=20.0), removed(1, 3), recorded(1, 4, km=40.0), authorized()), {ANNA: 40}),
-        ((recorded(1), removed(1), recorded(2, km=9.0), authorized(), recorded(3, user=JAN)), {ANNA: 9, JAN: 10}),
+        ((recorded(1), removed(1), recorded(2, km=9.0), authorized(), recorded(3, user_id=JAN)), {ANNA: 9, JAN: 10}),
         (
             (
                 recorded(1, km=10.0),
@@ -131,122 +119,122 @@ async def test_ids_and_totals_may_be_large(database: Database) -> None:
 async def test_in_whatever_order_events_come_the_standings_are_the_same_and_a_rebuild_changes_nothing(
     database: Database, events: tuple[Event, ...], ran_km: dict[UUID, int]
 ) -> None:
-    await challenge(database)
+    await add_challenge(database)
     outcomes = []
     for order in list(permutations(events))[:: 7 if len(events) > 4 else 1]:
-        await clear(database)
+        await delete_all(database)
         await handle(database, *order, *order[:2], one_by_one=True)
         assert await metres(database) == {("running", user.int): km * 1000 for user, km in ran_km.items()}, order
-        people = await rows(database, "select user_id, display_name, joined_at from participants")
-        outcomes.append((await standings(database), people))
+        people = await fetch_rows(database, "select user_id, display_name, joined_at from participants")
+        outcomes.append((await list_standings(database), people))
     assert all(outcome == outcomes[0] for outcome in outcomes)
     await rebuild(database)
-    assert await standings(database) == outcomes[0][0]
-    await clear(database)
+    assert await list_standings(database) == outcomes[0][0]
+    await delete_all(database)
     await handle(database, *reversed(events))
-    assert await standings(database) == outcomes[0][0]
+    assert await list_standings(database) == outcomes[0][0]
 
 
 async def test_batches_at_once_agree_and_do_not_deadlock(database: Database) -> None:
-    await challenge(database)
-    await forget_told(database)
+    await add_challenge(database)
+    await clear_outbox(database)
     users = [UUID(int=n) for n in range(1, 6)]
     batches = [
-        [recorded(10 * u.int + n, user=u, day=n) for u in users for n in range(1, 6)],
-        [revised(10 * u.int + n, user=u, day=n, km=20.0) for u in reversed(users) for n in range(1, 4)],
-        [removed(10 * u.int + 5, user=u) for u in users],
+        [recorded(10 * u.int + n, user_id=u, day=n) for u in users for n in range(1, 6)],
+        [revised(10 * u.int + n, user_id=u, day=n, km=20.0) for u in reversed(users) for n in range(1, 4)],
+        [removed(10 * u.int + 5, user_id=u) for u in users],
         [
             one
             for u in reversed(users)
-            for one in (removed(10 * u.int + 4, user=u), recorded(10 * u.int + 6, user=u, day=6))
+            for one in (removed(10 * u.int + 4, user_id=u), recorded(10 * u.int + 6, user_id=u, day=6))
         ],
     ]
     await asyncio.gather(*(handle(database, *batch) for batch in batches))
     assert await metres(database) == {("running", u.int): Decimal(70000) for u in users}
-    revisions = [revision for _, revision in await told(database)]
+    revisions = [revision for _, revision in await emitted_changes(database)]
     assert revisions == sorted(set(revisions))
 
 
 async def test_somebody_who_joins_while_they_are_scored_is_told_of(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     for number in range(10):
-        await clear(database)
-        user = UUID(int=100 + number)
-        await asyncio.gather(handle(database, authorized(user)), handle(database, recorded(1, user=user)))
-        last = (await told(database))[-1][1]
-        [row] = await rows(database, "select revision from challenges")
+        await delete_all(database)
+        user_id = UUID(int=100 + number)
+        await asyncio.gather(handle(database, authorized(user_id)), handle(database, recorded(1, user_id=user_id)))
+        last = (await emitted_changes(database))[-1][1]
+        [row] = await fetch_rows(database, "select revision from challenges")
         assert last == row.revision
         # Whoever came second saw the other and told, so that what web fetches then is complete.
-        assert len(await rows(database, "select 1 from participants join standings using (user_id)")) == 1
+        assert len(await fetch_rows(database, "select 1 from participants join standings using (user_id)")) == 1
 
 
 async def test_a_newcomer_with_activities_and_a_new_name_are_told(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, recorded(1))
-    await forget_told(database)
+    await clear_outbox(database)
     await handle(database, authorized())
     await handle(database, authorized(name="Ania", minute=5))
     await handle(database, authorized(name="Ania", minute=6), authorized(JAN, "Jan"))
-    assert [boards for boards, _ in await told(database)] == [("cycling", "running")] * 2
-    names = await rows(database, "select display_name from participants order by user_id")
+    assert [boards for boards, _ in await emitted_changes(database)] == [("cycling", "running")] * 2
+    names = await fetch_rows(database, "select display_name from participants order by user_id")
     assert [row.display_name for row in names] == ["Ania", "Jan"]
 
 
 async def test_a_challenge_moved_to_other_days_is_scored_anew_and_told(database: Database) -> None:
-    await challenge(database)
-    await handle(database, recorded(1, day=1), recorded(2, day=20), recorded(3, day=1, user=JAN))
-    await forget_told(database)
-    await challenge(database, (date(2026, 5, 15), date(2026, 5, 31)))
+    await add_challenge(database)
+    await handle(database, recorded(1, day=1), recorded(2, day=20), recorded(3, day=1, user_id=JAN))
+    await clear_outbox(database)
+    await add_challenge(database, (date(2026, 5, 15), date(2026, 5, 31)))
     assert await metres(database) == {("running", ANNA.int): Decimal(10000)}
-    assert await told(database)
-    await challenge(database, MAY)
+    assert await emitted_changes(database)
+    await add_challenge(database, MAY)
     assert len(await metres(database)) == 2
 
 
 async def test_a_new_name_of_the_challenge_is_told(database: Database) -> None:
-    await challenge(database)
-    await forget_told(database)
-    await challenge(database)
-    assert await told(database) == []
-    await challenge(database, name="Maj")
-    assert [boards for boards, _ in await told(database)] == [("cycling", "running")]
+    await add_challenge(database)
+    await clear_outbox(database)
+    await add_challenge(database)
+    assert await emitted_changes(database) == []
+    await add_challenge(database, name="Maj")
+    assert [boards for boards, _ in await emitted_changes(database)] == [("cycling", "running")]
 
 
 async def test_replicas_that_start_together_make_one_challenge(database: Database) -> None:
-    await asyncio.gather(*(challenge(database) for _ in range(4)))
-    assert len(await rows(database, "select 1 from challenges")) == 1
-    assert len(await rows(database, "select 1 from boards")) == 2
+    await asyncio.gather(*(add_challenge(database) for _ in range(4)))
+    assert len(await fetch_rows(database, "select 1 from challenges")) == 1
+    assert len(await fetch_rows(database, "select 1 from boards")) == 2
 
 
 async def test_without_days_a_challenge_takes_the_month_once(database: Database) -> None:
-    await challenge(database)
-    await challenge(database, None, name="Other")
-    [row] = await rows(database, "select name, first_day from challenges")
+    await add_challenge(database)
+    await add_challenge(database, None, name="Other")
+    [row] = await fetch_rows(database, "select name, first_day from challenges")
     assert (row.name, row.first_day) == ("May", MAY[0])
 
 
 async def test_a_rebuild_of_many_people_goes_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leaderboard.standings.use_cases.REBUILD_BATCH", 2)
-    await challenge(database)
-    await handle(database, *(recorded(n, user=UUID(int=n)) for n in range(1, 6)))
-    before = await standings(database)
+    await add_challenge(database)
+    await handle(database, *(recorded(n, user_id=UUID(int=n)) for n in range(1, 6)))
+    before = await list_standings(database)
     await rebuild(database)
-    assert await standings(database) == before
+    assert await list_standings(database) == before
     assert len(before) == 5
 
 
 async def test_revisions_after_a_restore_are_above_all_that_others_were_told(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, authorized(), recorded(1), recorded(2), one_by_one=True)
-    before = (await told(database))[-1][1]
+    before = (await emitted_changes(database))[-1][1]
     async with database.transaction() as session:
         await session.execute(text("update challenges set revision = 0"))  # as in a backup
     await handle(database, recorded(3, day=3))
-    assert (await told(database))[-1][1] > before
+    assert (await emitted_changes(database))[-1][1] > before
 
 
 async def test_an_activity_that_goes_to_another_user_counts_for_them_alone(database: Database) -> None:
-    await challenge(database)
+    await add_challenge(database)
     await handle(database, authorized(ANNA), authorized(JAN), recorded(1, 1, ANNA))
     await handle(database, revised(1, 2, JAN, km=10.0))
     assert set(await metres(database)) == {("running", JAN.int)}

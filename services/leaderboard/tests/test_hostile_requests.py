@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
-from board_rig import app
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from leaderboard_helpers import create_app
 
 from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
 from shared.database.engine import Database
@@ -14,7 +14,7 @@ from shared.database.engine import Database
 
 @pytest.fixture
 def application(database: Database) -> FastAPI:
-    return app(database)
+    return create_app(database)
 
 
 @pytest.fixture

@@ -1,0 +1,90 @@
+"""Builders of events: each has usual values for whatever a test does not say."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.events import (
+    ActivityFetched,
+    ActivityRecorded,
+    ActivityRemoved,
+    ActivityRevised,
+    AthleteListed,
+    UserAuthorized,
+)
+
+ANNA, JAN = UUID(int=1), UUID(int=2)
+AUTHORIZED_AT = datetime(2026, 5, 1, tzinfo=UTC)
+FETCHED_AT = datetime(2026, 5, 20, tzinfo=UTC)
+SCOPES = ("read", "activity:read", "activity:read_all")
+
+
+def authorized(user_id: UUID = ANNA, name: str = "Anna K.", minute: int = 0, **fields: Any) -> UserAuthorized:
+    """`user.authorized`, for the first time at minute 0, and again later."""
+    usual: dict[str, Any] = {
+        "athlete_id": user_id.int,
+        "scopes": SCOPES,
+        "is_admin": False,
+        "consent_version": "1",
+        "authorized_at": AUTHORIZED_AT + timedelta(minutes=minute),
+        "first_time": minute == 0,
+    }
+    return UserAuthorized(user_id=user_id, display_name=name, **{**usual, **fields})
+
+
+def fetched(strava_id: int = 1, fetch_seq: int = 1, user_id: UUID = ANNA, **fields: Any) -> ActivityFetched:
+    """`activity.fetched`; further fields are Strava's."""
+    usual: dict[str, Any] = {"sport_type": "Run", "start_date": "2026-05-01T06:00:00Z", "distance": 1000.0}
+    return ActivityFetched(
+        user_id=user_id,
+        athlete_id=7,
+        fetch_seq=fetch_seq,
+        fetched_at=FETCHED_AT,
+        id=strava_id,
+        **{**usual, **fields},
+    )
+
+
+def listed(
+    *strava_ids: int, fetch_seq: int = 1, after: datetime | None = None, user_id: UUID = ANNA
+) -> AthleteListed:
+    """`athlete.listed`, until FETCHED_AT."""
+    return AthleteListed(user_id=user_id, fetch_seq=fetch_seq, after=after, before=FETCHED_AT, strava_ids=strava_ids)
+
+
+def recorded(
+    strava_id: int = 1, version: int = 1, user_id: UUID = ANNA, day: int = 1, km: float = 10.0, **fields: Any
+) -> ActivityRecorded:
+    """`activity.recorded`, of a run on that day of May 2026."""
+    return ActivityRecorded(user_id=user_id, strava_id=strava_id, version=version, **_facts(day, km, fields))
+
+
+def revised(
+    strava_id: int = 1, version: int = 2, user_id: UUID = ANNA, day: int = 1, km: float = 20.0, **fields: Any
+) -> ActivityRevised:
+    """`activity.revised`, likewise."""
+    return ActivityRevised(user_id=user_id, strava_id=strava_id, version=version, **_facts(day, km, fields))
+
+
+def removed(strava_id: int = 1, version: int = 2, user_id: UUID = ANNA) -> ActivityRemoved:
+    """`activity.removed`."""
+    return ActivityRemoved(user_id=user_id, strava_id=strava_id, version=version, reason="not_listed")
+
+
+def _facts(day: int, km: float, fields: dict[str, Any]) -> dict[str, Any]:
+    local_start = datetime(2026, 5, 1, 8) + timedelta(days=day - 1)  # noqa: DTZ001 a wall clock
+    usual: dict[str, Any] = {
+        "reason": "fetched",
+        "sport_type": "Run",
+        "start_at": local_start.replace(tzinfo=UTC) - timedelta(hours=2),
+        "local_start": local_start,
+        "distance_m": km * 1000,
+        "moving_time_s": 3000,
+        "elapsed_time_s": 3600,
+        "elev_gain_m": 10.1,
+        "trainer": False,
+        "commute": False,
+        "manual": False,
+        "visibility": "everyone",
+    }
+    return {**usual, **fields}

@@ -1,0 +1,48 @@
+"""ingest's handlers, what they recorded, and what a consumer would make of what they emitted."""
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ingest.handlers import make_handlers
+from shared.contracts.events import ActivityFetched, Event
+from shared.database.engine import Database
+from testkit import handling
+from testkit.databases import execute, fetch_rows
+from testkit.events import fetched
+
+TABLES = ("activities", "rejected", "listings", "outbox", "inbox")
+
+
+def unusable(strava_id: int = 1, fetch_seq: int = 1) -> ActivityFetched:
+    """A fetched activity that cannot be recorded."""
+    return fetched(strava_id, fetch_seq, distance=-1.0)
+
+
+async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
+    handlers = make_handlers(ZoneInfo("Europe/Warsaw"))
+    await handling.handle(database, "ingest.activity", handlers, *events, one_by_one=one_by_one)
+
+
+async def delete_all(database: Database) -> None:
+    for table in TABLES:
+        await execute(database, f"delete from {table}")  # of a few rows: quicker than truncate
+
+
+async def recorded_distances(database: Database) -> dict[int, float]:
+    """The activities on record and their distances."""
+    found = await fetch_rows(database, "select strava_id, distance_m from activities where removed_at is null")
+    return {row.strava_id: float(row.distance_m) for row in found}
+
+
+async def rejected_fetches(database: Database) -> dict[int, int]:
+    """The rejected activities and the fetch that had them so."""
+    return {row.strava_id: row.fetch_seq for row in await fetch_rows(database, "select * from rejected")}
+
+
+def distances_by_version(events: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, float]:
+    """The distances that a consumer has that goes by the versions."""
+    newest: dict[int, tuple[str, dict[str, Any]]] = {}
+    for topic, event in sorted(events, key=lambda one: one[1]["version"]):
+        newest[event["strava_id"]] = topic, event
+    return {key: event["distance_m"] for key, (topic, event) in newest.items() if topic != "activity.removed"}
