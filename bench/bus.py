@@ -16,8 +16,8 @@ from bus_load import QUEUE, events
 from bus_ours import Ours
 from sqlalchemy import text
 
-from devstack.servers import Servers, private_servers
-from devstack.supervisor import Supervisor
+from devstack.process.supervisor import Supervisor
+from devstack.servers.servers import Servers, private_servers
 from shared import topology
 from shared.db import Sessions, create_engine, service_metadata
 from shared.events import ActivityRecorded

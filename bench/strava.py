@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from devstack.ports import free_ports
-from devstack.stack import answers
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.stack.stack import answers
 
 ATHLETES, DAYS = 1_000, 400
 LARGE_CLUB, LARGE_DAYS = 10_000, 120

@@ -12,16 +12,16 @@ from urllib.parse import quote
 import httpx
 
 from devstack.errors import Died
-from devstack.log import Log
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.process import Command
-from devstack.rabbitmq import RabbitServer, find_rabbitmq
-from devstack.roles import connected, create_roles
-from devstack.servers import stack_folder
-from devstack.supervisor import Supervisor
+from devstack.process.gather_or_cancel import together
+from devstack.process.log import Log
+from devstack.process.ports import free_ports
+from devstack.process.process import Command
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
+from devstack.servers.roles import connected, create_roles
+from devstack.servers.servers import stack_folder
 from devstack.testing import say
-from devstack.together import together
 
 CONTROL_S = 30.0
 USUAL_WATERMARK = "0.3"

@@ -11,7 +11,7 @@ from pathlib import Path
 from battered import Battered
 from ledger import until
 
-from devstack.ports import free_ports, give_back
+from devstack.process.ports import free_ports, give_back
 
 HERE = Path(__file__).parent
 END_S = 45.0  # what takes longer is killed, which shows in its status

@@ -14,13 +14,13 @@ from battered import Battered
 from ledger import until
 from weather import LONG, SECONDS, SEED, TIMEOUT_S, Deck, Say, gusts
 
-from devstack import smoke
 from devstack.errors import StackError
-from devstack.idle import dead_letters, query, until_idle
-from devstack.servers import DECLARED, Servers, silent
-from devstack.stack import Athlete, Club, Plan, Stack, Starter, answers
-from devstack.together import together
-from devstack.visitor import sign_in
+from devstack.process.gather_or_cancel import together
+from devstack.servers.servers import DECLARED, Servers, silent
+from devstack.stack import smoke
+from devstack.stack.idle import dead_letters, query, until_idle
+from devstack.stack.sign_in_client import sign_in
+from devstack.stack.stack import Athlete, Club, Plan, Stack, Starter, answers
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

@@ -11,7 +11,7 @@ from scene import SHORT_STEPS, Scene
 from weather import LONG, TIMEOUT_S, Deck
 
 from devstack.errors import StackError
-from devstack.together import together
+from devstack.process.gather_or_cancel import together
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

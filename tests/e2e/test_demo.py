@@ -16,11 +16,11 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from devstack.errors import StackError
-from devstack.guard import stack_processes
-from devstack.ports import free_ports
-from devstack.servers import private_servers, silent
-from devstack.stack import Club, Plan, running_stack
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.reaper import stack_processes
+from devstack.process.supervisor import Supervisor
+from devstack.servers.servers import private_servers, silent
+from devstack.stack.stack import Club, Plan, running_stack
 from devstack.testing import until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")

@@ -4,11 +4,11 @@ import asyncio
 import json
 import uuid
 
-from devstack.idle import query
-from devstack.ports import free_ports
-from devstack.smoke import check
-from devstack.stack import Club, Plan, Stack, running_stack
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.stack.idle import query
+from devstack.stack.smoke import check
+from devstack.stack.stack import Club, Plan, Stack, running_stack
 
 #: One that counts on a board whatever else there is.
 _COUNTS = """select strava_id, user_id from activities

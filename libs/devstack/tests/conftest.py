@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devstack import guard
+from devstack.process import reaper
 from devstack.testing import until
 
 RUNNER = Path(__file__).with_name("runner.py")
@@ -46,7 +46,7 @@ class Runner:
 
     @property
     def processes(self) -> set[int]:
-        return guard.stack_processes(self.facts["stack"])
+        return reaper.stack_processes(self.facts["stack"])
 
     def until_nothing_is_left(self) -> None:
         self.process.wait(READY_SECONDS)

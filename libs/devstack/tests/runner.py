@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from devstack.errors import StackError
-from devstack.servers import private_servers
-from devstack.supervisor import Supervisor, stop_on_signals
+from devstack.process.supervisor import Supervisor, stop_on_signals
+from devstack.servers.servers import private_servers
 
 # Ends up with no parent, in a session of its own, as daemons do.
 DAEMON = "(setsid sh -c 'trap \"\" TERM INT HUP; while :; do sleep 60; done' &) ; exec sleep 60"

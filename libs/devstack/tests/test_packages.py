@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from devstack import packages, unpacked
 from devstack.errors import StackError
-from devstack.rabbitmq import IMAGE, RabbitServer, find_rabbitmq
-from devstack.supervisor import Supervisor
+from devstack.process.supervisor import Supervisor
+from devstack.servers import deb_cache, packages
+from devstack.servers.rabbitmq import IMAGE, RabbitServer, find_rabbitmq
 from devstack.testing import until
 
 
@@ -56,7 +56,7 @@ def test_without_root_the_package_is_unpacked_once_for_this_user(commands: Path,
         program = packages.ensure_program("gruppetto-greeter", "greeter", said.append)
         run = subprocess.run([program.path], env=program.env, capture_output=True, text=True, check=True)
         assert run.stdout == "hello\n"
-    assert program.path.is_relative_to(unpacked.cache_folder())
+    assert program.path.is_relative_to(deb_cache.cache_folder())
     assert (commands / "log").read_text() == "fetched\n"
     assert len(said) == 1
 
@@ -108,7 +108,7 @@ async def test_a_docker_engine_runs_the_broker_and_its_container_is_removed(comm
 
 def test_a_docker_that_does_not_answer_is_passed_over(commands: Path, monkeypatch):
     stand_in(commands, "docker", "exit 1")
-    monkeypatch.setattr("devstack.rabbitmq.ensure_program", lambda *_, **__: packages.Program(Path("/found")))
+    monkeypatch.setattr("devstack.servers.rabbitmq.ensure_program", lambda *_, **__: packages.Program(Path("/found")))
     found = find_rabbitmq(pytest.fail)
     assert found is not None
     assert found.path == Path("/found")

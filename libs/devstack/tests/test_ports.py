@@ -3,8 +3,8 @@ import socket
 
 import pytest
 
-from devstack import ports
 from devstack.errors import StackError
+from devstack.process import ports
 
 
 def choose(count: int) -> list[int]:

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from devstack.errors import StackError
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import connected, create_roles
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import connected, create_roles
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from devstack import postgres
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import connected
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers import postgres
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import connected
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import aio_pika
 import pytest
 
-from devstack import guard
 from devstack.errors import StackError
-from devstack.rabbitmq import container_prefix, find_rabbitmq
-from devstack.roles import connected
-from devstack.servers import DECLARED, private_servers
-from devstack.supervisor import Supervisor
+from devstack.process import reaper
+from devstack.process.supervisor import Supervisor
+from devstack.servers.rabbitmq import container_prefix, find_rabbitmq
+from devstack.servers.roles import connected
+from devstack.servers.servers import DECLARED, private_servers
 from devstack.testing import running_servers, say, until
 
 BROKER = {"beam.smp", "epmd"}
@@ -97,7 +97,7 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     everything = third.processes
     third.process.kill()
     os.kill(third.facts["guard"], signal.SIGKILL)
-    until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+    until(lambda: all(reaper.live_parent(pid) is None for pid in everything))
 
 
 def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_stack, tmp_path: Path):
@@ -150,9 +150,9 @@ def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout is not None
         stack = run.stdout.readline().strip()
-        assert "postgres" in names(guard.stack_processes(stack))
+        assert "postgres" in names(reaper.stack_processes(stack))
         run.kill()
-    until(lambda: not guard.stack_processes(stack))
+    until(lambda: not reaper.stack_processes(stack))
     until(lambda: not list(tmp_path.glob("gruppetto-*")))
 
 
@@ -185,7 +185,7 @@ async def test_another_users_stack_is_refused_in_one_line(tmp_path: Path):
 
 
 async def test_too_little_room_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("devstack.servers.LEAST_ROOM_MB", 10**9)
+    monkeypatch.setattr("devstack.servers.servers.LEAST_ROOM_MB", 10**9)
     async with Supervisor() as supervisor:
         with pytest.raises(StackError, match=r"^only \d+ MB are free on the disk with .*; make room for \d+ MB$"):
             async with private_servers(tmp_path, supervisor):

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from devstack import guard
 from devstack.errors import StackError
-from devstack.log import Log
-from devstack.supervisor import Supervisor
+from devstack.process import reaper
+from devstack.process.gather_or_cancel import together
+from devstack.process.log import Log
+from devstack.process.supervisor import Supervisor
 from devstack.testing import until
-from devstack.together import together
 
 STUBBORN = "trap '' TERM; echo armed; while :; do sleep 0.1; done"
 
@@ -92,7 +92,7 @@ async def test_children_see_only_the_environment_they_are_given():
         await supervisor.start("env", ["/usr/bin/env"], env={"ONLY": "this"})
         died = await supervisor.failed()
     names = {line.partition("=")[0] for line in died.last_lines}
-    assert names - {"PWD", "LC_CTYPE"} == {"ONLY", guard.MARKER}
+    assert names - {"PWD", "LC_CTYPE"} == {"ONLY", reaper.MARKER}
 
 
 async def test_children_hear_signals_that_we_ignore_or_hold_back():
@@ -144,9 +144,9 @@ def test_a_process_that_shows_no_mark_for_a_moment_is_still_found(monkeypatch):
     """While it becomes another program, its environment reads as empty."""
     looks = iter([{2**30}, set(), set(), {2**30 + 1}])
     killed = []
-    monkeypatch.setattr(guard, "stack_processes", lambda _: next(looks, set()))
-    monkeypatch.setattr(guard, "kill", killed.append)
-    assert guard.sweep("stack") == set()
+    monkeypatch.setattr(reaper, "stack_processes", lambda _: next(looks, set()))
+    monkeypatch.setattr(reaper, "kill", killed.append)
+    assert reaper.sweep("stack") == set()
     assert killed == [2**30, 2**30 + 1]
 
 
@@ -162,14 +162,14 @@ def test_a_killed_guard_is_replaced_and_nothing_outlives_the_runner(run_stack):
 def test_children_vanish_when_runner_and_guard_are_killed_together(run_stack):
     runner = run_stack("daemon")
     runner.until_says("ready")
-    children = {pid for pid in runner.processes if guard.live_parent(pid) == runner.process.pid}
+    children = {pid for pid in runner.processes if reaper.live_parent(pid) == runner.process.pid}
     os.kill(runner.facts["guard"], signal.SIGSTOP)
     runner.process.kill()
     os.kill(runner.facts["guard"], signal.SIGKILL)
     assert children
-    until(lambda: all(guard.live_parent(pid) is None for pid in children))
+    until(lambda: all(reaper.live_parent(pid) is None for pid in children))
     # A daemon of a daemon has no parent left that could die; the next start in the same folder sweeps it.
-    assert guard.sweep(runner.facts["stack"]) == set()
+    assert reaper.sweep(runner.facts["stack"]) == set()
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing():
@@ -178,17 +178,17 @@ async def test_a_start_that_is_cancelled_leaves_nothing():
         await asyncio.sleep(0)
         starting.cancel()
         stack = supervisor.stack
-    assert not guard.stack_processes(stack)
+    assert not reaper.stack_processes(stack)
 
 
 def guards_of(stack: str) -> set[int]:
     found = set()
-    for pid in guard.all_pids():
+    for pid in reaper.all_pids():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if stack.encode() in words and guard.live_parent(pid) is not None:
+        if stack.encode() in words and reaper.live_parent(pid) is not None:
             found.add(pid)
     return found
 

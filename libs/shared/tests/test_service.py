@@ -17,8 +17,8 @@ from rig import Broker, Wire, until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from devstack.ports import free_ports
-from devstack.stack import answers
+from devstack.process.ports import free_ports
+from devstack.stack.stack import answers
 from shared import service as service_module
 from shared.db import Sessions
 from shared.outbox import emit

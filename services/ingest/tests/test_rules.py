@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack import oracle
+from devstack.stack import expected_standings
 from ingest.domain import Activity, RawActivity, Rejected, map_activity
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -211,7 +211,7 @@ raws = st.fixed_dictionaries(
 @given(raws)
 def test_the_mapping_agrees_with_an_independent_reading(raw: dict[str, Any]) -> None:
     ours = map_activity(RawActivity(**raw), WARSAW)
-    theirs = oracle.outings([raw])
+    theirs = expected_standings.outings([raw])
     assert isinstance(ours, Activity) == bool(theirs)
     if isinstance(ours, Activity):
         [outing] = theirs

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack import oracle
+from devstack.stack import expected_standings
 from leaderboard.domain import (
     DEFAULT_BOARDS,
     Activity,
@@ -220,7 +220,7 @@ def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list
 def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity]) -> None:
     everything = Challenge(date(2026, 1, 1), date(2026, 12, 31))
     outings = [
-        oracle.Outing(
+        expected_standings.Outing(
             one.strava_id,
             one.sport_type,
             one.start_at,
@@ -234,7 +234,7 @@ def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity
         for one in own
     ]
     for board in DEFAULT_BOARDS:
-        row = oracle.board(board.slug, {"me": ("Me", outings)}).get("me")
+        row = expected_standings.board(board.slug, {"me": ("Me", outings)}).get("me")
         theirs = Totals(row.metres, row.moving_s, row.climb, row.activities) if row else Totals()
         assert total(own, judge(everything, board, own)) == theirs
 

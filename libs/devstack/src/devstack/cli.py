@@ -12,12 +12,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from devstack import smoke as smoking
 from devstack.errors import StackError
-from devstack.log import Log
-from devstack.ports import require_free
-from devstack.stack import Club, Plan, Stack, running_stack
-from devstack.supervisor import Supervisor, stop_on_signals
+from devstack.process.log import Log
+from devstack.process.ports import require_free
+from devstack.process.supervisor import Supervisor, stop_on_signals
+from devstack.stack import smoke as smoking
+from devstack.stack.stack import Club, Plan, Stack, running_stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 terminal = Console(stderr=True, highlight=False)

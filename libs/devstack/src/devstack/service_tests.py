@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import MetaData, text
 
-from devstack.migrations import upgrade
+from devstack.stack.provision import upgrade
 from shared.db import Sessions, create_engine
 
 

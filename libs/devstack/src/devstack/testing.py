@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import Role, check_name, connected, create_schemas, on_database
-from devstack.secretfile import new_secret
-from devstack.servers import stack_folder, start_rabbitmq
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import Role, check_name, connected, create_schemas, on_database
+from devstack.servers.secret_store import new_secret
+from devstack.servers.servers import stack_folder, start_rabbitmq
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02

@@ -15,7 +15,7 @@ LAST_LINES = 20
 LINE_BYTES = 16_384  # longer lines are cut
 KILL_SECONDS = 5.0
 PIPE_SECONDS = 0.5  # how long a dead process's output is awaited: its children may hold the pipe
-LAUNCHER = Path(__file__).with_name("launch.py")
+LAUNCHER = Path(__file__).with_name("exec_child.py")
 
 
 @dataclass(frozen=True)

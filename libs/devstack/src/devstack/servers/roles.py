@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 
 from devstack.errors import StackError
-from devstack.postgres import PostgresServer
-from devstack.secretfile import new_secret, write_private
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.secret_store import new_secret, write_private
 
 DATABASE = "gruppetto"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

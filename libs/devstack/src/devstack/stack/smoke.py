@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from devstack import oracle
-from devstack.idle import dead_letters, query, until_idle
-from devstack.oracle import Row
-from devstack.stack import Athlete, Say, Stack
-from devstack.together import together
-from devstack.visitor import sign_in
+from devstack.process.gather_or_cancel import together
+from devstack.stack import expected_standings
+from devstack.stack.expected_standings import Row
+from devstack.stack.idle import dead_letters, query, until_idle
+from devstack.stack.sign_in_client import sign_in
+from devstack.stack.stack import Athlete, Say, Stack
 
 SETTLE_S = 180.0  # for a small club; more activities are given more time
 ACTIVITIES_A_SECOND = 50
@@ -94,13 +94,13 @@ async def check(stack: Stack, say: Say) -> Result:
 
 def expected(athletes: Iterable[Athlete], names: Names) -> Observed:
     """What the system must hold."""
-    outings = {athlete.id: oracle.outings(athlete.activities) for athlete in athletes}
+    outings = {athlete.id: expected_standings.outings(athlete.activities) for athlete in athletes}
     by_user = {
         user_id: (name, outings[athlete_id]) for athlete_id, (user_id, name) in names.items() if athlete_id in outings
     }
     return Observed(
         {athlete_id: len({outing.id for outing in own}) for athlete_id, own in outings.items() if own},
-        {slug: oracle.board(slug, by_user) for slug in oracle.BOARDS},
+        {slug: expected_standings.board(slug, by_user) for slug in expected_standings.BOARDS},
     )
 
 

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from devstack import guard
 from devstack.errors import Died, ProgramFailed, StackError
-from devstack.log import Log
-from devstack.process import Command, Process, launch
+from devstack.process import reaper
+from devstack.process.log import Log
+from devstack.process.process import Command, Process, launch
 
 GUARD_SECONDS = 60.0  # longest wait for the guard's last sweep and last wishes
 POLL_SECONDS = 0.05
@@ -158,8 +158,8 @@ class Supervisor:
         self._wish(["run", *argv])
 
     def _marked(self, env: Mapping[str, str]) -> dict[str, str]:
-        outer = os.environ.get(guard.MARKER)
-        return {**env, guard.MARKER: f"{outer}:{self.stack}" if outer else self.stack}
+        outer = os.environ.get(reaper.MARKER)
+        return {**env, reaper.MARKER: f"{outer}:{self.stack}" if outer else self.stack}
 
     def _wish(self, wish: list[str]) -> None:
         line = json.dumps(wish).encode() + b"\n"
@@ -176,7 +176,7 @@ class Supervisor:
     async def _start_guard(self) -> None:
         try:
             self._guard = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", guard.__file__, self.stack),
+                *(sys.executable, "-I", "-S", reaper.__file__, self.stack),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,

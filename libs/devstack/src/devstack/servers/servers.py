@@ -12,14 +12,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack import guard
 from devstack.errors import StackError
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.rabbitmq import RabbitServer, find_rabbitmq
-from devstack.roles import create_roles
-from devstack.supervisor import Supervisor
-from devstack.together import together
+from devstack.process import reaper
+from devstack.process.gather_or_cancel import together
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
+from devstack.servers.roles import create_roles
 
 # Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
 LEAST_ROOM_MB = 300
@@ -146,7 +146,7 @@ def _take(lock: int, home: Path, stack: str) -> None:
         raise StackError(f"already running in {home} (pid {holder})") from None
     before = _read(lock).get("stack")
     if isinstance(before, str):
-        left = guard.sweep(before)
+        left = reaper.sweep(before)
         if left:
             raise StackError(f"processes of the last run in {home} do not end: {sorted(left)}")
     os.ftruncate(lock, 0)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from shared import topology
 from shared.settings import load
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 
 
 class Settings(BaseSettings):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import asyncpg
 
-from devstack.stack import Stack
+from devstack.stack.stack import Stack
 from shared.publisher import Publisher
 from shared.topology import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
 

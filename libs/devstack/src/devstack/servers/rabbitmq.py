@@ -11,10 +11,10 @@ from pathlib import Path
 import aio_pika
 
 from devstack.errors import StackError
-from devstack.packages import Program, ensure_program
-from devstack.ports import free_ports
-from devstack.secretfile import kept_secret, write_private
-from devstack.supervisor import Supervisor
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.packages import Program, ensure_program
+from devstack.servers.secret_store import kept_secret, write_private
 from shared.publisher import connect, hang_up
 
 PROGRAM = "usr/lib/rabbitmq/bin/rabbitmq-server"

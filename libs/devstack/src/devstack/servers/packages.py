@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack import unpacked
 from devstack.errors import StackError
+from devstack.servers import deb_cache
 
 INSTALL_SECONDS = 900
 SUDO_SECONDS = 10
@@ -78,8 +78,8 @@ def ensure_program(
 
 def private_program(relative: str, package: str, say: Callable[[str], None]) -> Program:
     """The program from packages unpacked into this user's cache; needs no rights."""
-    root = unpacked.ensure_unpacked(package, relative, say)
-    return Program(root / relative, root, unpacked.environment(root))
+    root = deb_cache.ensure_unpacked(package, relative, say)
+    return Program(root / relative, root, deb_cache.environment(root))
 
 
 def find_program(relative: str) -> Program | None:
@@ -123,5 +123,5 @@ def _install(root_prefix: list[str], package: str, services: tuple[str, ...]) ->
     except (OSError, subprocess.SubprocessError) as error:
         raise StackError(f"could not install {package}: {error}") from None
     if result.returncode != 0:
-        reason = unpacked.last_line(result.stderr)
+        reason = deb_cache.last_line(result.stderr)
         raise StackError(f"could not install {package}: {reason}; install it yourself and start again")

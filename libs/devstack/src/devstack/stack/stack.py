@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx
 
-from devstack import oracle
 from devstack.errors import StackError
-from devstack.ports import free_ports
-from devstack.secretfile import kept_secret, new_secret
-from devstack.servers import Servers, private_servers
-from devstack.supervisor import Supervisor
-from devstack.together import together
+from devstack.process.gather_or_cancel import together
+from devstack.process.ports import free_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.secret_store import kept_secret, new_secret
+from devstack.servers.servers import Servers, private_servers
+from devstack.stack import expected_standings
 
 SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
@@ -102,7 +102,7 @@ class Starter:
     async def start(self, servers: Servers) -> Stack:
         """Everything else, once the simulator runs: its data decide the challenge's days."""
         athletes = self._athletes
-        days = oracle.days(oracle.outings(athlete.activities) for athlete in athletes)
+        days = expected_standings.days(expected_standings.outings(athlete.activities) for athlete in athletes)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
         first_day, last_day = days[0], days[1] + timedelta(days=self._plan.grace_days)
@@ -129,7 +129,9 @@ class Starter:
             "RABBITMQ_MANAGEMENT_URL": servers.management_url,
             "SCHEMAS": json.dumps(database_urls),
         }
-        await self._supervisor.run("prepare", [sys.executable, "-m", "devstack.migrations"], env=_base_env() | env)
+        await self._supervisor.run(
+            "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_env() | env
+        )
 
     async def start_strava(self) -> None:
         """The simulated Strava; it needs no server, and says at once when its data cannot be used."""
