@@ -35,7 +35,9 @@ async def _emptied(sessions: Sessions, channel: aio_pika.abc.AbstractChannel) ->
 async def compare(servers: Servers) -> dict[str, Any]:
     """Publishing and consuming, ours and the floor's in turns; and the latency of one event."""
     await topology.declare(servers.rabbitmq_url, servers.management_url, {QUEUE: (ActivityRecorded,)})
-    database_url = (await servers.roles(["bench"]))["bench"].replace("postgresql://", "postgresql+asyncpg://")
+    database_url = (await servers.create_service_roles(["bench"]))["bench"].replace(
+        "postgresql://", "postgresql+asyncpg://"
+    )
     sessions = Sessions(create_engine(database_url, "bench"))
     async with sessions.engine.begin() as connection:
         await connection.run_sync(service_metadata().create_all)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.process import reaper
-from devstack.testing import until
+from devstack.testing import wait_until
 
 RUNNER = Path(__file__).with_name("runner.py")
 READY_SECONDS = 60.0
@@ -30,27 +30,27 @@ class Runner:
         )
         self.facts: dict[str, Any] = {}
 
-    def until_says(self, word: str) -> None:
+    def wait_until_reported(self, word: str) -> None:
         """Read what it says until it has said this."""
         assert self.process.stdout is not None
         while word not in self.facts:
             line = self.process.stdout.readline()
             if not line:
-                raise AssertionError(f"the runner ended: {self.complaint()}")
+                raise AssertionError(f"the runner ended: {self.stderr_text()}")
             self.facts |= json.loads(line)
 
-    def complaint(self) -> str:
+    def stderr_text(self) -> str:
         """All that it wrote to standard error; waits for its end."""
         assert self.process.stderr is not None
         return self.process.stderr.read().strip()
 
     @property
     def processes(self) -> set[int]:
-        return reaper.stack_processes(self.facts["stack"])
+        return reaper.list_stack_pids(self.facts["stack"])
 
-    def until_nothing_is_left(self) -> None:
+    def wait_until_gone(self) -> None:
         self.process.wait(READY_SECONDS)
-        until(lambda: not self.processes)
+        wait_until(lambda: not self.processes)
 
 
 @pytest.fixture

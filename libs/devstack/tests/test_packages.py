@@ -8,7 +8,7 @@ from devstack.errors import StackError
 from devstack.process.supervisor import Supervisor
 from devstack.servers import deb_cache, packages
 from devstack.servers.rabbitmq import IMAGE, RabbitServer, find_rabbitmq
-from devstack.testing import until
+from devstack.testing import wait_until
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(packages, "_root_prefix", lambda: None)
+    monkeypatch.setattr(packages, "_find_root_prefix", lambda: None)
     return folder
 
 
@@ -73,7 +73,7 @@ def test_only_services_that_came_with_the_package_are_disabled(
     log = commands / "log"
     stand_in(commands, "systemctl", f'case $1 in cat) test -e {systemd}/$2;; disable) echo "$3" >> {log};; esac')
     (systemd / "old.service").touch()
-    packages._install([], "greeter", ("new.service", "old.service", "new.socket"))
+    packages._install_package([], "greeter", ("new.service", "old.service", "new.socket"))
     assert log.read_text().split() == ["new.service", "new.socket"]
 
 
@@ -98,7 +98,7 @@ async def test_a_docker_engine_runs_the_broker_and_its_container_is_removed(comm
         server.folder.mkdir()
         server._prepare_folder()
         await server._start_container(supervisor)
-        until(lambda: "run --rm" in log.read_text())
+        wait_until(lambda: "run --rm" in log.read_text())
     *_, run, removal = log.read_text().splitlines()
     name = run.split("--name ")[1].split()[0]
     assert "--publish 127.0.0.1:23456:5672" in run

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from devstack.request_fuzz import FuzzedRequest, fuzz_settings, request_strategy, send_request
 from shared.db import Sessions
 
 USUAL = [(b"content-type", b"application/json"), (b"host", b"auth.test")]
@@ -45,18 +45,18 @@ def statuses(record_property: Callable[[str, object], None]) -> Iterator[Counter
     record_property("said", f"auth: {counted.total()} hostile requests, {dict(sorted(counted.items()))}")
 
 
-@fuzz
+@fuzz_settings
 @given(data=st.data())
 async def test_no_request_causes_an_unhandled_error(
     application: FastAPI, statuses: Counter[int], data: st.DataObject
 ) -> None:
-    request: FuzzedRequest = data.draw(fuzzed_requests(application, [*USUAL, data.draw(st.sampled_from(KEYS))]))
-    answer = await answer_to(application, request)
+    request: FuzzedRequest = data.draw(request_strategy(application, [*USUAL, data.draw(st.sampled_from(KEYS))]))
+    answer = await send_request(application, request)
     statuses[answer.status] += 1
     assert answer.status < 500
 
 
-@fuzz
+@fuzz_settings
 @given(body=SIGN_INS, user=st.uuids() | st.just(UUID(int=0)))
 async def test_no_sign_in_of_a_caller_with_a_key_causes_an_unhandled_error(
     application: FastAPI, statuses: Counter[int], body: dict[str, Any], user: UUID
@@ -67,6 +67,6 @@ async def test_no_sign_in_of_a_caller_with_a_key_causes_an_unhandled_error(
         FuzzedRequest("POST", b"/sign-ins", b"", (*USUAL, KEYS[0], length), sign_in),
         FuzzedRequest("GET", f"/users/{user}/access-token".encode(), b"fresh=yes", (*USUAL, KEYS[1]), b""),
     ):
-        answer = await answer_to(application, request)
+        answer = await send_request(application, request)
         statuses[answer.status] += 1
         assert answer.status < 500

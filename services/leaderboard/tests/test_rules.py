@@ -220,7 +220,7 @@ def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list
 def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity]) -> None:
     everything = Challenge(date(2026, 1, 1), date(2026, 12, 31))
     outings = [
-        expected_standings.Outing(
+        expected_standings.Activity(
             one.strava_id,
             one.sport_type,
             one.start_at,
@@ -234,8 +234,8 @@ def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity
         for one in own
     ]
     for board in DEFAULT_BOARDS:
-        row = expected_standings.board(board.slug, {"me": ("Me", outings)}).get("me")
-        theirs = Totals(row.metres, row.moving_s, row.climb, row.activities) if row else Totals()
+        row = expected_standings.build_board(board.slug, {"me": ("Me", outings)}).get("me")
+        theirs = Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities) if row else Totals()
         assert total(own, judge(everything, board, own)) == theirs
 
 

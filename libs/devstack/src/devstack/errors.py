@@ -8,7 +8,7 @@ class StackError(Exception):
 
 
 @dataclass(frozen=True)
-class Died:
+class ProcessExit:
     """A process that ended without being told to. A negative code is the signal that killed it."""
 
     name: str
@@ -34,6 +34,6 @@ class Died:
 class ProgramFailed(StackError):
     """A program ended that should have gone on, or did not succeed."""
 
-    def __init__(self, died: Died) -> None:
-        super().__init__(str(died))
-        self.died = died
+    def __init__(self, process_exit: ProcessExit) -> None:
+        super().__init__(str(process_exit))
+        self.process_exit = process_exit

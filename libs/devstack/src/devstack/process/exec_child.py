@@ -11,19 +11,19 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-HERE = "{here}"
+CWD_PLACEHOLDER = "{cwd}"
 # Whoever started us may have them ignored, as `nohup` and background jobs do; Python itself ignores the last one.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
+RESET_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
 
 
 def main() -> None:
     parent, death_signal, user, group = (int(argument) for argument in sys.argv[1:5])
     program = sys.argv[5:]
-    here = os.getcwd()  # noqa: PTH109 - no import that is not needed
+    cwd = os.getcwd()  # noqa: PTH109 - no import that is not needed
     if user >= 0:
-        here = reachable_folder()
-        become(user, group)
-    for number in SIGNALS:
+        cwd = open_working_directory()
+        drop_privileges(user, group)
+    for number in RESET_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     # Only now: a change of user forgets it.
@@ -32,13 +32,13 @@ def main() -> None:
     if os.getppid() != parent:
         sys.exit(1)
     try:
-        os.execvp(program[0], [word.replace(HERE, here) for word in program])  # noqa: S606
+        os.execvp(program[0], [word.replace(CWD_PLACEHOLDER, cwd) for word in program])  # noqa: S606
     except OSError as error:
         print(f"cannot run {program[0]}: {error.strerror}", file=sys.stderr)  # noqa: T201
         sys.exit(127)
 
 
-def reachable_folder() -> str:
+def open_working_directory() -> str:
     """The working folder under a name that works for any user, also below folders that only root may enter.
 
     An open folder needs no permission for those above it, and the program and its children inherit it.
@@ -48,7 +48,7 @@ def reachable_folder() -> str:
     return f"/proc/self/fd/{folder}"
 
 
-def become(user: int, group: int) -> None:
+def drop_privileges(user: int, group: int) -> None:
     """Give up root for good, with every capability."""
     os.setgroups([])
     os.setresgid(group, group, group)

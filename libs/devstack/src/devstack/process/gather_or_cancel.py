@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 
-async def together(*work: Awaitable[Any]) -> list[Any]:
+async def gather_or_cancel(*work: Awaitable[Any]) -> list[Any]:
     """Wait for all and return their results in order; the first error calls off the rest.
 
     A task group would raise it inside an exception group, which no `except StackError` catches; nor does

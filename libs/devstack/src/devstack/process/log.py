@@ -26,22 +26,22 @@ class Log:
             except OSError:
                 self._file = None
 
-    def line(self, name: str, line: str, *, quiet: bool = False) -> None:
+    def write_line(self, name: str, line: str, *, quiet: bool = False) -> None:
         """Log one line; a quiet line goes to the file only."""
         clean = _CONTROL.sub("", line)
         if not clean.strip():
             return
-        self._keep(f"{name:<{NAME_WIDTH}} {clean}\n")
+        self._write_file(f"{name:<{NAME_WIDTH}} {clean}\n")
         if self._console is not None and not quiet:
             colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
-            self._show(Text.assemble((f"{name:<{NAME_WIDTH}} ", colour), clean))
+            self._write_console(Text.assemble((f"{name:<{NAME_WIDTH}} ", colour), clean))
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _keep(self, text: str) -> None:
+    def _write_file(self, text: str) -> None:
         if self._file is None:
             return
         try:
@@ -49,7 +49,7 @@ class Log:
         except OSError:  # A full disk must not stop the system from being stopped.
             self._file = None
 
-    def _show(self, text: Text) -> None:
+    def _write_console(self, text: Text) -> None:
         assert self._console is not None
         try:
             self._console.print(text, soft_wrap=True, highlight=False)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack.errors import Died, StackError
+from devstack.errors import ProcessExit, StackError
 
 LAST_LINES = 20
 LINE_BYTES = 16_384  # longer lines are cut
 KILL_SECONDS = 5.0
 PIPE_SECONDS = 0.5  # how long a dead process's output is awaited: its children may hold the pipe
-LAUNCHER = Path(__file__).with_name("exec_child.py")
+EXEC_CHILD = Path(__file__).with_name("exec_child.py")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
     death_signal: signal.Signals = signal.SIGKILL
-    layer: int = 1
+    shutdown_order: int = 1
     quiet: bool = False
 
 
@@ -48,10 +48,10 @@ class Process:
     def name(self) -> str:
         return self.command.name
 
-    def died(self) -> Died:
-        return Died(self.name, self.done.result(), tuple(self.last_lines))
+    def get_exit(self) -> ProcessExit:
+        return ProcessExit(self.name, self.done.result(), tuple(self.last_lines))
 
-    def send(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Signal the process; a process that is gone is left in peace."""
         if not self.done.done():
             try:
@@ -66,21 +66,21 @@ class Process:
             (self.command.stop_signal, self.command.stop_seconds),
             (signal.SIGKILL, KILL_SECONDS),
         ):
-            self.send(number)
+            self.send_signal(number)
             await asyncio.wait([self.done], timeout=seconds)
             if self.done.done():
                 return self.done.result()
         raise StackError(f"{self.name} (process {self.pid}) does not end, not even when killed")
 
 
-async def launch(command: Command, on_line: Callable[[str], None]) -> Process:
+async def start_process(command: Command, on_line: Callable[[str], None]) -> Process:
     """Start the command in its own session, bound to this thread's life; `on_line` gets its output."""
     read_end, write_end = os.pipe()
     user, group = command.user or (-1, -1)
-    tie = [str(number) for number in (os.getpid(), int(command.death_signal), user, group)]
+    launch_arguments = [str(number) for number in (os.getpid(), int(command.death_signal), user, group)]
     try:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(LAUNCHER), *tie, *command.argv),
+            *(sys.executable, "-I", "-S", str(EXEC_CHILD), *launch_arguments, *command.argv),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
@@ -95,15 +95,15 @@ async def launch(command: Command, on_line: Callable[[str], None]) -> Process:
         os.close(write_end)
     lines: deque[str] = deque(maxlen=LAST_LINES)
 
-    def keep(line: str) -> None:
+    def collect(line: str) -> None:
         lines.append(line)
         on_line(line)
 
-    done = asyncio.create_task(_until_done(child, read_end, keep), name=f"devstack {command.name}")
+    done = asyncio.create_task(_wait_until_done(child, read_end, collect), name=f"devstack {command.name}")
     return Process(command, child.pid, done, lines)
 
 
-async def _until_done(child: asyncio.subprocess.Process, read_end: int, on_line: Callable[[str], None]) -> int:
+async def _wait_until_done(child: asyncio.subprocess.Process, read_end: int, on_line: Callable[[str], None]) -> int:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_BYTES)
     with os.fdopen(read_end, "rb", 0) as pipe:

@@ -14,74 +14,74 @@ import sys
 import time
 from pathlib import Path
 
-MARKER = "GRUPPETTO_STACK"
-SWEEP_SECONDS = 10.0
+STACK_ID_VARIABLE = "GRUPPETTO_STACK"
+KILL_SECONDS = 10.0
 RUN_SECONDS = 20.0
-LOOKS = 5
+EMPTY_SCANS = 5
 NULL = subprocess.DEVNULL
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    last_wishes = [line for line in sys.stdin if line.endswith("\n")]
-    sweep(sys.argv[1])
-    for verb, *arguments in map(json.loads, last_wishes):
-        if verb == "remove":
+    actions = [line for line in sys.stdin if line.endswith("\n")]
+    kill_stack(sys.argv[1])
+    for action, *arguments in map(json.loads, actions):
+        if action == "remove":
             shutil.rmtree(arguments[0], ignore_errors=True)
         else:
-            run(arguments)
+            run_program(arguments)
 
 
-def run(argv: list[str]) -> None:
+def run_program(argv: list[str]) -> None:
     try:
         subprocess.run(argv, check=False, timeout=RUN_SECONDS, stdout=NULL, stderr=NULL, stdin=NULL)
     except (OSError, subprocess.SubprocessError):
         return
 
 
-def sweep(stack: str, seconds: float = SWEEP_SECONDS) -> set[int]:
+def kill_stack(stack_id: str, seconds: float = KILL_SECONDS) -> set[int]:
     """Kill every process of the stack, and return those that are still there after the deadline.
 
     One look that finds nothing is no proof: a process shows no environment while it becomes another program.
     """
     deadline = time.monotonic() + seconds
-    nothing_found = 0
-    while nothing_found < LOOKS and time.monotonic() < deadline:
-        doomed = stack_processes(stack)
-        nothing_found = 0 if doomed else nothing_found + 1
-        for pid in doomed:
-            kill(pid)
+    empty_scans = 0
+    while empty_scans < EMPTY_SCANS and time.monotonic() < deadline:
+        pids = list_stack_pids(stack_id)
+        empty_scans = 0 if pids else empty_scans + 1
+        for pid in pids:
+            kill_process(pid)
         time.sleep(0.02)
-    return stack_processes(stack)
+    return list_stack_pids(stack_id)
 
 
-def kill(pid: int) -> None:
+def kill_process(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:
         return
 
 
-def stack_processes(stack: str) -> set[int]:
+def list_stack_pids(stack_id: str) -> set[int]:
     """Live processes that carry the stack's mark, and all their descendants.
 
     Descendants, because Postgres' children write their title over their environment.
     """
-    parents = {pid: parent for pid in all_pids() if (parent := live_parent(pid)) is not None}
-    found = {pid for pid in parents if stack in marks(pid)}
-    grown = -1
-    while grown != len(found):
-        grown = len(found)
+    parents = {pid: parent for pid in list_pids() if (parent := find_parent_pid(pid)) is not None}
+    found = {pid for pid in parents if stack_id in read_stack_ids(pid)}
+    previous_count = -1
+    while previous_count != len(found):
+        previous_count = len(found)
         found |= {pid for pid, parent in parents.items() if parent in found}
     return found - {os.getpid()}
 
 
-def all_pids() -> list[int]:
+def list_pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
-def live_parent(pid: int) -> int | None:
+def find_parent_pid(pid: int) -> int | None:
     """The parent's process id, or None when the process is gone or a zombie."""
     try:
         state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
@@ -90,14 +90,14 @@ def live_parent(pid: int) -> int | None:
     return None if state in "ZX" else int(parent)
 
 
-def marks(pid: int) -> list[str]:
+def read_stack_ids(pid: int) -> list[str]:
     """The stacks that a process belongs to; a stack started inside another belongs to both."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return []
     for entry in environment.split(b"\0"):
-        if entry.startswith(MARKER.encode() + b"="):
+        if entry.startswith(STACK_ID_VARIABLE.encode() + b"="):
             return entry.decode(errors="replace").partition("=")[2].split(":")
     return []
 

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from devstack.errors import Died, ProgramFailed, StackError
+from devstack.errors import ProcessExit, ProgramFailed, StackError
 from devstack.process import reaper
 from devstack.process.log import Log
-from devstack.process.process import Command, Process, launch
+from devstack.process.process import Command, Process, start_process
 
-GUARD_SECONDS = 60.0  # longest wait for the guard's last sweep and last wishes
+REAPER_SECONDS = 60.0  # longest wait for the guard's last sweep and last wishes
 POLL_SECONDS = 0.05
 
 
@@ -28,28 +28,28 @@ class Supervisor:
     environment, by which a guard process finds it and whatever it started.
     """
 
-    def __init__(self, log: Log | None = None, stack: str | None = None) -> None:
-        self.stack = stack or secrets.token_hex(8)
+    def __init__(self, log: Log | None = None, stack_id: str | None = None) -> None:
+        self.stack_id = stack_id or secrets.token_hex(8)
         self.log = log or Log()
         self.processes: dict[str, Process] = {}
-        self._failed: asyncio.Queue[Died] = asyncio.Queue()
+        self._failures: asyncio.Queue[ProcessExit] = asyncio.Queue()
         self._watchers: set[asyncio.Task[None]] = set()
-        self._last_wishes: list[bytes] = []
-        self._guard: asyncio.subprocess.Process | None = None
-        self._guarding: asyncio.Task[None] | None = None
+        self._exit_actions: list[bytes] = []
+        self._reaper: asyncio.subprocess.Process | None = None
+        self._reaper_task: asyncio.Task[None] | None = None
         self._ending = False
 
     @property
-    def guard_pid(self) -> int:
+    def reaper_pid(self) -> int:
         """The guard's process id, while the stack runs."""
-        assert self._guard is not None
-        return self._guard.pid
+        assert self._reaper is not None
+        return self._reaper.pid
 
     async def __aenter__(self) -> Self:
         if platform.system() != "Linux":
             raise StackError("private servers need Linux; elsewhere use the containers in deploy/")
-        await self._start_guard()
-        self._guarding = asyncio.create_task(self._keep_guard(), name="devstack guard")
+        await self._start_reaper()
+        self._reaper_task = asyncio.create_task(self._restart_reaper(), name="devstack guard")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,7 +67,7 @@ class Supervisor:
         stop_signal: signal.Signals = signal.SIGTERM,
         stop_seconds: float = 15.0,
         death_signal: signal.Signals = signal.SIGKILL,
-        layer: int = 1,
+        shutdown_order: int = 1,
         quiet: bool = False,
     ) -> Process:
         """Start a process; `env` is its whole environment (None: ours). Quiet ones only go to the log file.
@@ -81,10 +81,10 @@ class Supervisor:
         if name in self.processes:
             raise StackError(f"{name} is running already")
         words = [str(part) for part in argv]
-        marked = self._marked(os.environ if env is None else env)
+        environment = self._with_stack_id(os.environ if env is None else env)
         ending = (stop_signal, stop_seconds, death_signal)
-        command = Command(name, words, marked, cwd, user, *ending, layer=layer, quiet=quiet)
-        process = await launch(command, lambda line: self.log.line(name, line, quiet=quiet))
+        command = Command(name, words, environment, cwd, user, *ending, shutdown_order=shutdown_order, quiet=quiet)
+        process = await start_process(command, lambda line: self.log.write_line(name, line, quiet=quiet))
         self.processes[name] = process
         watcher = asyncio.create_task(self._watch(process))
         self._watchers.add(watcher)
@@ -113,9 +113,9 @@ class Supervisor:
         finally:
             await self.stop(name)
         if code != 0:
-            raise ProgramFailed(process.died())
+            raise ProgramFailed(process.get_exit())
 
-    async def until_ready(
+    async def wait_until_ready(
         self, name: str, check: Callable[[], Awaitable[bool]], seconds: float, *, every: float = POLL_SECONDS
     ) -> None:
         """Wait until `check` is true; raises StackError when the process ends first or the time is over."""
@@ -128,11 +128,11 @@ class Supervisor:
             if loop.time() > deadline:
                 raise StackError(f"{name} was not ready within {seconds:.0f} s")
             await asyncio.sleep(every)
-        raise ProgramFailed(process.died())
+        raise ProgramFailed(process.get_exit())
 
-    async def failed(self) -> Died:
+    async def wait_for_failure(self) -> ProcessExit:
         """Wait for the next process that ends without being told to."""
-        return await self._failed.get()
+        return await self._failures.get()
 
     async def stop(self, name: str) -> None:
         """End one process; it is not reported as failed. Unknown names are ignored."""
@@ -142,41 +142,41 @@ class Supervisor:
             self.processes.pop(name, None)
 
     async def stop_all(self) -> None:
-        """End all processes: layer by layer, the highest first."""
+        """End all processes: in ascending shutdown order."""
         for process in self.processes.values():
             process.stopping = True
-        for layer in sorted({process.command.layer for process in self.processes.values()}, reverse=True):
-            names = [name for name, process in self.processes.items() if process.command.layer == layer]
+        for order in sorted({process.command.shutdown_order for process in self.processes.values()}):
+            names = [name for name, process in self.processes.items() if process.command.shutdown_order == order]
             await asyncio.gather(*(self.stop(name) for name in names))
 
-    def remove_at_end(self, folder: Path) -> None:
+    def remove_on_exit(self, folder: Path) -> None:
         """Have the folder removed when the stack has ended, whichever way it ends."""
-        self._wish(["remove", str(folder)])
+        self._add_exit_action(["remove", str(folder)])
 
-    def run_at_end(self, argv: Sequence[str]) -> None:
+    def run_on_exit(self, argv: Sequence[str]) -> None:
         """Have a program run when the stack has ended, whichever way it ends."""
-        self._wish(["run", *argv])
+        self._add_exit_action(["run", *argv])
 
-    def _marked(self, env: Mapping[str, str]) -> dict[str, str]:
-        outer = os.environ.get(reaper.MARKER)
-        return {**env, reaper.MARKER: f"{outer}:{self.stack}" if outer else self.stack}
+    def _with_stack_id(self, env: Mapping[str, str]) -> dict[str, str]:
+        outer = os.environ.get(reaper.STACK_ID_VARIABLE)
+        return {**env, reaper.STACK_ID_VARIABLE: f"{outer}:{self.stack_id}" if outer else self.stack_id}
 
-    def _wish(self, wish: list[str]) -> None:
-        line = json.dumps(wish).encode() + b"\n"
-        self._last_wishes.append(line)
-        if self._guard is not None and self._guard.stdin is not None:
-            self._guard.stdin.write(line)
+    def _add_exit_action(self, action: list[str]) -> None:
+        line = json.dumps(action).encode() + b"\n"
+        self._exit_actions.append(line)
+        if self._reaper is not None and self._reaper.stdin is not None:
+            self._reaper.stdin.write(line)
 
     async def _watch(self, process: Process) -> None:
         await asyncio.wait([process.done])
         if not process.stopping and not process.done.cancelled():
             self.processes.pop(process.name, None)
-            self._failed.put_nowait(process.died())
+            self._failures.put_nowait(process.get_exit())
 
-    async def _start_guard(self) -> None:
+    async def _start_reaper(self) -> None:
         try:
-            self._guard = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", reaper.__file__, self.stack),
+            self._reaper = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", reaper.__file__, self.stack_id),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -185,27 +185,27 @@ class Supervisor:
             )
         except OSError as error:
             raise StackError(f"cannot start a process: {error.strerror}") from error
-        assert self._guard.stdin is not None
-        self._guard.stdin.writelines(self._last_wishes)
+        assert self._reaper.stdin is not None
+        self._reaper.stdin.writelines(self._exit_actions)
 
-    async def _keep_guard(self) -> None:
+    async def _restart_reaper(self) -> None:
         """Replace a guard that was killed."""
-        while self._guard is not None:
-            await self._guard.wait()
+        while self._reaper is not None:
+            await self._reaper.wait()
             if self._ending:
                 return
-            await self._start_guard()
+            await self._start_reaper()
 
     async def _end(self) -> None:
         self._ending = True
         try:
             await self.stop_all()
         finally:
-            if self._guard is not None and self._guard.stdin is not None:
-                self._guard.stdin.close()
-            if self._guarding is not None:
-                await asyncio.wait([self._guarding], timeout=GUARD_SECONDS)
-                self._guarding.cancel()
+            if self._reaper is not None and self._reaper.stdin is not None:
+                self._reaper.stdin.close()
+            if self._reaper_task is not None:
+                await asyncio.wait([self._reaper_task], timeout=REAPER_SECONDS)
+                self._reaper_task.cancel()
             self.log.close()
 
 
@@ -216,12 +216,12 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
     Put it around the supervisor, so that an impatient second Ctrl-C finds it still there.
     """
     loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in numbers:
-        loop.add_signal_handler(number, wanted.set)
+    stop_requested = asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for signal_number in signals:
+        loop.add_signal_handler(signal_number, stop_requested.set)
     try:
-        yield wanted
+        yield stop_requested
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        for signal_number in signals:
+            loop.remove_signal_handler(signal_number)

@@ -29,7 +29,7 @@ def cache_folder() -> Path:
         raise StackError("you have no home folder; set XDG_CACHE_HOME to a folder for downloads") from None
 
 
-def ensure_unpacked(package: str, relative: str, say: Callable[[str], None]) -> Path:
+def ensure_unpacked(package: str, relative: str, report: Callable[[str], None]) -> Path:
     """The folder below which the package and what it needs are unpacked; fetched on the first call.
 
     Raises StackError when that does not work here.
@@ -41,7 +41,7 @@ def ensure_unpacked(package: str, relative: str, say: Callable[[str], None]) -> 
             for root in sorted(cache.glob(f"{package}-{_system_key()}-*")):
                 if os.access(root / relative, os.X_OK):
                     return root
-            say(f"fetching {package} into {cache}, once")
+            report(f"fetching {package} into {cache}, once")
             return _fetch(package, relative, cache)
     except OSError as error:
         raise StackError(f"cannot unpack {package} into {cache}: {error.strerror or error}") from error

@@ -53,7 +53,7 @@ class Program:
 
 
 def ensure_program(
-    program: str, package: str, say: Callable[[str], None], *, services: tuple[str, ...] = ()
+    program: str, package: str, report: Callable[[str], None], *, services: tuple[str, ...] = ()
 ) -> Program:
     """The program, installed when it is missing; `program` is its path below the root, or a name in usr/bin.
 
@@ -65,20 +65,20 @@ def ensure_program(
         return found
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         raise StackError(f"{package} is missing; install it with your system's package manager and start again")
-    root_prefix = _root_prefix()
+    root_prefix = _find_root_prefix()
     if root_prefix is not None:
-        say(f"installing {package} with apt-get, once")
-        _install(root_prefix, package, services)
+        report(f"installing {package} with apt-get, once")
+        _install_package(root_prefix, package, services)
         found = find_program(relative)
         if found is None:
             raise StackError(f"{package} was installed, but /{relative} is not there")
         return found
-    return private_program(relative, package, say)
+    return ensure_private_program(relative, package, report)
 
 
-def private_program(relative: str, package: str, say: Callable[[str], None]) -> Program:
+def ensure_private_program(relative: str, package: str, report: Callable[[str], None]) -> Program:
     """The program from packages unpacked into this user's cache; needs no rights."""
-    root = deb_cache.ensure_unpacked(package, relative, say)
+    root = deb_cache.ensure_unpacked(package, relative, report)
     return Program(root / relative, root, deb_cache.environment(root))
 
 
@@ -94,7 +94,7 @@ def find_program(relative: str) -> Program | None:
     return None
 
 
-def _root_prefix() -> list[str] | None:
+def _find_root_prefix() -> list[str] | None:
     """How to run something as root: directly, or with a sudo that asks nothing; None when we may not."""
     if os.geteuid() == 0:
         return []
@@ -109,7 +109,7 @@ def _root_prefix() -> list[str] | None:
     return ["sudo", "-n"] if allowed.returncode == 0 else None
 
 
-def _install(root_prefix: list[str], package: str, services: tuple[str, ...]) -> None:
+def _install_package(root_prefix: list[str], package: str, services: tuple[str, ...]) -> None:
     argv = [*root_prefix, "sh", "-c", _INSTALL, "install", package, *services]
     try:
         result = subprocess.run(

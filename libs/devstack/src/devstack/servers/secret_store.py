@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 
-def new_secret() -> str:
+def generate_secret() -> str:
     """A password that needs no quoting anywhere."""
     return secrets.token_hex(24)
 
@@ -23,10 +23,10 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def kept_secret(path: Path) -> str:
+def load_or_create(path: Path) -> str:
     """The secret in this file; made on the first call."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        write_private(path, new_secret())
+        write_private(path, generate_secret())
         return path.read_text(encoding="utf-8").strip()

@@ -14,20 +14,20 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.process import reaper
-from devstack.process.gather_or_cancel import together
-from devstack.process.ports import free_ports
+from devstack.process.gather_or_cancel import gather_or_cancel
+from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
 from devstack.servers.roles import create_roles
 
 # Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
-LEAST_ROOM_MB = 300
+MIN_FREE_MB = 300
 #: In a folder whose broker has its topology: a service may have used it, and nothing of it may be lost any more.
-DECLARED = "topology-declared"
+TOPOLOGY_DECLARED = "topology-declared"
 
 
-def silent(_: str) -> None:
+def discard_report(_: str) -> None:
     """Say nothing."""
 
 
@@ -37,11 +37,11 @@ class Servers:
 
     postgres: PostgresServer
     rabbitmq: RabbitServer
-    declared: Path
+    topology_declared: Path
 
-    def mark_declared(self) -> None:
+    def mark_topology_declared(self) -> None:
         """The topology stands: from now on the broker's data are kept."""
-        self.declared.touch()
+        self.topology_declared.touch()
 
     @property
     def rabbitmq_url(self) -> str:
@@ -51,7 +51,7 @@ class Servers:
     def management_url(self) -> str:
         return self.rabbitmq.management_url
 
-    async def roles(self, names: Iterable[str]) -> dict[str, str]:
+    async def create_service_roles(self, names: Iterable[str]) -> dict[str, str]:
         """{name: database url}, each for a role that owns the schema of that name and sees no other."""
         return await create_roles(self.postgres, list(names))
 
@@ -62,8 +62,8 @@ async def private_servers(
     supervisor: Supervisor,
     *,
     durable: bool = True,
-    say: Callable[[str], None] = silent,
-    also: Iterable[Callable[[], Awaitable[object]]] = (),
+    report: Callable[[str], None] = discard_report,
+    startup_tasks: Iterable[Callable[[], Awaitable[object]]] = (),
 ) -> AsyncIterator[Servers]:
     """Both servers, ready; their data is kept in `folder`, or thrown away when that is None.
 
@@ -71,26 +71,28 @@ async def private_servers(
     are ready. They end with the supervisor. Raises StackError when they cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
-        if not (home / DECLARED).exists() and not any(home.glob("complete*")):  # the mark's name in older folders
+        if not (home / TOPOLOGY_DECLARED).exists() and not any(
+            home.glob("complete*")
+        ):  # the mark's name in older folders
             # No service has used it yet, and a queue that was being declared when RabbitMQ was killed may never
             # answer again.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
-        postgres = PostgresServer(home / "postgres", free_ports(1)[0], durable=durable)
-        starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, say))
-        _, broker, *_ = await together(*starting, *(begin() for begin in also))
+        postgres = PostgresServer(home / "postgres", reserve_ports(1)[0], durable=durable)
+        starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, report))
+        _, broker, *_ = await gather_or_cancel(*starting, *(begin() for begin in startup_tasks))
         try:
-            yield Servers(postgres, broker, home / DECLARED)
+            yield Servers(postgres, broker, home / TOPOLOGY_DECLARED)
         finally:
             # Before the lock on the folder goes, nothing may use it any more.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
 
 
 async def start_rabbitmq(
-    folder: Path, supervisor: Supervisor, say: Callable[[str], None], *, statistics: bool = False
+    folder: Path, supervisor: Supervisor, report: Callable[[str], None], *, statistics: bool = False
 ) -> RabbitServer:
     """Find or fetch RabbitMQ and start it in `folder`."""
-    program = await asyncio.to_thread(find_rabbitmq, say)
-    port, management_port = free_ports(2)
+    program = await asyncio.to_thread(find_rabbitmq, report)
+    port, management_port = reserve_ports(2)
     server = RabbitServer(folder, port, management_port, program, statistics=statistics)
     await server.start(supervisor)
     return server
@@ -104,56 +106,56 @@ def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
             temporary = Path(tempfile.mkdtemp(prefix="gruppetto-"))
         except OSError as error:
             raise StackError(f"cannot make a temporary folder: {error.strerror}; set TMPDIR=...") from error
-        supervisor.remove_at_end(temporary)
-        _require_room(temporary)
+        supervisor.remove_on_exit(temporary)
+        _require_free_space(temporary)
         yield temporary
         return
     home = folder.expanduser().absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
-        _require_ours(home / "lock")
+        _require_own_lock(home / "lock")
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StackError(
             f"cannot use the folder {home}: {error.strerror}; choose another or use its owner's account"
         ) from error
     try:
-        _take(lock, home, supervisor.stack)
-        _require_room(home)
+        _acquire_lock(lock, home, supervisor.stack_id)
+        _require_free_space(home)
         yield home
     finally:
         os.close(lock)
 
 
-def _require_ours(lock: Path) -> None:
+def _require_own_lock(lock: Path) -> None:
     """Not even root may use another user's stack, who could not use it any more afterwards."""
     if lock.exists() and lock.stat().st_uid != os.geteuid():
         raise StackError(f"{lock.parent} belongs to another user's stack; choose another folder")
 
 
-def _require_room(home: Path) -> None:
+def _require_free_space(home: Path) -> None:
     free = shutil.disk_usage(home).free // 1_000_000
-    if free < LEAST_ROOM_MB:
-        raise StackError(f"only {free} MB are free on the disk with {home}; make room for {LEAST_ROOM_MB} MB")
+    if free < MIN_FREE_MB:
+        raise StackError(f"only {free} MB are free on the disk with {home}; make room for {MIN_FREE_MB} MB")
 
 
-def _take(lock: int, home: Path, stack: str) -> None:
+def _acquire_lock(lock: int, home: Path, stack_id: str) -> None:
     """Take the lock, and end what a killed predecessor in this folder may have left."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        holder = _read(lock).get("pid", "unknown")
+        holder = _read_lock(lock).get("pid", "unknown")
         raise StackError(f"already running in {home} (pid {holder})") from None
-    before = _read(lock).get("stack")
+    before = _read_lock(lock).get("stack")
     if isinstance(before, str):
-        left = reaper.sweep(before)
+        left = reaper.kill_stack(before)
         if left:
             raise StackError(f"processes of the last run in {home} do not end: {sorted(left)}")
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"pid": os.getpid(), "stack": stack, "since": time.time()}).encode(), 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "stack": stack_id, "since": time.time()}).encode(), 0)
 
 
-def _read(lock: int) -> dict[str, object]:
+def _read_lock(lock: int) -> dict[str, object]:
     try:
         content = json.loads(os.pread(lock, 4096, 0) or b"{}")
     except ValueError:

@@ -11,36 +11,36 @@ from shared.publisher import Publisher
 from shared.topology import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
 
 #: A message that a consumer holds is in no count. Within this time it has its effect, which the inbox shows.
-CALM_S = 1.0
+CONFIRM_S = 1.0
 POLL_S = 0.1
 
-_WAITING = """select (select count(*) from outbox) as outbox,
+_PENDING = """select (select count(*) from outbox) as outbox,
     (select count(*) from pg_stat_activity where usename = current_user and state <> 'idle'
          and pid <> pg_backend_pid()) as transactions"""
 _OPEN_JOBS = "select count(*) from jobs where closed_at is null"
 _HANDLED = "select count(*) from inbox"
 
 
-async def until_idle(stack: Stack, seconds: float) -> dict[str, int]:
+async def wait_until_idle(stack: Stack, seconds: float) -> dict[str, int]:
     """Wait until outboxes, queues, retries and jobs are empty and stay so; returns what is left at the deadline."""
     deadline = time.monotonic() + seconds
     publisher = Publisher(stack.rabbitmq_url, "devstack")
-    calm_since, handled_before = time.monotonic(), -1
+    idle_since, handled_before = time.monotonic(), -1
     try:
         while True:
-            left, handled = await _work_left(stack, publisher), await _handled(stack)
-            if left or handled != handled_before:
-                calm_since, handled_before = time.monotonic(), handled
-            elif time.monotonic() - calm_since >= CALM_S:
+            pending, handled = await _count_pending(stack, publisher), await _count_handled(stack)
+            if pending or handled != handled_before:
+                idle_since, handled_before = time.monotonic(), handled
+            elif time.monotonic() - idle_since >= CONFIRM_S:
                 return {}
             if time.monotonic() > deadline:
-                return left or {"messages in hand": 1}
+                return pending or {"messages in hand": 1}
             await asyncio.sleep(POLL_S)
     finally:
         await publisher.close()
 
 
-async def dead_letters(stack: Stack) -> dict[str, int]:
+async def count_dead_letters(stack: Stack) -> dict[str, int]:
     """How many messages wait for a person, by queue; only those that have some."""
     publisher = Publisher(stack.rabbitmq_url, "devstack")
     try:
@@ -50,23 +50,23 @@ async def dead_letters(stack: Stack) -> dict[str, int]:
     return {queue: count for queue, count in counts.items() if count}
 
 
-async def _work_left(stack: Stack, publisher: Publisher) -> dict[str, int]:
-    left = Counter[str]()
+async def _count_pending(stack: Stack, publisher: Publisher) -> dict[str, int]:
+    pending = Counter[str]()
     for queue in QUEUES:
         for name in (queue, *(retry_queue(queue, step) for step in RETRY_STEPS)):
-            left[name] = await publisher.depth(name)
+            pending[name] = await publisher.depth(name)
     for service, url in stack.database_urls.items():
-        for row in await query(url, _WAITING):
-            left[f"{service} outbox"], left[f"{service} transactions"] = row["outbox"], row["transactions"]
-    left["jobs"] = (await query(stack.database_urls["sync"], _OPEN_JOBS))[0]["count"]
-    return {name: count for name, count in left.items() if count}
+        for row in await fetch_rows(url, _PENDING):
+            pending[f"{service} outbox"], pending[f"{service} transactions"] = row["outbox"], row["transactions"]
+    pending["jobs"] = (await fetch_rows(stack.database_urls["sync"], _OPEN_JOBS))[0]["count"]
+    return {name: count for name, count in pending.items() if count}
 
 
-async def _handled(stack: Stack) -> int:
-    return sum([(await query(url, _HANDLED))[0]["count"] for url in stack.database_urls.values()])
+async def _count_handled(stack: Stack) -> int:
+    return sum([(await fetch_rows(url, _HANDLED))[0]["count"] for url in stack.database_urls.values()])
 
 
-async def query(database_url: str, statement: str) -> list[asyncpg.Record]:
+async def fetch_rows(database_url: str, statement: str) -> list[asyncpg.Record]:
     """The rows of one statement, over a connection of its own."""
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     try:

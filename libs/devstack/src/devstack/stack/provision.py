@@ -40,11 +40,11 @@ def _run(connection: Connection, service: str, check: bool) -> None:
         command.check(config)
 
 
-async def _prepare(settings: Settings) -> None:
+async def _provision(settings: Settings) -> None:
     for service, url in settings.schemas.items():
         await upgrade(service, url)
     await topology.declare(str(settings.rabbitmq_url), str(settings.rabbitmq_management_url))
 
 
 if __name__ == "__main__":
-    asyncio.run(_prepare(load(Settings)))
+    asyncio.run(_provision(load(Settings)))

@@ -10,7 +10,7 @@ import httpx
 from devstack.errors import StackError
 
 REDIRECTS = (301, 302, 303, 307)
-SIGN_IN_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-class _Forms(HTMLParser):
+class _FormParser(HTMLParser):
     """Reads the forms of a page."""
 
     def __init__(self) -> None:
@@ -33,34 +33,36 @@ class _Forms(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
-        elif tag == "input" and self.forms and values.get("name") and _is_sent(values):
+        elif tag == "input" and self.forms and values.get("name") and _is_successful(values):
             self.forms[-1].fields.append((values["name"], values.get("value", "on")))
 
 
-def _is_sent(values: dict[str, str]) -> bool:
+def _is_successful(values: dict[str, str]) -> bool:
     return values.get("type") not in ("checkbox", "radio", "submit") or "checked" in values
 
 
-def forms_in(html: str) -> list[Form]:
+def parse_forms(html: str) -> list[Form]:
     """The forms of a page."""
-    parser = _Forms()
+    parser = _FormParser()
     parser.feed(html)
     return parser.forms
 
 
-def browser() -> httpx.AsyncClient:
+def make_browser_client() -> httpx.AsyncClient:
     """A client that, like browsers do on this machine's own addresses, sends Secure cookies without TLS."""
     cookies: SimpleCookie = SimpleCookie()
 
-    async def remember(response: httpx.Response) -> None:
+    async def store_cookies(response: httpx.Response) -> None:
         for line in response.headers.get_list("set-cookie"):
             cookies.load(line)
 
-    async def send(request: httpx.Request) -> None:
+    async def add_cookies(request: httpx.Request) -> None:
         # Those that were told to expire have an empty value.
         request.headers["Cookie"] = "; ".join(f"{name}={one.value}" for name, one in cookies.items() if one.value)
 
-    return httpx.AsyncClient(timeout=SIGN_IN_S, event_hooks={"request": [send], "response": [remember]})
+    return httpx.AsyncClient(
+        timeout=REQUEST_TIMEOUT_S, event_hooks={"request": [add_cookies], "response": [store_cookies]}
+    )
 
 
 async def sign_in(web_url: str, athlete_id: int) -> str:
@@ -68,15 +70,15 @@ async def sign_in(web_url: str, athlete_id: int) -> str:
 
     Raises StackError when a page is not what it should be.
     """
-    async with browser() as client:
+    async with make_browser_client() as client:
         try:
             join = await client.get(f"{web_url}/join")
-            form = _form(join, "/join")
-            consent = await _send(client, join, form, [*form.fields, ("consent", "yes")])
+            form = _find_form(join, "/join")
+            consent = await _submit(client, join, form, [*form.fields, ("consent", "yes")])
             authorize = await _follow(client, consent)
-            form = _form(authorize, "/oauth/authorize")
+            form = _find_form(authorize, "/oauth/authorize")
             chosen = [("athlete_id", str(athlete_id)), ("decision", "authorize")]
-            page = await _follow(client, await _send(client, authorize, form, [*form.fields, *chosen]))
+            page = await _follow(client, await _submit(client, authorize, form, [*form.fields, *chosen]))
         except httpx.TransportError as error:
             raise StackError(f"athlete {athlete_id} could not sign in: {type(error).__name__}") from error
     if page.status_code != 200 or urlsplit(str(page.url)).path.startswith("/auth/"):
@@ -84,14 +86,14 @@ async def sign_in(web_url: str, athlete_id: int) -> str:
     return str(page.url)
 
 
-def _form(page: httpx.Response, action: str) -> Form:
-    found = next((form for form in forms_in(page.text) if urlsplit(form.action).path == action), None)
+def _find_form(page: httpx.Response, action: str) -> Form:
+    found = next((form for form in parse_forms(page.text) if urlsplit(form.action).path == action), None)
     if page.status_code != 200 or found is None:
         raise StackError(f"{page.url.host}{page.url.path} has no form for {action} (status {page.status_code})")
     return found
 
 
-async def _send(
+async def _submit(
     client: httpx.AsyncClient, page: httpx.Response, form: Form, fields: list[tuple[str, str]]
 ) -> httpx.Response:
     data: dict[str, list[str]] = {}

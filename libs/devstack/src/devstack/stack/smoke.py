@@ -9,25 +9,25 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from devstack.process.gather_or_cancel import together
+from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.stack import expected_standings
-from devstack.stack.expected_standings import Row
-from devstack.stack.idle import dead_letters, query, until_idle
+from devstack.stack.expected_standings import StandingEntry
+from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
-from devstack.stack.stack import Athlete, Say, Stack
+from devstack.stack.stack import Athlete, Report, Stack
 
-SETTLE_S = 180.0  # for a small club; more activities are given more time
+BASE_TIMEOUT_S = 180.0  # for a small club; more activities are given more time
 ACTIVITIES_A_SECOND = 50
 SIGN_INS_AT_A_TIME = 8
 POLL_S = 0.25
 IDLE_S = 60.0
 
 #: Athlete -> user id and display name.
-Names: TypeAlias = dict[int, tuple[str, str]]
+Users: TypeAlias = dict[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Result:
+class SmokeResult:
     """What `make smoke` prints."""
 
     athletes: int
@@ -39,96 +39,103 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Observed:
+class SystemState:
     """What the system holds: recorded activities by athlete, and the boards' rows."""
 
     recorded: dict[int, int]
-    boards: dict[str, dict[str, Row]]
+    boards: dict[str, dict[str, StandingEntry]]
 
 
-async def sign_everybody_in(stack: Stack, athletes: Iterable[Athlete], at_a_time: int) -> None:
+async def sign_in_all(stack: Stack, athletes: Iterable[Athlete], at_a_time: int) -> None:
     """Through the real pages, some at a time. Raises StackError when somebody cannot."""
-    gate = asyncio.Semaphore(at_a_time)
+    semaphore = asyncio.Semaphore(at_a_time)
 
-    async def one(athlete: Athlete) -> None:
-        async with gate:
+    async def sign_in_one(athlete: Athlete) -> None:
+        async with semaphore:
             await sign_in(stack.web_url, athlete.id)
 
-    await together(*(one(athlete) for athlete in athletes))
+    await gather_or_cancel(*(sign_in_one(athlete) for athlete in athletes))
 
 
-async def check(stack: Stack, say: Say) -> Result:
+async def run_smoke_test(stack: Stack, report: Report) -> SmokeResult:
     """Sign everybody in, wait until the boards are right and nothing is left to do, and compare then.
 
     What is still wrong much later is a mismatch, and so is what became wrong after it had been right.
     """
-    began = time.monotonic()
-    patience_s = SETTLE_S + sum(len(athlete.activities) for athlete in stack.athletes) / ACTIVITIES_A_SECOND
-    say(f"signing {len(stack.athletes)} athletes in")
-    await sign_everybody_in(stack, stack.athletes, SIGN_INS_AT_A_TIME)
-    say("waiting for the boards")
+    started_at = time.monotonic()
+    timeout_s = BASE_TIMEOUT_S + sum(len(athlete.activities) for athlete in stack.athletes) / ACTIVITIES_A_SECOND
+    report(f"signing {len(stack.athletes)} athletes in")
+    await sign_in_all(stack, stack.athletes, SIGN_INS_AT_A_TIME)
+    report("waiting for the boards")
     async with httpx.AsyncClient(base_url=stack.leaderboard_url, timeout=30) as client:
-        names = await names_of(stack)
-        wanted = expected(stack.athletes, names)
+        users = await list_users(stack)
+        expected = expected_state(stack.athletes, users)
         while True:
-            observed = await observe(stack, client, list(wanted.boards), names)
-            wrong = list(differences(wanted, observed))
-            if not wrong or time.monotonic() - began > patience_s:
+            observed = await read_state(stack, client, list(expected.boards), users)
+            mismatches = list(list_differences(expected, observed))
+            if not mismatches or time.monotonic() - started_at > timeout_s:
                 break
             await asyncio.sleep(POLL_S)
-        say("waiting until nothing is left to do")
-        left = await until_idle(stack, IDLE_S) | await dead_letters(stack)
-        observed = await observe(stack, client, list(wanted.boards), names)
-        wrong = [*differences(wanted, observed), *(f"{name} still holds {count}" for name, count in left.items())]
-    for line in wrong[:20]:
-        say(f"mismatch: {line}")
-    return Result(
+        report("waiting until nothing is left to do")
+        left = await wait_until_idle(stack, IDLE_S) | await count_dead_letters(stack)
+        observed = await read_state(stack, client, list(expected.boards), users)
+        mismatches = [
+            *list_differences(expected, observed),
+            *(f"{name} still holds {count}" for name, count in left.items()),
+        ]
+    for line in mismatches[:20]:
+        report(f"mismatch: {line}")
+    return SmokeResult(
         athletes=len(stack.athletes),
         activities=sum(observed.recorded.values()),
         boards=len(observed.boards),
         rows=sum(map(len, observed.boards.values())),
-        mismatches=len(wrong),
-        seconds=round(time.monotonic() - began, 1),
+        mismatches=len(mismatches),
+        seconds=round(time.monotonic() - started_at, 1),
     )
 
 
-def expected(athletes: Iterable[Athlete], names: Names) -> Observed:
+def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
     """What the system must hold."""
-    outings = {athlete.id: expected_standings.outings(athlete.activities) for athlete in athletes}
+    activities = {athlete.id: expected_standings.parse_activities(athlete.activities) for athlete in athletes}
     by_user = {
-        user_id: (name, outings[athlete_id]) for athlete_id, (user_id, name) in names.items() if athlete_id in outings
+        user_id: (name, activities[athlete_id])
+        for athlete_id, (user_id, name) in users.items()
+        if athlete_id in activities
     }
-    return Observed(
-        {athlete_id: len({outing.id for outing in own}) for athlete_id, own in outings.items() if own},
-        {slug: expected_standings.board(slug, by_user) for slug in expected_standings.BOARDS},
+    return SystemState(
+        {athlete_id: len({activity.id for activity in own}) for athlete_id, own in activities.items() if own},
+        {slug: expected_standings.build_board(slug, by_user) for slug in expected_standings.BOARDS},
     )
 
 
-def differences(wanted: Observed, observed: Observed) -> Iterable[str]:
+def list_differences(expected: SystemState, observed: SystemState) -> Iterable[str]:
     """A line for every athlete whose activities, and every row, that is not as it should be."""
-    for athlete_id in sorted(wanted.recorded.keys() | observed.recorded.keys()):
-        pair = wanted.recorded.get(athlete_id, 0), observed.recorded.get(athlete_id, 0)
+    for athlete_id in sorted(expected.recorded.keys() | observed.recorded.keys()):
+        pair = expected.recorded.get(athlete_id, 0), observed.recorded.get(athlete_id, 0)
         if pair[0] != pair[1]:
             yield f"athlete {athlete_id} has {pair[1]} activities on record, not {pair[0]}"
-    for slug in wanted.boards.keys() | observed.boards.keys():
-        right, shown = wanted.boards.get(slug, {}), observed.boards.get(slug, {})
-        for user_id in right.keys() | shown.keys():
-            if right.get(user_id) != shown.get(user_id):
-                yield f"board {slug} shows {shown.get(user_id)}, not {right.get(user_id)}"
+    for slug in expected.boards.keys() | observed.boards.keys():
+        expected_rows, observed_rows = expected.boards.get(slug, {}), observed.boards.get(slug, {})
+        for user_id in expected_rows.keys() | observed_rows.keys():
+            if expected_rows.get(user_id) != observed_rows.get(user_id):
+                yield f"board {slug} shows {observed_rows.get(user_id)}, not {expected_rows.get(user_id)}"
 
 
-async def observe(stack: Stack, client: httpx.AsyncClient, boards: list[str], names: Names) -> Observed:
+async def read_state(stack: Stack, client: httpx.AsyncClient, boards: list[str], users: Users) -> SystemState:
     """What the system holds now: what ingest has on record and what leaderboard answers."""
     challenge = (await client.get("/challenges/current")).json()
-    shown = {}
+    observed_rows = {}
     for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
         answer = await client.get(f"/challenges/{challenge['slug']}/boards/{slug}")
-        shown[slug] = {row["user_id"]: _row(row) for row in answer.json()["rows"]} if answer.is_success else {}
-    return Observed(await _recorded(stack, names), shown)
+        observed_rows[slug] = (
+            {row["user_id"]: _parse_entry(row) for row in answer.json()["rows"]} if answer.is_success else {}
+        )
+    return SystemState(await _count_recorded(stack, users), observed_rows)
 
 
-def _row(row: dict[str, Any]) -> Row:
-    return Row(
+def _parse_entry(row: dict[str, Any]) -> StandingEntry:
+    return StandingEntry(
         row["place"],
         row["display_name"],
         Decimal(str(row["distance_m"])),
@@ -138,17 +145,19 @@ def _row(row: dict[str, Any]) -> Row:
     )
 
 
-async def names_of(stack: Stack) -> Names:
+async def list_users(stack: Stack) -> Users:
     """Everybody who has signed in."""
-    rows = await query(stack.database_urls["auth"], "select athlete_id, id::text as user_id, display_name from users")
+    rows = await fetch_rows(
+        stack.database_urls["auth"], "select athlete_id, id::text as user_id, display_name from users"
+    )
     return {row["athlete_id"]: (row["user_id"], row["display_name"]) for row in rows}
 
 
-async def _recorded(stack: Stack, names: Names) -> dict[int, int]:
-    users = {user_id: athlete_id for athlete_id, (user_id, _) in names.items()}
-    rows = await query(
+async def _count_recorded(stack: Stack, users: Users) -> dict[int, int]:
+    athlete_ids = {user_id: athlete_id for athlete_id, (user_id, _) in users.items()}
+    rows = await fetch_rows(
         stack.database_urls["ingest"],
         """select user_id::text, count(distinct strava_id) as activities from activities
            where removed_at is null group by user_id""",
     )
-    return {users[row["user_id"]]: row["activities"] for row in rows}
+    return {athlete_ids[row["user_id"]]: row["activities"] for row in rows}

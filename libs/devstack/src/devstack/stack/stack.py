@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from devstack.errors import StackError
-from devstack.process.gather_or_cancel import together
-from devstack.process.ports import free_ports
+from devstack.process.gather_or_cancel import gather_or_cancel
+from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
-from devstack.servers.secret_store import kept_secret, new_secret
+from devstack.servers.secret_store import generate_secret, load_or_create
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack import expected_standings
 
@@ -26,11 +26,11 @@ SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
 CLIENT_ID = "1"
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Club:
+class DatasetOptions:
     """The simulated athletes: invented ones, or those of a folder of Strava's own JSON."""
 
     athletes: int = 25
@@ -46,15 +46,15 @@ class Club:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackConfig:
     """How to run the stack. `folder` None: everything is thrown away at the end."""
 
-    club: Club
+    dataset: DatasetOptions
     folder: Path | None
     web_port: int | None = None  # None: any free one
     durable: bool = True
     grace_days: int = 0  # how long the challenge goes on after the last activity
-    fetches: int = 4  # at a time
+    sync_concurrency: int = 4  # at a time
     log_level: str = "INFO"
 
 
@@ -80,20 +80,20 @@ class Stack:
     last_day: date
 
 
-class Starter:
+class StackLauncher:
     """Starts the processes, each when what it needs is ready."""
 
-    def __init__(self, plan: Plan, supervisor: Supervisor, say: Say) -> None:
-        self._plan = plan
+    def __init__(self, config: StackConfig, supervisor: Supervisor, report: Report) -> None:
+        self._config = config
         self._supervisor = supervisor
-        self._say = say
+        self._report = report
         self._secrets: dict[str, str] = {}
         self._athletes: list[Athlete] = []
         names = ("strava", *SERVICES, "sync-worker")
         internal = [f"{name} internal" for name in names]
-        self._ports = dict(zip((*names, *internal), free_ports(2 * len(names)), strict=True))
-        if plan.web_port is not None:
-            self._ports["web"] = plan.web_port
+        self._ports = dict(zip((*names, *internal), reserve_ports(2 * len(names)), strict=True))
+        if config.web_port is not None:
+            self._ports["web"] = config.web_port
 
     def url(self, name: str) -> str:
         """Where a process listens."""
@@ -102,15 +102,17 @@ class Starter:
     async def start(self, servers: Servers) -> Stack:
         """Everything else, once the simulator runs: its data decide the challenge's days."""
         athletes = self._athletes
-        days = expected_standings.days(expected_standings.outings(athlete.activities) for athlete in athletes)
+        days = expected_standings.find_day_range(
+            expected_standings.parse_activities(athlete.activities) for athlete in athletes
+        )
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
-        first_day, last_day = days[0], days[1] + timedelta(days=self._plan.grace_days)
-        self._say("preparing schemas and topology")
-        database_urls = await servers.roles(SERVICES)
-        await self._prepare(database_urls, servers)
-        servers.mark_declared()  # before any service can publish or consume
-        self._say("starting the services")
+        first_day, last_day = days[0], days[1] + timedelta(days=self._config.grace_days)
+        self._report("preparing schemas and topology")
+        database_urls = await servers.create_service_roles(SERVICES)
+        await self._provision(database_urls, servers)
+        servers.mark_topology_declared()  # before any service can publish or consume
+        self._report("starting the services")
         await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
         return Stack(
             self.url("web"),
@@ -123,14 +125,14 @@ class Starter:
             last_day,
         )
 
-    async def _prepare(self, database_urls: dict[str, str], servers: Servers) -> None:
+    async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
         env = {
             "RABBITMQ_URL": servers.rabbitmq_url,
             "RABBITMQ_MANAGEMENT_URL": servers.management_url,
             "SCHEMAS": json.dumps(database_urls),
         }
         await self._supervisor.run(
-            "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_env() | env
+            "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_environment() | env
         )
 
     async def start_strava(self) -> None:
@@ -141,13 +143,13 @@ class Starter:
             "strava",
             [
                 *(sys.executable, "-m", "stravasim", "serve", "--port", str(self._ports["strava"])),
-                *("--limits", limits, "--client-id", CLIENT_ID, "--client-secret", self._secret("client")),
-                *self._plan.club.arguments(),
+                *("--limits", limits, "--client-id", CLIENT_ID, "--client-secret", self._get_secret("client")),
+                *self._config.dataset.arguments(),
             ],
-            env=_base_env(),
+            env=_base_environment(),
         )
         async with httpx.AsyncClient(base_url=self.url("strava"), timeout=30) as client:
-            await self._supervisor.until_ready("strava", lambda: answers(client, "/_sim/health"), START_S)
+            await self._supervisor.wait_until_ready("strava", lambda: is_healthy(client, "/_sim/health"), START_S)
             listed = (await client.get("/_sim/athletes")).json()
             self._athletes = [
                 Athlete(one["id"], (await client.get(f"/_sim/activities/{one['id']}")).json()) for one in listed
@@ -156,7 +158,7 @@ class Starter:
     async def _start_services(
         self, database_urls: dict[str, str], rabbitmq_url: str, days: tuple[date, date]
     ) -> None:
-        specific = self._settings(days)
+        specific = self._service_settings(days)
         for name, settings in specific.items():
             service, _, process = name.partition("-")
             argv = [sys.executable, "-m", f"{service}.main", *([process] if process else [])]
@@ -165,27 +167,27 @@ class Starter:
                 "RABBITMQ_URL": rabbitmq_url,
                 "HTTP_PORT": str(self._ports[_port_name(name)]),
                 "INTERNAL_PORT": str(self._ports[f"{_port_name(name)} internal"]),
-                "LOG_LEVEL": self._plan.log_level,
+                "LOG_LEVEL": self._config.log_level,
                 "LOG_FORMAT": "console",
             }
-            await self._supervisor.start(name, argv, env=_base_env() | common | settings, layer=2)
+            await self._supervisor.start(name, argv, env=_base_environment() | common | settings, shutdown_order=0)
         async with httpx.AsyncClient(timeout=5) as client:
-            await together(*(self._until_healthy(client, name) for name in specific))
+            await gather_or_cancel(*(self._wait_until_healthy(client, name) for name in specific))
 
-    async def _until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
+    async def _wait_until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
         address = f"{self.url(f'{_port_name(name)} internal')}/health/ready"
-        await self._supervisor.until_ready(name, lambda: answers(client, address), START_S, every=0.1)
+        await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S, every=0.1)
 
-    def _settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
+    def _service_settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
         """Process -> the settings that only it has."""
         auth_url, strava_url = self.url("auth"), self.url("strava")
-        web_key, vault_key = self._secret("auth-api"), self._secret("vault-access")
-        vault = base64.b64encode(hashlib.sha256(self._secret("vault").encode()).digest()).decode()
+        web_key, vault_key = self._get_secret("auth-api"), self._get_secret("vault-access")
+        vault = base64.b64encode(hashlib.sha256(self._get_secret("vault").encode()).digest()).decode()
         to_vault = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
         return {
             "auth": {
                 "STRAVA_CLIENT_ID": CLIENT_ID,
-                "STRAVA_CLIENT_SECRET": self._secret("client"),
+                "STRAVA_CLIENT_SECRET": self._get_secret("client"),
                 "STRAVA_REDIRECT_URI": f"{self.url('web')}/auth/strava/callback",
                 "STRAVA_OAUTH_URL": f"{strava_url}/oauth",
                 "VAULT_KEYS": f"demo:{vault}",
@@ -196,7 +198,7 @@ class Starter:
             "sync-worker": {
                 **to_vault,
                 "STRAVA_API_URL": f"{strava_url}/api/v3",
-                "SYNC_CONCURRENCY": str(self._plan.fetches),
+                "SYNC_CONCURRENCY": str(self._config.sync_concurrency),
             },
             "ingest": {},
             "leaderboard": {
@@ -205,43 +207,43 @@ class Starter:
                 "CHALLENGE_LAST_DAY": days[1].isoformat(),
             },
             "web": {
-                "SECRET_KEY_BASE": self._secret("web"),
+                "SECRET_KEY_BASE": self._get_secret("web"),
                 "AUTH_URL": auth_url,
                 "AUTH_API_KEY": web_key,
                 "LEADERBOARD_URL": self.url("leaderboard"),
             },
         }
 
-    def _secret(self, name: str) -> str:
+    def _get_secret(self, name: str) -> str:
         """The same one on every start of a kept folder."""
         if name not in self._secrets:
-            folder = self._plan.folder
-            self._secrets[name] = new_secret() if folder is None else kept_secret(folder / f"secret-{name}")
+            folder = self._config.folder
+            self._secrets[name] = generate_secret() if folder is None else load_or_create(folder / f"secret-{name}")
         return self._secrets[name]
 
 
 @asynccontextmanager
-async def running_stack(plan: Plan, supervisor: Supervisor, say: Say) -> AsyncIterator[Stack]:
+async def running_stack(config: StackConfig, supervisor: Supervisor, report: Report) -> AsyncIterator[Stack]:
     """The whole system, ready for people; ended with the block. Raises StackError."""
-    say("starting Postgres, RabbitMQ and the simulated club")
-    starter = Starter(plan, supervisor, say)
+    report("starting Postgres, RabbitMQ and the simulated club")
+    launcher = StackLauncher(config, supervisor, report)
     async with private_servers(
-        plan.folder, supervisor, durable=plan.durable, say=say, also=[starter.start_strava]
+        config.folder, supervisor, durable=config.durable, report=report, startup_tasks=[launcher.start_strava]
     ) as servers:
-        yield await starter.start(servers)
+        yield await launcher.start(servers)
 
 
 def _port_name(process: str) -> str:
     return "sync" if process == "sync-api" else process
 
 
-def _base_env() -> dict[str, str]:
+def _base_environment() -> dict[str, str]:
     """What a process needs to run at all; settings of the caller's shell must not reach the services."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
     return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in kept if name in os.environ}}
 
 
-async def answers(client: httpx.AsyncClient, url: str) -> bool:
+async def is_healthy(client: httpx.AsyncClient, url: str) -> bool:
     """Whether something is there and says that it is well."""
     try:
         return (await client.get(url)).status_code == 200

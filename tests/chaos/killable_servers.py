@@ -1,4 +1,4 @@
-"""Private servers that are killed, and come back in the same folder and on the same ports."""
+"""Private servers that tests kill and start again, in the same folder and on the same ports."""
 
 import asyncio
 import secrets
@@ -11,84 +11,84 @@ from urllib.parse import quote
 
 import httpx
 
-from devstack.errors import Died
-from devstack.process.gather_or_cancel import together
+from devstack.errors import ProcessExit
+from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.process.log import Log
-from devstack.process.ports import free_ports
+from devstack.process.ports import reserve_ports
 from devstack.process.process import Command
 from devstack.process.supervisor import Supervisor
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
-from devstack.servers.roles import connected, create_roles
+from devstack.servers.roles import create_roles, open_connection
 from devstack.servers.servers import stack_folder
-from devstack.testing import say
+from devstack.testing import report
 
 CONTROL_S = 30.0
-USUAL_WATERMARK = "0.3"
-ALARMING_WATERMARK = "0.00001"
+NORMAL_WATERMARK = "0.3"
+ALARM_WATERMARK = "0.00001"
 
 
-class Lines(Log):
-    """Shows what the processes say with a test that fails, and remembers what they were asked to count."""
+class OutputCollector(Log):
+    """Prints the output of the processes, which pytest shows for a failed test, and collects what they count."""
 
     def __init__(self) -> None:
         super().__init__()
         self.duplicates: dict[str, int] = {}
         self.ready: set[str] = set()
-        self.set_aside = 0
+        self.handler_failures = 0
 
-    def forget(self) -> None:
-        """Before names are given anew."""
+    def reset(self) -> None:
+        """Clear everything; call it before process names are used again."""
         self.duplicates.clear()
         self.ready.clear()
-        self.set_aside = 0
+        self.handler_failures = 0
 
-    def line(self, name: str, line: str, *, quiet: bool = False) -> None:  # noqa: ARG002
+    def write_line(self, name: str, line: str, *, quiet: bool = False) -> None:  # noqa: ARG002
         word, _, number = line.partition(" ")
         if word == "duplicates":
             self.duplicates[name] = int(number)
         elif word == "ready":
             self.ready.add(name)
         else:
-            self.set_aside += "handler failed" in line
+            self.handler_failures += "handler failed" in line
             sys.stdout.write(f"{name:<12} {line}\n")
 
 
-class Battered:
-    """Postgres and RabbitMQ under one supervisor, durable, because they lose their memory's contents."""
+class KillableServers:
+    """Postgres and RabbitMQ under one supervisor; durable, because a kill loses what is in memory only."""
 
-    def __init__(self, supervisor: Supervisor, lines: Lines, folder: Path) -> None:
-        program = find_rabbitmq(say)
-        port, broker_port, management_port = free_ports(3)
+    def __init__(self, supervisor: Supervisor, output: OutputCollector, folder: Path) -> None:
+        program = find_rabbitmq(report)
+        port, broker_port, management_port = reserve_ports(3)
         self.supervisor = supervisor
-        self.lines = lines
+        self.output = output
         self.folder = folder
         self.postgres = PostgresServer(folder / "postgres", port)
         self.rabbitmq = RabbitServer(folder / "rabbitmq", broker_port, management_port, program)
-        self.died: list[Died] = []
+        self.unexpected_exits: list[ProcessExit] = []
 
     async def start(self) -> None:
-        await together(self.postgres.start(self.supervisor), self.rabbitmq.start(self.supervisor))
+        await gather_or_cancel(self.postgres.start(self.supervisor), self.rabbitmq.start(self.supervisor))
 
-    async def revive(self) -> None:
-        """Start what a test that failed has left dead."""
+    async def restart_stopped(self) -> None:
+        """Start the servers that a failed test has left stopped."""
         if "postgres" not in self.supervisor.processes:
             await self.start_postgres()
         if "rabbitmq" not in self.supervisor.processes:
             await self.supervisor.stop("epmd")
             await self.start_broker()
 
-    async def new_schema(self) -> str:
-        """The url of a role that owns a new and empty schema."""
+    async def create_schema(self) -> str:
+        """Create an empty schema; returns the url of the role that owns it."""
         name = f"s{secrets.token_hex(4)}"
         return (await create_roles(self.postgres, [name]))[name]
 
     async def kill_broker(self) -> None:
         if self.rabbitmq.program is not None:
-            await self.strike("rabbitmq")
+            await self.kill_process("rabbitmq")
             await self.supervisor.stop("epmd")
             return
-        # The process is the engine's client: what is killed must be the server itself.
+        # The process is only the docker client: the server to kill is inside the container.
         process = self.supervisor.processes["rabbitmq"]
         process.stopping = True
         await self.supervisor.run("kill", ["docker", "kill", self.rabbitmq.container], seconds=CONTROL_S)
@@ -99,33 +99,33 @@ class Battered:
         await self.rabbitmq.start(self.supervisor)
 
     async def crash_postgres(self) -> None:
-        """What `pg_ctl stop -m immediate` does: nothing is finished, nothing written."""
-        await self.strike("postgres", signal.SIGQUIT)
+        """Stop Postgres as `pg_ctl stop -m immediate` does: without finishing or flushing anything."""
+        await self.kill_process("postgres", signal.SIGQUIT)
 
     async def start_postgres(self) -> None:
         await self.postgres.start(self.supervisor)
 
-    async def strike(self, name: str, number: signal.Signals = signal.SIGKILL) -> Command:
-        """End a process by a signal, which is no failure then; returns how it was started."""
+    async def kill_process(self, name: str, number: signal.Signals = signal.SIGKILL) -> Command:
+        """Kill a process, wait for its end and do not report it as failed; returns its command."""
         process = self.supervisor.processes[name]
         process.stopping = True
-        process.send(number)
+        process.send_signal(number)
         await process.done
         await self.supervisor.stop(name)
         return process.command
 
     async def close_connections(self) -> int:
-        """Have the broker close every connection; returns how many there were."""
+        """Make the broker close every connection; returns how many were closed."""
         closed = 0
-        async with self.management() as client:
+        async with self.management_client() as client:
             for connection in (await client.get("/api/connections")).raise_for_status().json():
                 answer = await client.delete(f"/api/connections/{quote(connection['name'], safe='')}")
                 closed += answer.is_success
         return closed
 
     async def terminate_backends(self) -> int:
-        """Have Postgres end every session but the tests' own; returns how many there were."""
-        async with connected(self.postgres.superuser_url()) as connection:
+        """Make Postgres end every session except those of the tests; returns how many were ended."""
+        async with open_connection(self.postgres.superuser_url()) as connection:
             return int(
                 await connection.fetchval(
                     """select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -134,42 +134,42 @@ class Battered:
                 )
             )
 
-    async def alarm(self, on: bool) -> None:
-        """Make the broker believe that it has no memory left, or that it has."""
-        await self._control("set_vm_memory_high_watermark", ALARMING_WATERMARK if on else USUAL_WATERMARK)
+    async def set_memory_alarm(self, on: bool) -> None:
+        """Set or clear the broker's memory alarm, by changing its watermark."""
+        await self._run_rabbitmqctl("set_vm_memory_high_watermark", ALARM_WATERMARK if on else NORMAL_WATERMARK)
 
-    def management(self) -> httpx.AsyncClient:
+    def management_client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.rabbitmq.management_url, timeout=CONTROL_S)
 
-    async def _control(self, *words: str) -> None:
+    async def _run_rabbitmqctl(self, *words: str) -> None:
         if self.rabbitmq.program is None:
             inside = ["docker", "exec", self.rabbitmq.container, "rabbitmqctl", "--quiet", *words]
             await self.supervisor.run("rabbitmqctl", inside, seconds=CONTROL_S)
             return
         env = dict(self.supervisor.processes["rabbitmq"].command.env)
-        env.pop("RABBITMQ_SCRIPTS_DIR", None)  # the slim home has only the server's own scripts
+        env.pop("RABBITMQ_SCRIPTS_DIR", None)  # the minimal home has no rabbitmqctl
         argv: list[str | Path] = [self.rabbitmq.program.path.with_name("rabbitmqctl"), "--quiet", *words]
         await self.supervisor.run("rabbitmqctl", argv, env=env, cwd=self.rabbitmq.folder, seconds=CONTROL_S)
 
-    async def watch(self) -> None:
-        """Note every process that ends without being told to."""
+    async def record_unexpected_exits(self) -> None:
+        """Collect every process that ends unexpectedly, until cancelled."""
         while True:
-            self.died.append(await self.supervisor.failed())
+            self.unexpected_exits.append(await self.supervisor.wait_for_failure())
 
 
 @asynccontextmanager
-async def battered_servers() -> AsyncIterator[Battered]:
-    lines = Lines()
-    async with Supervisor(lines) as supervisor:
+async def run_killable_servers() -> AsyncIterator[KillableServers]:
+    """Both servers, ready; they and their folder are removed at the end."""
+    output = OutputCollector()
+    async with Supervisor(output) as supervisor:
         with stack_folder(None, supervisor) as folder:
-            battered = Battered(supervisor, lines, folder)
-            await battered.start()
-            watching = asyncio.create_task(battered.watch())
+            servers = KillableServers(supervisor, output, folder)
+            await servers.start()
+            recording = asyncio.create_task(servers.record_unexpected_exits())
             try:
-                yield battered
+                yield servers
             finally:
-                watching.cancel()
+                recording.cancel()
                 if "rabbitmq" in supervisor.processes:
-                    await (
-                        battered.kill_broker()
-                    )  # it would take seconds to end in good order, and nobody needs its data
+                    # A clean shutdown would take seconds, and the data are no longer needed.
+                    await servers.kill_broker()

@@ -4,22 +4,22 @@ import asyncio
 import json
 import uuid
 
-from devstack.process.ports import free_ports
+from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
-from devstack.stack.idle import query
-from devstack.stack.smoke import check
-from devstack.stack.stack import Club, Plan, Stack, running_stack
+from devstack.stack.idle import fetch_rows
+from devstack.stack.smoke import run_smoke_test
+from devstack.stack.stack import DatasetOptions, Stack, StackConfig, running_stack
 
 #: One that counts on a board whatever else there is.
-_COUNTS = """select strava_id, user_id from activities
+_COUNTED_ACTIVITY = """select strava_id, user_id from activities
     where sport_type in ('Run', 'Ride') and not trainer order by distance_m desc limit 1"""
-LATE_S = 12  # later than everything of so small a club is right
+DELAY_S = 12  # later than everything of so small a club is right
 
 
 async def remove_late(stack: Stack) -> None:
     """Have ingest tell, late and wrongly, that an activity is gone."""
     url = stack.database_urls["ingest"]
-    while not (found := await query(url, _COUNTS)):  # noqa: ASYNC110
+    while not (found := await fetch_rows(url, _COUNTED_ACTIVITY)):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     [activity] = found
     body = {
@@ -34,21 +34,21 @@ async def remove_late(stack: Stack) -> None:
         "cloudEvents_id": message_id,
         "cloudEvents_time": "2026-11-01T00:00:00+00:00",
     }
-    await query(
+    await fetch_rows(
         url,
         f"""insert into outbox (id, exchange, routing_key, headers, body, next_at)
             values ('{message_id}', 'ev.ingest', 'activity.removed.v1', '{json.dumps(headers)}', '{json.dumps(body)}',
-                    now() + interval '{LATE_S} s')""",
+                    now() + interval '{DELAY_S} s')""",
     )
 
 
 async def test_a_wrong_effect_that_comes_after_every_row_was_right_is_found() -> None:
-    said: list[str] = []
+    reported: list[str] = []
     async with Supervisor() as supervisor:
-        plan = Plan(Club(athletes=2, days=10), None, free_ports(1)[0], durable=False)
-        async with running_stack(plan, supervisor, said.append) as stack:
+        config = StackConfig(DatasetOptions(athletes=2, days=10), None, reserve_ports(1)[0], durable=False)
+        async with running_stack(config, supervisor, reported.append) as stack:
             planting = asyncio.create_task(remove_late(stack))
-            result = await check(stack, said.append)
+            result = await run_smoke_test(stack, reported.append)
             await planting
-    assert result.mismatches > 0, said
-    assert any(line.startswith("mismatch: board") for line in said)
+    assert result.mismatches > 0, reported
+    assert any(line.startswith("mismatch: board") for line in reported)
