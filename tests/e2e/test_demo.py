@@ -1,4 +1,4 @@
-"""The demo, used as a stranger would: one command, a browser, Ctrl-C."""
+"""The demo, as a new user runs it: one command, a browser, Ctrl-C."""
 
 import asyncio
 import json
@@ -30,11 +30,11 @@ END_S = 30.0
 
 @dataclass
 class Demo:
-    """A running demo: its process, its address, the mark of all its processes."""
+    """A running demo: its process, the url of its pages, and the stack id of its processes."""
 
     process: asyncio.subprocess.Process
     url: str
-    stack: str
+    stack_id: str
 
     async def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -60,8 +60,8 @@ async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
                 assert line, f"the demo ended: {output}"
                 output += line
         reading = asyncio.create_task(process.stderr.read())
-        stack = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
-        yield Demo(process, address.group(1), stack)
+        stack_id = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
+        yield Demo(process, address.group(1), stack_id)
         await reading
     finally:
         if process.returncode is None:
@@ -92,9 +92,9 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
         await expect(mine.locator("th")).to_contain_text(name.split()[0])
         await page.close()
 
-        assert list_stack_pids(running.stack)
+        assert list_stack_pids(running.stack_id)
         assert await running.end(signal.SIGINT) == 130
-        assert not list_stack_pids(running.stack)
+        assert not list_stack_pids(running.stack_id)
     log = (tmp_path / "stack.log").read_text(encoding="utf-8")
     assert "sync-worker" in log
     assert not re.search(r"\b[0-9a-f]{40}\b|code=|state=", log), "a token, a code or a state was logged"
@@ -103,13 +103,13 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
 
 async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
-        assert len(list_stack_pids(running.stack)) > 8
+        assert len(list_stack_pids(running.stack_id)) > 8
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
-        await asyncio.to_thread(wait_until, lambda: not list_stack_pids(running.stack), END_S)
+        await asyncio.to_thread(wait_until, lambda: not list_stack_pids(running.stack_id), END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
-        assert again.stack != running.stack
+        assert again.stack_id != running.stack_id
         assert await again.end(signal.SIGTERM) == 130
-        assert not list_stack_pids(again.stack)
+        assert not list_stack_pids(again.stack_id)
 
 
 async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data(tmp_path: Path) -> None:

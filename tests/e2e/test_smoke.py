@@ -1,4 +1,4 @@
-"""The main job, run as its user runs it: the command, its one line of JSON, its exit status."""
+"""The command `devstack smoke`: its line of JSON and its exit status."""
 
 import asyncio
 import json

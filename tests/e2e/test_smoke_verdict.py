@@ -1,4 +1,4 @@
-"""What smoke finds: also what goes wrong after every row has been right."""
+"""The smoke test also finds an error that appears after every row was right."""
 
 import asyncio
 import json
@@ -10,14 +10,14 @@ from devstack.stack.idle import fetch_rows
 from devstack.stack.smoke import run_smoke_test
 from devstack.stack.stack import DatasetOptions, Stack, StackConfig, running_stack
 
-#: One that counts on a board whatever else there is.
+#: The id and user of an activity that certainly counts on a board.
 _COUNTED_ACTIVITY = """select strava_id, user_id from activities
     where sport_type in ('Run', 'Ride') and not trainer order by distance_m desc limit 1"""
-DELAY_S = 12  # later than everything of so small a club is right
+DELAY_S = 12  # longer than it takes until all rows of this small dataset are right
 
 
 async def remove_late(stack: Stack) -> None:
-    """Have ingest tell, late and wrongly, that an activity is gone."""
+    """Make ingest publish, after DELAY_S seconds, that an existing activity was removed."""
     url = stack.database_urls["ingest"]
     while not (found := await fetch_rows(url, _COUNTED_ACTIVITY)):  # noqa: ASYNC110
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Runs whole stacks in processes of their own, so that tests can kill them."""
+"""Runs whole stacks in separate processes, so that tests can kill them."""
 
 import json
 import subprocess
@@ -30,17 +30,17 @@ class Runner:
         )
         self.facts: dict[str, Any] = {}
 
-    def wait_until_reported(self, word: str) -> None:
-        """Read what it says until it has said this."""
+    def wait_until_reported(self, key: str) -> None:
+        """Read its output, JSON lines, into `facts` until this key is there."""
         assert self.process.stdout is not None
-        while word not in self.facts:
+        while key not in self.facts:
             line = self.process.stdout.readline()
             if not line:
                 raise AssertionError(f"the runner ended: {self.stderr_text()}")
             self.facts |= json.loads(line)
 
     def stderr_text(self) -> str:
-        """All that it wrote to standard error; waits for its end."""
+        """Everything that it has written to standard error; waits for its end."""
         assert self.process.stderr is not None
         return self.process.stderr.read().strip()
 
@@ -55,7 +55,7 @@ class Runner:
 
 @pytest.fixture
 def run_stack() -> Iterator[Callable[..., Runner]]:
-    """run_stack(what, folder): a runner that is killed with the test."""
+    """run_stack(what, folder): a runner that is killed at the end of the test."""
     with ExitStack() as cleanup:
 
         def start(*arguments: str | Path) -> Runner:

@@ -1,6 +1,6 @@
-"""A stack of its own in a process of its own, for tests that kill it: runner.py WHAT [FOLDER].
+"""Runs one stack until a signal, for tests that kill it: runner.py WHAT [FOLDER].
 
-Tells what it does in JSON lines, and stops on a signal.
+Prints its progress as JSON lines.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from devstack.errors import StackError
 from devstack.process.supervisor import Supervisor, stop_on_signals
 from devstack.servers.servers import private_servers
 
-# Ends up with no parent, in a session of its own, as daemons do.
+# Its parent ends and it has its own session, like a daemon.
 DAEMON = "(setsid sh -c 'trap \"\" TERM INT HUP; while :; do sleep 60; done' &) ; exec sleep 60"
 
 

@@ -1,4 +1,4 @@
-"""Started by root, Postgres runs as nobody with no capability, wherever its folder and its programs are."""
+"""Started by root, Postgres runs as nobody without capabilities, also below folders that only root may enter."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up ro
 @pytest.fixture
 def root_only_folder(tmp_path: Path) -> Path:
     """A folder that only root may enter."""
-    folder = tmp_path / "cellar"
+    folder = tmp_path / "root-only"
     folder.mkdir(mode=0o700)
     return folder
 
@@ -43,10 +43,10 @@ async def test_the_server_has_no_capability_and_its_data_survive_a_restart(root_
     folder = root_only_folder / "a folder"
     async with Supervisor() as supervisor:
         server = await start(supervisor, folder)
-        said = read_status(supervisor.processes["postgres"].pid)
-        assert {said[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
-        assert said["Uid"].split() == ["65534"] * 4
-        assert said["Groups"].strip() == ""
+        status = read_status(supervisor.processes["postgres"].pid)
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+        assert status["Uid"].split() == ["65534"] * 4
+        assert status["Groups"].strip() == ""
         await fetch_value(server, "create table kept as select 7 as number")
     async with Supervisor() as supervisor:
         assert await fetch_value(await start(supervisor, folder), "select number from kept") == 7

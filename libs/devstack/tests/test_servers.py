@@ -22,7 +22,7 @@ BROKER = {"beam.smp", "epmd"}
 
 @pytest.fixture(scope="session")
 def in_container() -> bool:
-    """Whether the broker runs in a container, where its processes are not the stack's own."""
+    """Whether the broker runs in a container, where its processes are not children of the stack."""
     return find_rabbitmq(report) is None
 
 
@@ -34,13 +34,13 @@ def containers(stack: str) -> list[str]:
 def process_names(pids: set[int]) -> set[str]:
     found = set()
     for pid in pids:
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # it has ended
             found.add(Path(f"/proc/{pid}/comm").read_text().strip())
     return found
 
 
 async def busy_query(url: str) -> None:
-    """Ends with the server only: it computes, and never looks whether anybody still listens."""
+    """Run a query that ends only with the server: it computes without checking its connection."""
     async with open_connection(url) as connection:
         await connection.execute("select count(*) from generate_series(1, 100000000000)")
 
@@ -73,7 +73,7 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     if in_container:
         assert len(containers(first.facts["stack"])) == 1
     await publish(first.facts["rabbitmq"])
-    # RabbitMQ writes down twice a second which quorum queues there are; it never forgets an older one.
+    # RabbitMQ saves its list of quorum queues twice a second; older queues stay in it.
     [quorum] = folder.glob("rabbitmq/data*/**/quorum/gruppetto@localhost/names.dets")
     wait_until(lambda: b"%2F_kept" in quorum.read_bytes())
     busy = asyncio.create_task(busy_query(first.facts["roles"]["auth"]))

@@ -20,10 +20,10 @@ STUBBORN = "trap '' TERM; echo armed; while :; do sleep 0.1; done"
 async def wait_until_printed(supervisor: Supervisor, name: str, words: str) -> None:
     process = supervisor.processes[name]
 
-    async def said() -> bool:
+    async def has_printed() -> bool:
         return any(words in line for line in process.last_lines)
 
-    await supervisor.wait_until_ready(name, said, 5)
+    await supervisor.wait_until_ready(name, has_printed, 5)
 
 
 async def test_each_line_stands_behind_the_name_of_its_process(tmp_path: Path):
@@ -83,8 +83,8 @@ async def test_servers_end_after_those_who_use_them(tmp_path: Path):
         for name, shutdown_order in (("service", 0), ("server", 1)):
             await supervisor.start(name, ["sh", "-c", script.format(name)], shutdown_order=shutdown_order)
             await wait_until_printed(supervisor, name, "up")
-    said = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
-    assert said[-2:] == ["service ended", "server ended"]
+    lines = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
+    assert lines[-2:] == ["service ended", "server ended"]
 
 
 async def test_children_see_only_the_environment_they_are_given():
@@ -108,9 +108,9 @@ async def test_children_hear_signals_that_we_ignore_or_hold_back():
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
-    said = {name: int(mask, 16) for name, mask in (line.split(":\t") for line in died.last_lines)}
-    assert said["SigBlk"] == 0
-    assert not said["SigIgn"] & sum(1 << (number - 1) for number in numbers)
+    masks = {name: int(mask, 16) for name, mask in (line.split(":\t") for line in died.last_lines)}
+    assert masks["SigBlk"] == 0
+    assert not masks["SigIgn"] & sum(1 << (number - 1) for number in numbers)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -140,17 +140,17 @@ def test_nothing_outlives_a_runner_that_is_killed_while_it_starts(run_stack):
     runner.wait_until_gone()
 
 
-def test_a_process_that_shows_no_mark_for_a_moment_is_still_found(monkeypatch):
-    """While it becomes another program, its environment reads as empty."""
-    looks = iter([{2**30}, set(), set(), {2**30 + 1}])
+def test_a_process_that_shows_no_stack_id_for_a_moment_is_still_found(monkeypatch):
+    """During execve its environment reads as empty."""
+    scans = iter([{2**30}, set(), set(), {2**30 + 1}])
     killed = []
-    monkeypatch.setattr(reaper, "list_stack_pids", lambda _: next(looks, set()))
+    monkeypatch.setattr(reaper, "list_stack_pids", lambda _: next(scans, set()))
     monkeypatch.setattr(reaper, "kill_process", killed.append)
     assert reaper.kill_stack("stack") == set()
     assert killed == [2**30, 2**30 + 1]
 
 
-def test_a_killed_guard_is_replaced_and_nothing_outlives_the_runner(run_stack):
+def test_a_killed_reaper_is_replaced_and_nothing_outlives_the_runner(run_stack):
     runner = run_stack("daemon")
     runner.wait_until_reported("ready")
     os.kill(runner.facts["reaper"], signal.SIGKILL)
@@ -159,7 +159,7 @@ def test_a_killed_guard_is_replaced_and_nothing_outlives_the_runner(run_stack):
     runner.wait_until_gone()
 
 
-def test_children_vanish_when_runner_and_guard_are_killed_together(run_stack):
+def test_children_vanish_when_runner_and_reaper_are_killed_together(run_stack):
     runner = run_stack("daemon")
     runner.wait_until_reported("ready")
     children = {pid for pid in runner.processes if reaper.find_parent_pid(pid) == runner.process.pid}
@@ -168,7 +168,7 @@ def test_children_vanish_when_runner_and_guard_are_killed_together(run_stack):
     os.kill(runner.facts["reaper"], signal.SIGKILL)
     assert children
     wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in children))
-    # A daemon of a daemon has no parent left that could die; the next start in the same folder sweeps it.
+    # A daemon of a daemon has no parent left that could die; the next start in the same folder kills it.
     assert reaper.kill_stack(runner.facts["stack"]) == set()
 
 

@@ -1,4 +1,4 @@
-"""`devstack`: the whole system on one machine, for development, demonstration and proof."""
+"""The command `devstack`: runs the whole system on one machine, to develop, show and check it."""
 
 import asyncio
 import errno
@@ -29,7 +29,7 @@ Data = Annotated[
     Path | None, typer.Option(help="A folder with one <athlete_id>.json per athlete, in Strava's own JSON.")
 ]
 
-SIGN_IN_PAUSE_S = 0.4  # slow enough to watch
+SIGN_IN_PAUSE_S = 0.4  # slow enough for a viewer to follow
 
 
 @app.command()
@@ -69,7 +69,7 @@ def smoke(
     data: Data = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
 ) -> None:
-    """Run the main job once, compare every row with an own calculation, and print one line of JSON."""
+    """Run the main job once, compare every row with an independent calculation, and print one line of JSON."""
     config = StackConfig(
         DatasetOptions(athletes, days, seed, data), None, durable=False, log_level="INFO" if verbose else "WARNING"
     )
@@ -79,12 +79,12 @@ def smoke(
         results.append(await smoke_test.run_smoke_test(stack, _report))
 
     _run(config, check, Log(console))
-    print(json.dumps(asdict(results[0])))  # noqa: T201 - the one line that scripts read
+    print(json.dumps(asdict(results[0])))  # noqa: T201 - standard output is for scripts
     sys.exit(1 if results[0].mismatches else 0)
 
 
 def _run(config: StackConfig, use: Callable[[Stack], Awaitable[None]], log: Log, port: int | None = None) -> None:
-    """Run the stack around `use`; every expected trouble is one line and exit status 2."""
+    """Run the stack and `use` it; an expected error is printed as one line, with exit status 2."""
     try:
         if port is not None:
             require_free_port(port, "PORT")
@@ -98,6 +98,7 @@ def _run(config: StackConfig, use: Callable[[Stack], Awaitable[None]], log: Log,
 
 
 async def _run_until_stopped(config: StackConfig, use: Callable[[Stack], Awaitable[None]], log: Log) -> None:
+    """Run until `use` ends, a signal asks to stop (exit status 130) or a process ends unexpectedly (StackError)."""
     async with stop_on_signals() as stop_requested, Supervisor(log) as supervisor:
         work = asyncio.create_task(_run_stack(config, use, supervisor))
         stop = asyncio.create_task(stop_requested.wait())

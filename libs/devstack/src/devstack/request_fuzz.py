@@ -1,6 +1,6 @@
-"""Hostile requests, to show that whatever a stranger sends to any route of an application, the answer is no 5xx.
+"""Generates hostile HTTP requests for an application, for tests that no request causes a 5xx response.
 
-FUZZ_REQUESTS sets how many a test sends.
+FUZZ_REQUESTS sets the number of requests per test.
 """
 
 import asyncio
@@ -54,11 +54,11 @@ FRAGMENTS = [
 ]
 _fragment = st.sampled_from(FRAGMENTS) | st.binary(max_size=8)
 _fragments = st.lists(_fragment, max_size=5).map(b"".join)
-#: Mostly short; some are one piece again and again, which is what slow parsers do not like.
+#: Mostly short; some are one fragment repeated, to find parsers of superlinear time.
 _value = _fragments | st.builds(
-    lambda piece, size: piece * (size // max(1, len(piece))), _fragment, st.integers(0, MAX_REPEATED)
+    lambda fragment, size: fragment * (size // max(1, len(fragment))), _fragment, st.integers(0, MAX_REPEATED)
 )
-#: Settings of a test that draws requests from a fixture's strategy.
+#: Hypothesis settings for tests that draw requests.
 fuzz_settings = settings(
     max_examples=int(os.environ.get("FUZZ_REQUESTS", "500")), deadline=None, suppress_health_check=list(HealthCheck)
 )
@@ -67,7 +67,7 @@ _CONTROL = bytes(byte for byte in range(32) if byte != 9)
 
 @dataclass(frozen=True)
 class FuzzedRequest:
-    """One request as a server hands it to an application."""
+    """One request as an ASGI server passes it to the application."""
 
     method: str
     path: bytes
@@ -78,7 +78,7 @@ class FuzzedRequest:
 
 @dataclass(frozen=True)
 class FuzzedResponse:
-    """What came of it."""
+    """The start of the response."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -87,7 +87,10 @@ class FuzzedResponse:
 def request_strategy(
     app: FastAPI, common_headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> st.SearchStrategy[FuzzedRequest]:
-    """Requests to the routes of `app` and to others; most have most of the `usual` headers, and odd ones before."""
+    """Requests to the routes of `app` and to other paths.
+
+    Each has up to four hostile headers, most also all but one or all of `common_headers`.
+    """
     hosts = st.sampled_from([b"[", b"]", b"[]", b"[::1]", b"[token]", b"a:b", b"a:99999", b"@", b"a@b"]) | _value
     address = st.builds(bytes.__add__, st.sampled_from([b"", b"http://", b"https://"]), hosts)
     field = st.tuples(st.sampled_from(HEADERS), _value) | st.tuples(st.sampled_from(ADDRESS_HEADERS), address)
@@ -108,7 +111,10 @@ def request_strategy(
 
 
 async def send_request(app: FastAPI, request: FuzzedRequest) -> FuzzedResponse:
-    """Send it to the application; raises what the application raises, TimeoutError when it does not answer."""
+    """Send a request to the application.
+
+    Raises what the application raises, and TimeoutError when it does not respond within TIMEOUT_S seconds.
+    """
     sent: list[Message] = []
     received: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
 
@@ -144,7 +150,7 @@ def _scope(request: FuzzedRequest) -> Scope:
 
 
 def _list_path_templates(app: FastAPI) -> list[str]:
-    with warnings.catch_warnings(action="ignore"):  # about operations of one name, which matters to no request
+    with warnings.catch_warnings(action="ignore"):  # about duplicate operation ids, which do not matter here
         return list(app.openapi()["paths"])
 
 
@@ -161,10 +167,10 @@ def _path_strategy(templates: Sequence[str]) -> st.SearchStrategy[bytes]:
 
 
 def _to_request_line(value: bytes) -> bytes:
-    """As an HTTP server admits it in a request line."""
+    """Without the bytes that HTTP servers reject in a request line."""
     return bytes(byte for byte in value if 0x21 <= byte <= 0x7E)
 
 
 def _to_header_value(value: bytes) -> bytes:
-    """As an HTTP server admits it in a header."""
+    """Without the bytes that HTTP servers reject in a header value."""
     return value.translate(None, _CONTROL)

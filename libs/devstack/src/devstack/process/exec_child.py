@@ -1,8 +1,8 @@
-"""Runs in the child, before the program: ties its life to the runner's, gives up root, hears signals again.
+"""Prepares a child process and replaces itself with the program: death signal, user, signal handlers.
 
 Started by path with `python -I -S`, so it imports nothing but the standard library:
-launch.py PARENT_PID DEATH_SIGNAL USER_ID GROUP_ID PROGRAM ARGUMENT...
-USER_ID -1 keeps the user. HERE in an argument is the working folder.
+exec_child.py PARENT_PID DEATH_SIGNAL USER_ID GROUP_ID PROGRAM ARGUMENT...
+USER_ID -1 keeps the user. CWD_PLACEHOLDER in an argument is replaced by a path of the working folder.
 """
 
 import ctypes
@@ -12,21 +12,21 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 CWD_PLACEHOLDER = "{cwd}"
-# Whoever started us may have them ignored, as `nohup` and background jobs do; Python itself ignores the last one.
+# May be ignored when we are started, as by `nohup` and in background jobs; Python itself ignores SIGPIPE.
 RESET_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
 
 
 def main() -> None:
     parent, death_signal, user, group = (int(argument) for argument in sys.argv[1:5])
     program = sys.argv[5:]
-    cwd = os.getcwd()  # noqa: PTH109 - no import that is not needed
+    cwd = os.getcwd()  # noqa: PTH109 - pathlib would make every start slower
     if user >= 0:
         cwd = open_working_directory()
         drop_privileges(user, group)
     for number in RESET_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    # Only now: a change of user forgets it.
+    # After the change of user, which would clear it.
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != parent:
@@ -39,9 +39,9 @@ def main() -> None:
 
 
 def open_working_directory() -> str:
-    """The working folder under a name that works for any user, also below folders that only root may enter.
+    """Open the working folder; returns a path of it that works for any user, also below folders of mode 0700.
 
-    An open folder needs no permission for those above it, and the program and its children inherit it.
+    An open descriptor needs no permission for the parent folders, and the program and its children inherit it.
     """
     folder = os.open(".", os.O_PATH | os.O_DIRECTORY)
     os.set_inheritable(folder, True)
@@ -49,7 +49,7 @@ def open_working_directory() -> str:
 
 
 def drop_privileges(user: int, group: int) -> None:
-    """Give up root for good, with every capability."""
+    """Change to this user and group permanently, without supplementary groups or capabilities."""
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)

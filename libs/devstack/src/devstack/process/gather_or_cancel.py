@@ -1,17 +1,17 @@
-"""Several things at once, of which the first trouble is raised as it is."""
+"""Concurrent awaitables with cancellation at the first error."""
 
 import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
 
-async def gather_or_cancel(*work: Awaitable[Any]) -> list[Any]:
-    """Wait for all and return their results in order; the first error calls off the rest.
+async def gather_or_cancel(*awaitables: Awaitable[Any]) -> list[Any]:
+    """Wait for all and return their results in order; the first error cancels the others and is raised unchanged.
 
-    A task group would raise it inside an exception group, which no `except StackError` catches; nor does
-    raising anew below `except*` help, because that is wrapped again.
+    `asyncio.TaskGroup` would raise it inside an exception group, which `except StackError` does not catch; an error
+    raised inside `except*` is wrapped again.
     """
-    tasks = [asyncio.ensure_future(one) for one in work]
+    tasks = [asyncio.ensure_future(one) for one in awaitables]
     try:
         return await asyncio.gather(*tasks)
     finally:

@@ -1,4 +1,4 @@
-"""What the processes say: one line each, behind the process's name."""
+"""The output of all processes: each line is prefixed with the name of its process."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,12 @@ from rich.text import Text
 
 NAME_WIDTH = 12
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
-# Escape sequences and control characters would let one process paint over another's lines.
+# Terminal escape sequences and control characters, with which a process could overwrite the lines of others.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Log:
-    """Shows lines on a console (None: nowhere) and keeps them in a file (None: nowhere)."""
+    """Writes lines to a console and to a file, each of which may be None."""
 
     def __init__(self, console: Console | None = None, file: Path | None = None) -> None:
         self._console = console
@@ -27,7 +27,7 @@ class Log:
                 self._file = None
 
     def write_line(self, name: str, line: str, *, quiet: bool = False) -> None:
-        """Log one line; a quiet line goes to the file only."""
+        """Write one line; a quiet one goes to the file only."""
         clean = _CONTROL.sub("", line)
         if not clean.strip():
             return
@@ -46,12 +46,12 @@ class Log:
             return
         try:
             self._file.write(text)
-        except OSError:  # A full disk must not stop the system from being stopped.
+        except OSError:  # A full disk must not prevent a clean stop.
             self._file = None
 
     def _write_console(self, text: Text) -> None:
         assert self._console is not None
         try:
             self._console.print(text, soft_wrap=True, highlight=False)
-        except OSError:  # The terminal is gone.
+        except OSError:  # The terminal was closed.
             self._console = None

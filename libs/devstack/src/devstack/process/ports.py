@@ -1,4 +1,4 @@
-"""Ports that no other stack on this machine will take, whoever runs it."""
+"""Reserves TCP ports, across all stacks of all users on this machine."""
 
 import random
 import socket
@@ -6,14 +6,14 @@ from contextlib import closing
 
 from devstack.errors import StackError
 
-# Below the kernel's own range for outgoing connections (from 32768), so that no client takes one meanwhile.
+# Below the kernel's range for outgoing connections (from 32768), so that no client gets one of them.
 FIRST_PORT, LAST_PORT = 20_000, 29_999
 
-_reservations: dict[int, int] = {}  # port -> descriptor of the reservation, for the life of this process
+_reservations: dict[int, int] = {}  # port -> descriptor of the socket that reserves it
 
 
 def reserve_ports(count: int) -> list[int]:
-    """Distinct free TCP ports on 127.0.0.1, reserved for this process until it ends or gives them back."""
+    """Choose `count` free TCP ports on 127.0.0.1, reserved until we end or release them; else StackError."""
     chosen: list[int] = []
     candidates = random.sample(range(FIRST_PORT, LAST_PORT + 1), LAST_PORT + 1 - FIRST_PORT)
     for port in candidates:
@@ -30,7 +30,7 @@ def reserve_ports(count: int) -> list[int]:
 
 
 def release_ports(ports: list[int]) -> None:
-    """Let other stacks use these ports again."""
+    """Make these ports available to other stacks again; ports that are not reserved are ignored."""
     for port in ports:
         descriptor = _reservations.pop(port, None)
         if descriptor is not None:
@@ -38,7 +38,7 @@ def release_ports(ports: list[int]) -> None:
 
 
 def require_free_port(port: int, setting_name: str) -> None:
-    """Raise StackError when something already listens on 127.0.0.1:port, or the port may not be used."""
+    """Raise StackError, which names the setting, when 127.0.0.1:port is in use or not allowed."""
     with closing(_make_tcp_socket()) as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -51,7 +51,7 @@ def require_free_port(port: int, setting_name: str) -> None:
 
 
 def _try_reserve(port: int) -> bool:
-    """Take the port for this process: an abstract socket is a lock that all users share and no crash leaves."""
+    """Reserve the port if it is free. The lock is an abstract socket: shared by all users, and gone after a crash."""
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         lock.bind(f"\0gruppetto-port-{port}")
@@ -67,6 +67,6 @@ def _try_reserve(port: int) -> bool:
 
 def _make_tcp_socket() -> socket.socket:
     probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # As servers do: connections of an earlier server in TIME_WAIT do not make a port busy.
+    # As servers do: connections in TIME_WAIT of an earlier server do not block the port.
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return probe

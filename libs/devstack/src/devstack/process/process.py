@@ -1,4 +1,4 @@
-"""One supervised process: its launch, its lines, its end."""
+"""One child process: start, output, stop."""
 
 import asyncio
 import os
@@ -14,13 +14,17 @@ from devstack.errors import ProcessExit, StackError
 LAST_LINES = 20
 LINE_BYTES = 16_384  # longer lines are cut
 KILL_SECONDS = 5.0
-PIPE_SECONDS = 0.5  # how long a dead process's output is awaited: its children may hold the pipe
+PIPE_SECONDS = 0.5  # longest wait for the output of an ended process: its children may keep the pipe open
 EXEC_CHILD = Path(__file__).with_name("exec_child.py")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run and how to end it. `env` is the whole environment; `user` is (user id, group id)."""
+    """What to run and how to stop it.
+
+    `env` is the whole environment, `user` is (user id, group id), `death_signal` is sent by the kernel when we die,
+    and a lower `shutdown_order` stops earlier. A quiet command only writes to the log file.
+    """
 
     name: str
     argv: Sequence[str]
@@ -36,7 +40,7 @@ class Command:
 
 @dataclass
 class Process:
-    """A running command. `done` is its exit code once it has ended; negative: killed by that signal."""
+    """A running command. `done` results in its exit code; a negative one is minus the signal that killed it."""
 
     command: Command
     pid: int
@@ -52,7 +56,7 @@ class Process:
         return ProcessExit(self.name, self.done.result(), tuple(self.last_lines))
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signal the process; a process that is gone is left in peace."""
+        """Send a signal; does nothing when the process has ended."""
         if not self.done.done():
             try:
                 os.kill(self.pid, number)
@@ -60,7 +64,10 @@ class Process:
                 return
 
     async def stop(self) -> int:
-        """End it in its own way within its bound, else by force; returns the exit code."""
+        """Send the stop signal and, after `stop_seconds`, SIGKILL; returns the exit code.
+
+        Raises StackError when it does not end even then.
+        """
         self.stopping = True
         for number, seconds in (
             (self.command.stop_signal, self.command.stop_seconds),
@@ -74,7 +81,10 @@ class Process:
 
 
 async def start_process(command: Command, on_line: Callable[[str], None]) -> Process:
-    """Start the command in its own session, bound to this thread's life; `on_line` gets its output."""
+    """Start the command in its own session; `on_line` is called with each line of its output.
+
+    The kernel kills it when the calling thread ends. Raises StackError when it cannot be started.
+    """
     read_end, write_end = os.pipe()
     user, group = command.user or (-1, -1)
     launch_arguments = [str(number) for number in (os.getpid(), int(command.death_signal), user, group)]

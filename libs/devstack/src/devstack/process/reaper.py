@@ -1,8 +1,8 @@
-"""The guard outlives the runner by a moment, to end whatever a killed runner leaves behind.
+"""Kills all processes of a stack after its runner has ended, also when the runner was killed.
 
-Started by path with `python -I -S`, so it imports nothing but the standard library: guard.py STACK_ID.
-Reads one JSON list a line from standard input: ["remove", folder] or ["run", program, argument...], to be
-done at the end. The end of input means that the runner stopped or died.
+Started by path with `python -I -S`, so it imports nothing but the standard library: reaper.py STACK_ID.
+Each line of standard input is an action for the end, in JSON: ["remove", folder] or ["run", program, argument...].
+The end of input means that the runner has ended. It reads /proc itself: psutil would need the site-packages.
 """
 
 import json
@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-STACK_ID_VARIABLE = "GRUPPETTO_STACK"
+STACK_ID_VARIABLE = "GRUPPETTO_STACK"  # in the environment of every process of a stack: its id
 KILL_SECONDS = 10.0
 RUN_SECONDS = 20.0
-EMPTY_SCANS = 5
+EMPTY_SCANS = 5  # as many scans in a row must find no process
 NULL = subprocess.DEVNULL
 
 
@@ -41,9 +41,9 @@ def run_program(argv: list[str]) -> None:
 
 
 def kill_stack(stack_id: str, seconds: float = KILL_SECONDS) -> set[int]:
-    """Kill every process of the stack, and return those that are still there after the deadline.
+    """Kill every process of the stack; returns the ids of those that still exist after `seconds`.
 
-    One look that finds nothing is no proof: a process shows no environment while it becomes another program.
+    One scan is not enough: during execve the environment of a process reads as empty.
     """
     deadline = time.monotonic() + seconds
     empty_scans = 0
@@ -64,9 +64,9 @@ def kill_process(pid: int) -> None:
 
 
 def list_stack_pids(stack_id: str) -> set[int]:
-    """Live processes that carry the stack's mark, and all their descendants.
+    """The ids of live processes with the stack's id in their environment, and of all their descendants.
 
-    Descendants, because Postgres' children write their title over their environment.
+    Descendants, because Postgres' children overwrite their environment with their process title.
     """
     parents = {pid: parent for pid in list_pids() if (parent := find_parent_pid(pid)) is not None}
     found = {pid for pid in parents if stack_id in read_stack_ids(pid)}
@@ -82,7 +82,7 @@ def list_pids() -> list[int]:
 
 
 def find_parent_pid(pid: int) -> int | None:
-    """The parent's process id, or None when the process is gone or a zombie."""
+    """The process id of the parent; None when the process has ended or is a zombie."""
     try:
         state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
     except (OSError, ValueError):
@@ -91,7 +91,7 @@ def find_parent_pid(pid: int) -> int | None:
 
 
 def read_stack_ids(pid: int) -> list[str]:
-    """The stacks that a process belongs to; a stack started inside another belongs to both."""
+    """The ids of the stacks that a process belongs to: several when a stack was started inside another."""
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Starts the processes of one stack, watches them, and ends every one of them."""
+"""Starts the processes of one stack, reports unexpected exits, and stops all of them at the end."""
 
 import asyncio
 import json
@@ -17,15 +17,15 @@ from devstack.process import reaper
 from devstack.process.log import Log
 from devstack.process.process import Command, Process, start_process
 
-REAPER_SECONDS = 60.0  # longest wait for the guard's last sweep and last wishes
+REAPER_SECONDS = 60.0  # longest wait for the reaper's last scan and exit actions
 POLL_SECONDS = 0.05
 
 
 class Supervisor:
-    """Owns the processes of one stack, from `async with` to its end; nothing outlives it, even when killed.
+    """Owns the processes of one stack; use it with `async with`. None of them survives it, even if we are killed.
 
-    Each process is a direct child that the kernel kills with us, and carries the stack's mark in its
-    environment, by which a guard process finds it and whatever it started.
+    Each process is a direct child that the kernel kills with us. It has the stack's id in its environment, by which
+    the reaper, a separate process, finds it and its descendants.
     """
 
     def __init__(self, log: Log | None = None, stack_id: str | None = None) -> None:
@@ -41,7 +41,7 @@ class Supervisor:
 
     @property
     def reaper_pid(self) -> int:
-        """The guard's process id, while the stack runs."""
+        """The process id of the reaper, while the stack runs."""
         assert self._reaper is not None
         return self._reaper.pid
 
@@ -49,11 +49,11 @@ class Supervisor:
         if platform.system() != "Linux":
             raise StackError("private servers need Linux; elsewhere use the containers in deploy/")
         await self._start_reaper()
-        self._reaper_task = asyncio.create_task(self._restart_reaper(), name="devstack guard")
+        self._reaper_task = asyncio.create_task(self._restart_reaper(), name="devstack reaper")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Shielded, so that a second Ctrl-C cannot leave half of it running.
+        # Shielded, so that a second Ctrl-C does not interrupt the stop.
         await asyncio.shield(asyncio.ensure_future(self._end()))
 
     async def start(
@@ -70,9 +70,9 @@ class Supervisor:
         shutdown_order: int = 1,
         quiet: bool = False,
     ) -> Process:
-        """Start a process; `env` is its whole environment (None: ours). Quiet ones only go to the log file.
+        """Start a process. `env` is its whole environment (None: ours); a quiet one only writes to the log file.
 
-        When all are stopped, higher layers end first, those of one layer together.
+        `stop_all` stops processes in ascending `shutdown_order`, those of the same order concurrently.
 
         Raises StackError when it cannot be started or the name is taken.
         """
@@ -102,7 +102,7 @@ class Supervisor:
         seconds: float = 120.0,
         quiet: bool = False,
     ) -> None:
-        """Run a program to its end; raises StackError when it fails or takes longer than `seconds`."""
+        """Run a program and wait for its end; raises StackError when it fails or takes longer than `seconds`."""
         process = await self.start(name, argv, env=env, cwd=cwd, user=user, quiet=quiet)
         process.stopping = True
         try:
@@ -118,7 +118,10 @@ class Supervisor:
     async def wait_until_ready(
         self, name: str, check: Callable[[], Awaitable[bool]], seconds: float, *, every: float = POLL_SECONDS
     ) -> None:
-        """Wait until `check` is true; raises StackError when the process ends first or the time is over."""
+        """Call `check` every `every` seconds until it is true.
+
+        Raises StackError when the process ends first or `seconds` are over.
+        """
         process = self.processes.get(name)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -131,18 +134,18 @@ class Supervisor:
         raise ProgramFailed(process.get_exit())
 
     async def wait_for_failure(self) -> ProcessExit:
-        """Wait for the next process that ends without being told to."""
+        """Wait for the next unexpected exit of a process."""
         return await self._failures.get()
 
     async def stop(self, name: str) -> None:
-        """End one process; it is not reported as failed. Unknown names are ignored."""
+        """Stop one process; its exit is not a failure. Unknown names are ignored."""
         process = self.processes.get(name)
         if process is not None:
             await process.stop()
             self.processes.pop(name, None)
 
     async def stop_all(self) -> None:
-        """End all processes: in ascending shutdown order."""
+        """Stop all processes, in ascending shutdown order."""
         for process in self.processes.values():
             process.stopping = True
         for order in sorted({process.command.shutdown_order for process in self.processes.values()}):
@@ -150,11 +153,11 @@ class Supervisor:
             await asyncio.gather(*(self.stop(name) for name in names))
 
     def remove_on_exit(self, folder: Path) -> None:
-        """Have the folder removed when the stack has ended, whichever way it ends."""
+        """Remove the folder after the end of the stack, also when we are killed."""
         self._add_exit_action(["remove", str(folder)])
 
     def run_on_exit(self, argv: Sequence[str]) -> None:
-        """Have a program run when the stack has ended, whichever way it ends."""
+        """Run a program after the end of the stack, also when we are killed."""
         self._add_exit_action(["run", *argv])
 
     def _with_stack_id(self, env: Mapping[str, str]) -> dict[str, str]:
@@ -189,7 +192,7 @@ class Supervisor:
         self._reaper.stdin.writelines(self._exit_actions)
 
     async def _restart_reaper(self) -> None:
-        """Replace a guard that was killed."""
+        """Start a new reaper whenever one was killed, until the stack ends."""
         while self._reaper is not None:
             await self._reaper.wait()
             if self._ending:
@@ -211,9 +214,9 @@ class Supervisor:
 
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set, so that the body can end in good order.
+    """An event that SIGINT, SIGTERM and SIGHUP set, so that the body can stop cleanly.
 
-    Put it around the supervisor, so that an impatient second Ctrl-C finds it still there.
+    Enter it before the supervisor, so that a second Ctrl-C is still handled while processes are being stopped.
     """
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()

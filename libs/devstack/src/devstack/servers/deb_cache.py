@@ -1,18 +1,18 @@
-"""Debian packages unpacked into the user's own cache: no root, nothing of the system is changed."""
+"""Debian packages unpacked into the user's own cache, without root and without changes to the system."""
 
 import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devstack.errors import StackError
 
-APT_SECONDS = 900
+COMMAND_SECONDS = 900
 STATUS = Path("/var/lib/dpkg/status")
+#: Scripts that contain the path of their home folder: pattern -> the assignment to change.
 HOMES = (
     ("usr/lib/erlang/bin/*", "ROOTDIR=/usr/lib/erlang"),
     ("usr/lib/erlang/erts-*/bin/*", "ROOTDIR=/usr/lib/erlang"),
@@ -21,7 +21,7 @@ HOMES = (
 
 
 def cache_folder() -> Path:
-    """Where this user's unpacked packages live."""
+    """The folder of this user's unpacked packages."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     try:
         return base.expanduser().absolute() / "gruppetto" / "packages"
@@ -30,25 +30,26 @@ def cache_folder() -> Path:
 
 
 def ensure_unpacked(package: str, relative: str, report: Callable[[str], None]) -> Path:
-    """The folder below which the package and what it needs are unpacked; fetched on the first call.
+    """The folder with the unpacked package and its dependencies, which are downloaded on the first call.
 
-    Raises StackError when that does not work here.
+    `relative` is the path of the wanted program in it. Raises StackError when the package cannot be unpacked.
     """
     cache = cache_folder()
+    root = cache / f"{package}-{_system_key()}"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(cache / ".lock"):
-            for root in sorted(cache.glob(f"{package}-{_system_key()}-*")):
-                if os.access(root / relative, os.X_OK):
-                    return root
-            report(f"fetching {package} into {cache}, once")
-            return _fetch(package, relative, cache)
+        with (cache / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.access(root / relative, os.X_OK):
+                report(f"fetching {package} into {cache}, once")
+                _fetch(package, relative, root)
     except OSError as error:
         raise StackError(f"cannot unpack {package} into {cache}: {error.strerror or error}") from error
+    return root
 
 
-def environment(root: Path) -> dict[str, str]:
-    """What programs below this root need to find each other and their libraries."""
+def build_environment(root: Path) -> dict[str, str]:
+    """The variables with which programs below this root find each other and their libraries."""
     programs = [root / "usr/lib/erlang/bin", root / "usr/bin", root / "usr/sbin", root / "bin"]
     libraries = {path.parent for path in root.rglob("*.so*") if "-linux-gnu" in str(path.parent)}
     return {
@@ -57,47 +58,57 @@ def environment(root: Path) -> dict[str, str]:
     }
 
 
-def last_line(text: str) -> str:
-    """The last line that says something."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason was given")
+def run_command(argv: Sequence[str], purpose: str) -> None:
+    """Run a command to its end; an error is a StackError like "could not PURPOSE: its last line", with advice."""
+    try:
+        result = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = str(error)
+    else:
+        if result.returncode == 0:
+            return
+        reason = (result.stderr.strip() or "no reason was given").splitlines()[-1].strip()
+    raise StackError(f"could not {purpose}: {reason}; install it yourself and start again")
 
 
-def _fetch(package: str, relative: str, cache: Path) -> Path:
-    apt = cache / f".apt-{package}"
-    archives = apt / "archives"
-    for folder in (apt / "lists" / "partial", archives / "partial"):
+def _fetch(package: str, relative: str, root: Path) -> None:
+    """Download and unpack into staging folders beside `root`, and rename at the end."""
+    apt, staging = root.with_name(f".apt-{package}"), root.with_name(f".new-{package}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    for folder in (apt / "lists" / "partial", apt / "archives" / "partial"):
         folder.mkdir(parents=True, exist_ok=True)
-    for leftover in cache.glob(".new-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    _apt(apt, package, "update")
-    _apt(apt, package, "install", "--yes", "--no-install-recommends", "--download-only", package)
-    packages = sorted(archives.glob("*.deb"))
-    digest = hashlib.sha256("\n".join(path.name for path in packages).encode()).hexdigest()[:12]
-    root = cache / f"{package}-{_system_key()}-{digest}"
-    beside = cache / f".new-{package}-{digest}"
-    beside.mkdir()
-    for path in packages:
-        _run(["dpkg-deb", "--extract", str(path), str(beside)], package)
-    _relocate(beside, root)
-    if not os.access(beside / relative, os.X_OK):
+    _run_apt(apt, package, "update")
+    _run_apt(apt, package, "install", "--yes", "--no-install-recommends", "--download-only", package)
+    for archive in sorted((apt / "archives").glob("*.deb")):
+        run_command(["dpkg-deb", "--extract", str(archive), str(staging)], f"fetch {package}")
+    _relocate(staging, root)
+    if not os.access(staging / relative, os.X_OK):
         raise StackError(f"the package {package} has no /{relative}; install {package} yourself")
     shutil.rmtree(root, ignore_errors=True)
-    beside.rename(root)
+    staging.rename(root)
     shutil.rmtree(apt, ignore_errors=True)
-    return root
 
 
-def _relocate(beside: Path, root: Path) -> None:
-    """Some of Debian's scripts name their home by its installed path."""
+def _relocate(staging: Path, root: Path) -> None:
+    """Change the home folders in Debian's scripts to folders below `root`."""
     for pattern, setting in HOMES:
-        for script in beside.glob(pattern):
+        for script in staging.glob(pattern):
             if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
                 name, _, home = setting.partition("=")
                 text = script.read_text(encoding="utf-8")
                 script.write_text(text.replace(setting, f'{name}="{root}"{home}'), encoding="utf-8")
 
 
-def _apt(apt: Path, package: str, *words: str) -> None:
+def _run_apt(apt: Path, package: str, *words: str) -> None:
     settings = {
         "Dir::State": apt,
         "Dir::State::lists": apt / "lists",
@@ -105,38 +116,13 @@ def _apt(apt: Path, package: str, *words: str) -> None:
         "Dir::Cache": apt,
         "Dir::Cache::archives": apt / "archives",
         "Debug::NoLocking": "1",
-        # Otherwise a system that cleans its own cache after each download cleans ours.
+        # Otherwise a system that is configured to delete its downloads would delete these.
         "Binary::apt-get::APT::Keep-Downloaded-Packages": "1",
     }
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    _run(["apt-get", "-qq", *options, *words], package)
-
-
-def _run(argv: list[str], package: str) -> None:
-    try:
-        result = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=APT_SECONDS,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StackError(f"could not fetch {package}: {error}; install it yourself and start again") from None
-    if result.returncode != 0:
-        reason = last_line(result.stderr)
-        raise StackError(f"could not fetch {package}: {reason}; install it yourself and start again")
+    run_command(["apt-get", "-qq", *options, *words], f"fetch {package}")
 
 
 def _system_key() -> str:
-    """Changes with the release of the operating system, whose libraries the packages were chosen for."""
+    """Differs between releases of the operating system, because the packages depend on its libraries."""
     return hashlib.sha256(Path("/etc/os-release").read_bytes()).hexdigest()[:8]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

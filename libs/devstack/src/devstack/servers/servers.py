@@ -1,4 +1,4 @@
-"""The private servers of one stack, as a whole."""
+"""The private servers of one stack, in a folder that is locked for it."""
 
 import asyncio
 import fcntl
@@ -21,26 +21,26 @@ from devstack.servers.postgres import PostgresServer
 from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
 from devstack.servers.roles import create_roles
 
-# Of a new stack's first hour; RabbitMQ stops taking messages when less than 50 MB are free.
+# A new stack's use in its first hour; RabbitMQ blocks publishers when less than 50 MB are free.
 MIN_FREE_MB = 300
-#: In a folder whose broker has its topology: a service may have used it, and nothing of it may be lost any more.
+#: Name of the marker file in a folder whose broker has its topology: services may have used it, so it is kept.
 TOPOLOGY_DECLARED = "topology-declared"
 
 
 def discard_report(_: str) -> None:
-    """Say nothing."""
+    """Ignore a progress line."""
 
 
 @dataclass(frozen=True)
 class Servers:
-    """Postgres and RabbitMQ, running."""
+    """A running Postgres and RabbitMQ. `topology_declared` is the path of the marker file."""
 
     postgres: PostgresServer
     rabbitmq: RabbitServer
     topology_declared: Path
 
     def mark_topology_declared(self) -> None:
-        """The topology stands: from now on the broker's data are kept."""
+        """Record that the topology is declared: later starts keep the broker's data."""
         self.topology_declared.touch()
 
     @property
@@ -52,7 +52,7 @@ class Servers:
         return self.rabbitmq.management_url
 
     async def create_service_roles(self, names: Iterable[str]) -> dict[str, str]:
-        """{name: database url}, each for a role that owns the schema of that name and sees no other."""
+        """Create a role with its own schema for each name; returns {name: database url}."""
         return await create_roles(self.postgres, list(names))
 
 
@@ -65,32 +65,32 @@ async def private_servers(
     report: Callable[[str], None] = discard_report,
     startup_tasks: Iterable[Callable[[], Awaitable[object]]] = (),
 ) -> AsyncIterator[Servers]:
-    """Both servers, ready; their data is kept in `folder`, or thrown away when that is None.
+    """Both servers, ready; their data are kept in `folder`, or removed at the end when that is None.
 
-    What is `also` to be done needs no server, but the folder for itself: it is begun with them and done when they
-    are ready. They end with the supervisor. Raises StackError when they cannot be started.
+    `startup_tasks` need no server: they run concurrently with the start, under the lock of the folder. At the end
+    all processes of the supervisor are stopped. Raises StackError when a server cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
         if not (home / TOPOLOGY_DECLARED).exists() and not any(
             home.glob("complete*")
-        ):  # the mark's name in older folders
-            # No service has used it yet, and a queue that was being declared when RabbitMQ was killed may never
-            # answer again.
+        ):  # the name of the marker in older releases
+            # No service has used it, and a queue whose declaration was interrupted by a kill may never become
+            # usable.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", reserve_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, report))
-        _, broker, *_ = await gather_or_cancel(*starting, *(begin() for begin in startup_tasks))
+        _, broker, *_ = await gather_or_cancel(*starting, *(start() for start in startup_tasks))
         try:
             yield Servers(postgres, broker, home / TOPOLOGY_DECLARED)
         finally:
-            # Before the lock on the folder goes, nothing may use it any more.
+            # The folder must not be in use when its lock is released.
             await asyncio.shield(asyncio.ensure_future(supervisor.stop_all()))
 
 
 async def start_rabbitmq(
     folder: Path, supervisor: Supervisor, report: Callable[[str], None], *, statistics: bool = False
 ) -> RabbitServer:
-    """Find or fetch RabbitMQ and start it in `folder`."""
+    """Find or install RabbitMQ and start it in `folder`; else StackError."""
     program = await asyncio.to_thread(find_rabbitmq, report)
     port, management_port = reserve_ports(2)
     server = RabbitServer(folder, port, management_port, program, statistics=statistics)
@@ -100,7 +100,7 @@ async def start_rabbitmq(
 
 @contextmanager
 def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
-    """The folder for one stack alone: the given one under a lock, or a new one that goes with the stack."""
+    """An exclusive folder for one stack: the given one, locked, or a temporary one. Raises StackError."""
     if folder is None:
         try:
             temporary = Path(tempfile.mkdtemp(prefix="gruppetto-"))
@@ -128,7 +128,7 @@ def stack_folder(folder: Path | None, supervisor: Supervisor) -> Iterator[Path]:
 
 
 def _require_own_lock(lock: Path) -> None:
-    """Not even root may use another user's stack, who could not use it any more afterwards."""
+    """Refuse another user's stack, also for root, after whose use its owner could not use it any more."""
     if lock.exists() and lock.stat().st_uid != os.geteuid():
         raise StackError(f"{lock.parent} belongs to another user's stack; choose another folder")
 
@@ -140,15 +140,15 @@ def _require_free_space(home: Path) -> None:
 
 
 def _acquire_lock(lock: int, home: Path, stack_id: str) -> None:
-    """Take the lock, and end what a killed predecessor in this folder may have left."""
+    """Take the lock and kill the processes that an earlier, killed stack in this folder may have left."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = _read_lock(lock).get("pid", "unknown")
         raise StackError(f"already running in {home} (pid {holder})") from None
-    before = _read_lock(lock).get("stack")
-    if isinstance(before, str):
-        left = reaper.kill_stack(before)
+    previous = _read_lock(lock).get("stack")
+    if isinstance(previous, str):
+        left = reaper.kill_stack(previous)
         if left:
             raise StackError(f"processes of the last run in {home} do not end: {sorted(left)}")
     os.ftruncate(lock, 0)

@@ -1,11 +1,11 @@
-"""What the boards must show, calculated anew from Strava's own JSON; shares no code with the services.
+"""Calculates the expected boards from Strava's JSON, without code of the services.
 
-Written from the documented rules, so that a mistake in the services does not repeat itself here.
+Written from the documented rules, so that an error in the services is not repeated here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ BOARDS = {"running": {"Run", "TrailRun"}, "cycling": {"Ride", "GravelRide", "Mou
 
 @dataclass(frozen=True)
 class Activity:
-    """One activity that can be recorded."""
+    """One valid activity; distances in metres, times in seconds."""
 
     id: int
     sport_type: str
@@ -32,13 +32,13 @@ class Activity:
 
     @property
     def end(self) -> datetime:
-        """When it was over, pauses included."""
+        """The end of the activity, pauses included."""
         return self.start_at + timedelta(seconds=self.elapsed_time_s)
 
 
 @dataclass(frozen=True)
 class StandingEntry:
-    """One row of a board; equal rows have equal figures."""
+    """One row of a board."""
 
     place: int
     name: str
@@ -49,31 +49,31 @@ class StandingEntry:
 
 
 def parse_activities(raw: Iterable[Json]) -> list[Activity]:
-    """The activities that can be recorded: all that say when they started and hold no nonsense."""
+    """The valid activities: those with a start and without values of a wrong type or sign."""
     return [activity for activity in map(_parse_activity, raw) if activity is not None]
 
 
 def find_day_range(athletes: Iterable[Sequence[Activity]]) -> tuple[date, date] | None:
-    """The first and the last local day on which anything started."""
-    locals_ = [activity.local_start.date() for one in athletes for activity in one]
-    return (min(locals_), max(locals_)) if locals_ else None
+    """The first and the last local day on which an activity started; None without activities."""
+    days = [activity.local_start.date() for one in athletes for activity in one]
+    return (min(days), max(days)) if days else None
 
 
 def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]]) -> dict[str, StandingEntry]:
-    """The rows of a default board by athlete; `athletes` maps a key to the display name and all outings."""
+    """The rows of a default board by key; `athletes` maps each key to (display name, all activities)."""
     totals: dict[str, tuple[str, list[Activity]]] = {}
     for key, (name, own) in athletes.items():
-        kept = _without_duplicates([o for o in own if o.sport_type in BOARDS[slug] and not o.trainer])
+        kept = _without_duplicates([each for each in own if each.sport_type in BOARDS[slug] and not each.trainer])
         if kept:
             totals[key] = (name, kept)
-    distance_m = {key: sum((o.distance_m for o in kept), Decimal(0)) for key, (_, kept) in totals.items()}
+    distance_m = {key: sum((each.distance_m for each in kept), Decimal(0)) for key, (_, kept) in totals.items()}
     return {
         key: StandingEntry(
             1 + sum(other > distance_m[key] for other in distance_m.values()),
             name,
             distance_m[key],
-            sum(o.moving_time_s for o in kept),
-            sum((o.elev_gain_m for o in kept), Decimal(0)),
+            sum(each.moving_time_s for each in kept),
+            sum((each.elev_gain_m for each in kept), Decimal(0)),
             len(kept),
         )
         for key, (name, kept) in totals.items()
@@ -81,25 +81,20 @@ def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]
 
 
 def _without_duplicates(candidates: list[Activity]) -> list[Activity]:
-    """Of recordings that overlap by more than three minutes the longest one, then the next longest, and so on."""
-    left = sorted(candidates, key=lambda o: (o.distance_m, o.moving_time_s, -o.id), reverse=True)
+    """Of activities that overlap by more than three minutes keep the longest, then repeat with the others."""
+    left = sorted(candidates, key=lambda each: (each.distance_m, each.moving_time_s, -each.id), reverse=True)
     kept: list[Activity] = []
     while left:
         longest = left.pop(0)
         kept.append(longest)
-        left = [o for o in left if not _is_same_activity(longest, o)]
+        left = [each for each in left if not _is_same_activity(longest, each)]
     return kept
 
 
 def _is_same_activity(one: Activity, other: Activity) -> bool:
-    for activity in (one, other):
-        if (
-            activity.local_start.hour,
-            activity.local_start.minute,
-            activity.local_start.second,
-            activity.local_start.microsecond,
-        ) == (0, 0, 1, 0):
-            return False
+    """Whether both overlap; a local start of 00:00:01 stands for a hidden one, which is never compared."""
+    if time(0, 0, 1) in (one.local_start.time(), other.local_start.time()):
+        return False
     return min(one.end, other.end) - max(one.start_at, other.start_at) > timedelta(minutes=3)
 
 

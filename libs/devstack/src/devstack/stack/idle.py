@@ -1,4 +1,4 @@
-"""Whether a stack has anything left to do: what is right only for a moment must not pass for right."""
+"""Waits until a stack has no work left, so that a state that is right only for a moment is not accepted."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from devstack.stack.stack import Stack
 from shared.publisher import Publisher
 from shared.topology import QUEUES, RETRY_STEPS, dead_letter_queue, retry_queue
 
-#: A message that a consumer holds is in no count. Within this time it has its effect, which the inbox shows.
+#: Messages that a consumer holds are not counted. Within this time they are handled, which shows in the inbox.
 CONFIRM_S = 1.0
 POLL_S = 0.1
 
@@ -22,7 +22,10 @@ _HANDLED = "select count(*) from inbox"
 
 
 async def wait_until_idle(stack: Stack, seconds: float) -> dict[str, int]:
-    """Wait until outboxes, queues, retries and jobs are empty and stay so; returns what is left at the deadline."""
+    """Wait until outboxes, queues, retry queues and jobs are empty, for CONFIRM_S without a newly handled message.
+
+    Returns {} or, after `seconds`, the number of pending items by place.
+    """
     deadline = time.monotonic() + seconds
     publisher = Publisher(stack.rabbitmq_url, "devstack")
     idle_since, handled_before = time.monotonic(), -1
@@ -34,14 +37,14 @@ async def wait_until_idle(stack: Stack, seconds: float) -> dict[str, int]:
             elif time.monotonic() - idle_since >= CONFIRM_S:
                 return {}
             if time.monotonic() > deadline:
-                return pending or {"messages in hand": 1}
+                return pending or {"unacknowledged messages": 1}
             await asyncio.sleep(POLL_S)
     finally:
         await publisher.close()
 
 
 async def count_dead_letters(stack: Stack) -> dict[str, int]:
-    """How many messages wait for a person, by queue; only those that have some."""
+    """The number of dead letters by queue, without empty queues."""
     publisher = Publisher(stack.rabbitmq_url, "devstack")
     try:
         counts = {queue: await publisher.depth(queue) for queue in map(dead_letter_queue, QUEUES)}
@@ -67,7 +70,7 @@ async def _count_handled(stack: Stack) -> int:
 
 
 async def fetch_rows(database_url: str, statement: str) -> list[asyncpg.Record]:
-    """The rows of one statement, over a connection of its own."""
+    """Run one statement on a new connection; returns its rows."""
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     try:
         return list(await connection.fetch(statement))

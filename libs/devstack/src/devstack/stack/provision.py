@@ -1,4 +1,4 @@
-"""Brings every schema up to date and declares the topology, then ends: run before any service starts."""
+"""A program that migrates every schema and declares the topology; it runs before the services start."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[5]
 
 
 class Settings(BaseSettings):
-    """Where the broker and the schemas are."""
+    """Addresses of the broker and the databases."""
 
     rabbitmq_url: AmqpDsn
     rabbitmq_management_url: HttpUrl
@@ -25,7 +25,10 @@ class Settings(BaseSettings):
 
 
 async def upgrade(service: str, url: str, *, check: bool = False) -> None:
-    """Bring one service's schema up to date; `check` fails when its tables are not what its migrations make."""
+    """Migrate one service's schema to its latest revision.
+
+    With `check`, raises an Alembic error when the migrations do not produce the tables of its metadata.
+    """
     engine = create_async_engine(url, poolclass=pool.NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(_run, service, check)

@@ -1,4 +1,4 @@
-"""A person with a browser, as far as signing in goes: follows the pages, fills in the forms, keeps the cookies."""
+"""Signs in like a browser: requests the pages, submits their forms, follows redirects, keeps cookies."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,7 +15,7 @@ REQUEST_TIMEOUT_S = 60.0
 
 @dataclass
 class Form:
-    """A form as it would be sent with nothing changed, but without its buttons."""
+    """A form with the fields that a browser submits by default, without its buttons."""
 
     action: str = ""
     method: str = "get"
@@ -23,7 +23,7 @@ class Form:
 
 
 class _FormParser(HTMLParser):
-    """Reads the forms of a page."""
+    """Collects the forms of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,23 +33,23 @@ class _FormParser(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
-        elif tag == "input" and self.forms and values.get("name") and _is_successful(values):
+        elif tag == "input" and self.forms and values.get("name") and _is_submitted(values):
             self.forms[-1].fields.append((values["name"], values.get("value", "on")))
 
 
-def _is_successful(values: dict[str, str]) -> bool:
+def _is_submitted(values: dict[str, str]) -> bool:
     return values.get("type") not in ("checkbox", "radio", "submit") or "checked" in values
 
 
 def parse_forms(html: str) -> list[Form]:
-    """The forms of a page."""
+    """All forms of a page."""
     parser = _FormParser()
     parser.feed(html)
     return parser.forms
 
 
 def make_browser_client() -> httpx.AsyncClient:
-    """A client that, like browsers do on this machine's own addresses, sends Secure cookies without TLS."""
+    """A client that sends Secure cookies without TLS, as browsers do for loopback addresses and httpx does not."""
     cookies: SimpleCookie = SimpleCookie()
 
     async def store_cookies(response: httpx.Response) -> None:
@@ -57,7 +57,7 @@ def make_browser_client() -> httpx.AsyncClient:
             cookies.load(line)
 
     async def add_cookies(request: httpx.Request) -> None:
-        # Those that were told to expire have an empty value.
+        # Expired cookies were set to an empty value.
         request.headers["Cookie"] = "; ".join(f"{name}={one.value}" for name, one in cookies.items() if one.value)
 
     return httpx.AsyncClient(
@@ -66,19 +66,19 @@ def make_browser_client() -> httpx.AsyncClient:
 
 
 async def sign_in(web_url: str, athlete_id: int) -> str:
-    """Join as this simulated athlete, through the same pages that people use; returns the last page's address.
+    """Sign in as this simulated athlete through the public pages; returns the url of the last page.
 
-    Raises StackError when a page is not what it should be.
+    Raises StackError when a page cannot be loaded or lacks the expected form.
     """
     async with make_browser_client() as client:
         try:
             join = await client.get(f"{web_url}/join")
             form = _find_form(join, "/join")
             consent = await _submit(client, join, form, [*form.fields, ("consent", "yes")])
-            authorize = await _follow(client, consent)
+            authorize = await _follow_redirects(client, consent)
             form = _find_form(authorize, "/oauth/authorize")
             chosen = [("athlete_id", str(athlete_id)), ("decision", "authorize")]
-            page = await _follow(client, await _submit(client, authorize, form, [*form.fields, *chosen]))
+            page = await _follow_redirects(client, await _submit(client, authorize, form, [*form.fields, *chosen]))
         except httpx.TransportError as error:
             raise StackError(f"athlete {athlete_id} could not sign in: {type(error).__name__}") from error
     if page.status_code != 200 or urlsplit(str(page.url)).path.startswith("/auth/"):
@@ -105,7 +105,8 @@ async def _submit(
     )
 
 
-async def _follow(client: httpx.AsyncClient, response: httpx.Response) -> httpx.Response:
+async def _follow_redirects(client: httpx.AsyncClient, response: httpx.Response) -> httpx.Response:
+    """Request the redirect targets without the headers of the form submission, which httpx itself would repeat."""
     while response.status_code in REDIRECTS:
         response = await client.get(urljoin(str(response.url), response.headers["location"]))
     return response

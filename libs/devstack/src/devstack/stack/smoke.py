@@ -1,4 +1,4 @@
-"""The main job once: everybody signs in, everything is fetched, every row of every board is checked."""
+"""The smoke test: all athletes sign in, their activities are fetched, and every row of every board is checked."""
 
 import asyncio
 import time
@@ -16,19 +16,19 @@ from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
 from devstack.stack.stack import Athlete, Report, Stack
 
-BASE_TIMEOUT_S = 180.0  # for a small club; more activities are given more time
-ACTIVITIES_A_SECOND = 50
-SIGN_INS_AT_A_TIME = 8
+BASE_TIMEOUT_S = 180.0  # plus the time for the activities
+ACTIVITIES_PER_SECOND = 50
+CONCURRENT_SIGN_INS = 8
 POLL_S = 0.25
 IDLE_S = 60.0
 
-#: Athlete -> user id and display name.
+#: Athlete id -> (user id, display name).
 Users: TypeAlias = dict[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class SmokeResult:
-    """What `make smoke` prints."""
+    """What `devstack smoke` prints as JSON."""
 
     athletes: int
     activities: int
@@ -40,15 +40,15 @@ class SmokeResult:
 
 @dataclass(frozen=True)
 class SystemState:
-    """What the system holds: recorded activities by athlete, and the boards' rows."""
+    """The data to compare: number of recorded activities by athlete id, and board -> user id -> row."""
 
     recorded: dict[int, int]
     boards: dict[str, dict[str, StandingEntry]]
 
 
-async def sign_in_all(stack: Stack, athletes: Iterable[Athlete], at_a_time: int) -> None:
-    """Through the real pages, some at a time. Raises StackError when somebody cannot."""
-    semaphore = asyncio.Semaphore(at_a_time)
+async def sign_in_all(stack: Stack, athletes: Iterable[Athlete], concurrency: int) -> None:
+    """Sign all athletes in through the public pages, at most `concurrency` at a time; else StackError."""
+    semaphore = asyncio.Semaphore(concurrency)
 
     async def sign_in_one(athlete: Athlete) -> None:
         async with semaphore:
@@ -58,14 +58,14 @@ async def sign_in_all(stack: Stack, athletes: Iterable[Athlete], at_a_time: int)
 
 
 async def run_smoke_test(stack: Stack, report: Report) -> SmokeResult:
-    """Sign everybody in, wait until the boards are right and nothing is left to do, and compare then.
+    """Sign all athletes in, wait until the boards are right and the stack is idle, and compare then.
 
-    What is still wrong much later is a mismatch, and so is what became wrong after it had been right.
+    A difference that remains after the timeout is a mismatch, and so is one that appears after all rows were right.
     """
     started_at = time.monotonic()
-    timeout_s = BASE_TIMEOUT_S + sum(len(athlete.activities) for athlete in stack.athletes) / ACTIVITIES_A_SECOND
+    timeout_s = BASE_TIMEOUT_S + sum(len(athlete.activities) for athlete in stack.athletes) / ACTIVITIES_PER_SECOND
     report(f"signing {len(stack.athletes)} athletes in")
-    await sign_in_all(stack, stack.athletes, SIGN_INS_AT_A_TIME)
+    await sign_in_all(stack, stack.athletes, CONCURRENT_SIGN_INS)
     report("waiting for the boards")
     async with httpx.AsyncClient(base_url=stack.leaderboard_url, timeout=30) as client:
         users = await list_users(stack)
@@ -77,11 +77,11 @@ async def run_smoke_test(stack: Stack, report: Report) -> SmokeResult:
                 break
             await asyncio.sleep(POLL_S)
         report("waiting until nothing is left to do")
-        left = await wait_until_idle(stack, IDLE_S) | await count_dead_letters(stack)
+        pending = await wait_until_idle(stack, IDLE_S) | await count_dead_letters(stack)
         observed = await read_state(stack, client, list(expected.boards), users)
         mismatches = [
             *list_differences(expected, observed),
-            *(f"{name} still holds {count}" for name, count in left.items()),
+            *(f"{name} still holds {count}" for name, count in pending.items()),
         ]
     for line in mismatches[:20]:
         report(f"mismatch: {line}")
@@ -96,7 +96,7 @@ async def run_smoke_test(stack: Stack, report: Report) -> SmokeResult:
 
 
 def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
-    """What the system must hold."""
+    """The state that the system must reach."""
     activities = {athlete.id: expected_standings.parse_activities(athlete.activities) for athlete in athletes}
     by_user = {
         user_id: (name, activities[athlete_id])
@@ -110,11 +110,11 @@ def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
 
 
 def list_differences(expected: SystemState, observed: SystemState) -> Iterable[str]:
-    """A line for every athlete whose activities, and every row, that is not as it should be."""
+    """One line for each athlete with a wrong number of activities, and for each wrong row."""
     for athlete_id in sorted(expected.recorded.keys() | observed.recorded.keys()):
-        pair = expected.recorded.get(athlete_id, 0), observed.recorded.get(athlete_id, 0)
-        if pair[0] != pair[1]:
-            yield f"athlete {athlete_id} has {pair[1]} activities on record, not {pair[0]}"
+        wanted, found = expected.recorded.get(athlete_id, 0), observed.recorded.get(athlete_id, 0)
+        if wanted != found:
+            yield f"athlete {athlete_id} has {found} recorded activities, not {wanted}"
     for slug in expected.boards.keys() | observed.boards.keys():
         expected_rows, observed_rows = expected.boards.get(slug, {}), observed.boards.get(slug, {})
         for user_id in expected_rows.keys() | observed_rows.keys():
@@ -123,7 +123,7 @@ def list_differences(expected: SystemState, observed: SystemState) -> Iterable[s
 
 
 async def read_state(stack: Stack, client: httpx.AsyncClient, boards: list[str], users: Users) -> SystemState:
-    """What the system holds now: what ingest has on record and what leaderboard answers."""
+    """The current state: the activities in ingest's table and the boards of leaderboard's API."""
     challenge = (await client.get("/challenges/current")).json()
     observed_rows = {}
     for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
@@ -146,7 +146,7 @@ def _parse_entry(row: dict[str, Any]) -> StandingEntry:
 
 
 async def list_users(stack: Stack) -> Users:
-    """Everybody who has signed in."""
+    """All users who have signed in."""
     rows = await fetch_rows(
         stack.database_urls["auth"], "select athlete_id, id::text as user_id, display_name from users"
     )

@@ -1,4 +1,4 @@
-"""The whole system on one machine: which processes there are, with which settings, and who waits for whom."""
+"""The whole system on one machine: its processes, their settings and the order of their start."""
 
 import base64
 import hashlib
@@ -31,7 +31,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """The simulated athletes: invented ones, or those of a folder of Strava's own JSON."""
+    """The simulator's dataset: generated athletes, or those in a folder of Strava's JSON."""
 
     athletes: int = 25
     days: int = 60
@@ -39,7 +39,7 @@ class DatasetOptions:
     data: Path | None = None
 
     def arguments(self) -> list[str]:
-        """For `stravasim serve`."""
+        """The command line arguments for `stravasim serve`."""
         if self.data is not None:
             return ["--data", str(self.data)]
         return ["--athletes", str(self.athletes), "--days", str(self.days), "--seed", str(self.seed)]
@@ -47,20 +47,20 @@ class DatasetOptions:
 
 @dataclass(frozen=True)
 class StackConfig:
-    """How to run the stack. `folder` None: everything is thrown away at the end."""
+    """How to run the stack. With `folder` None all data are removed at the end."""
 
     dataset: DatasetOptions
     folder: Path | None
-    web_port: int | None = None  # None: any free one
+    web_port: int | None = None  # None: any free port
     durable: bool = True
-    grace_days: int = 0  # how long the challenge goes on after the last activity
-    sync_concurrency: int = 4  # at a time
+    grace_days: int = 0  # days from the last activity to the end of the challenge
+    sync_concurrency: int = 4  # fetches from Strava at the same time
     log_level: str = "INFO"
 
 
 @dataclass(frozen=True)
 class Athlete:
-    """A simulated athlete with all activities as Strava has them."""
+    """A simulated athlete with all activities, as Strava's JSON."""
 
     id: int
     activities: list[dict[str, Any]]
@@ -68,7 +68,7 @@ class Athlete:
 
 @dataclass(frozen=True)
 class Stack:
-    """A running system."""
+    """The addresses and the dataset of a running system."""
 
     web_url: str
     leaderboard_url: str
@@ -81,7 +81,7 @@ class Stack:
 
 
 class StackLauncher:
-    """Starts the processes, each when what it needs is ready."""
+    """Starts the processes, each when its dependencies are ready."""
 
     def __init__(self, config: StackConfig, supervisor: Supervisor, report: Report) -> None:
         self._config = config
@@ -96,11 +96,11 @@ class StackLauncher:
             self._ports["web"] = config.web_port
 
     def url(self, name: str) -> str:
-        """Where a process listens."""
+        """The base url of a process."""
         return f"http://127.0.0.1:{self._ports[name]}"
 
     async def start(self, servers: Servers) -> Stack:
-        """Everything else, once the simulator runs: its data decide the challenge's days."""
+        """Start the services, after `start_strava`, whose dataset determines the days of the challenge."""
         athletes = self._athletes
         days = expected_standings.find_day_range(
             expected_standings.parse_activities(athlete.activities) for athlete in athletes
@@ -136,8 +136,8 @@ class StackLauncher:
         )
 
     async def start_strava(self) -> None:
-        """The simulated Strava; it needs no server, and says at once when its data cannot be used."""
-        # Enough calls for everybody's history at once: what happens when they are spent is tested elsewhere.
+        """Start the simulated Strava, which needs no server; raises StackError when its dataset is invalid."""
+        # Enough calls to fetch all activities at once; the rate limits are tested elsewhere.
         limits = "1000000,10000000,1000000,10000000"
         await self._supervisor.start(
             "strava",
@@ -179,11 +179,11 @@ class StackLauncher:
         await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S, every=0.1)
 
     def _service_settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
-        """Process -> the settings that only it has."""
+        """Process -> the settings that are specific to it."""
         auth_url, strava_url = self.url("auth"), self.url("strava")
         web_key, vault_key = self._get_secret("auth-api"), self._get_secret("vault-access")
         vault = base64.b64encode(hashlib.sha256(self._get_secret("vault").encode()).digest()).decode()
-        to_vault = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
+        auth_access = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
         return {
             "auth": {
                 "STRAVA_CLIENT_ID": CLIENT_ID,
@@ -194,9 +194,9 @@ class StackLauncher:
                 "AUTH_API_KEY": web_key,
                 "VAULT_ACCESS_KEY": vault_key,
             },
-            "sync-api": to_vault,
+            "sync-api": auth_access,
             "sync-worker": {
-                **to_vault,
+                **auth_access,
                 "STRAVA_API_URL": f"{strava_url}/api/v3",
                 "SYNC_CONCURRENCY": str(self._config.sync_concurrency),
             },
@@ -215,7 +215,7 @@ class StackLauncher:
         }
 
     def _get_secret(self, name: str) -> str:
-        """The same one on every start of a kept folder."""
+        """The named secret; the same at every start in one folder."""
         if name not in self._secrets:
             folder = self._config.folder
             self._secrets[name] = generate_secret() if folder is None else load_or_create(folder / f"secret-{name}")
@@ -224,7 +224,7 @@ class StackLauncher:
 
 @asynccontextmanager
 async def running_stack(config: StackConfig, supervisor: Supervisor, report: Report) -> AsyncIterator[Stack]:
-    """The whole system, ready for people; ended with the block. Raises StackError."""
+    """The whole system, ready to use; it is stopped at the end of the block. Raises StackError."""
     report("starting Postgres, RabbitMQ and the simulated club")
     launcher = StackLauncher(config, supervisor, report)
     async with private_servers(
@@ -238,13 +238,13 @@ def _port_name(process: str) -> str:
 
 
 def _base_environment() -> dict[str, str]:
-    """What a process needs to run at all; settings of the caller's shell must not reach the services."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
-    return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in kept if name in os.environ}}
+    """The variables that every process needs; other variables of our environment must not reach the services."""
+    inherited = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+    return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in inherited if name in os.environ}}
 
 
 async def is_healthy(client: httpx.AsyncClient, url: str) -> bool:
-    """Whether something is there and says that it is well."""
+    """Whether the url answers with status 200; False when nothing listens there."""
     try:
         return (await client.get(url)).status_code == 200
     except httpx.TransportError:
