@@ -135,9 +135,9 @@ class Scenario:
         async with self.sessions.transaction() as session:
             return await self.add_facts(session, *numbers, emitted=emitted)
 
-    async def enqueue(self, event: NumberedEvent | bytes, message_id: UUID | None = None) -> None:
+    async def enqueue(self, event: NumberedEvent | bytes) -> None:
         """Publish an event, or an arbitrary body, directly to the queue."""
-        await self.enqueue_all([(event, message_id or uuid4())])
+        await self.enqueue_all([(event, uuid4())])
 
     async def enqueue_all(self, deliveries: Sequence[tuple[NumberedEvent | bytes, UUID]]) -> None:
         """Publish (event or body, message id) pairs directly to the queue, in this order."""

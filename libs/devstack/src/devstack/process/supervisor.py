@@ -28,8 +28,8 @@ class Supervisor:
     the reaper, a separate process, finds it and its descendants.
     """
 
-    def __init__(self, log: Log | None = None, stack_id: str | None = None) -> None:
-        self.stack_id = stack_id or secrets.token_hex(8)
+    def __init__(self, log: Log | None = None) -> None:
+        self.stack_id = secrets.token_hex(8)
         self.log = log or Log()
         self.processes: dict[str, Process] = {}
         self._failures: asyncio.Queue[ProcessExit] = asyncio.Queue()

@@ -44,10 +44,9 @@ for service in $came; do systemctl disable --quiet "$service" 9>&- || true; done
 
 @dataclass(frozen=True)
 class Program:
-    """An executable, the root of its installation, and the variables that it needs in its environment."""
+    """An executable, and the variables that it needs in its environment."""
 
     path: Path
-    root: Path = Path("/")
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -72,13 +71,8 @@ def ensure_program(
         if found is None:
             raise StackError(f"{package} was installed, but /{relative} is not there")
         return found
-    return ensure_private_program(relative, package, report)
-
-
-def ensure_private_program(relative: str, package: str, report: Callable[[str], None]) -> Program:
-    """The program from packages unpacked into this user's cache, which needs no root."""
     root = deb_cache.ensure_unpacked(package, relative, report)
-    return Program(root / relative, root, deb_cache.build_environment(root))
+    return Program(root / relative, deb_cache.build_environment(root))
 
 
 def find_program(relative: str) -> Program | None:

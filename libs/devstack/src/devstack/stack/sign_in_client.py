@@ -18,7 +18,6 @@ class Form:
     """A form with the fields that a browser submits by default, without its buttons."""
 
     action: str = ""
-    method: str = "get"
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -32,7 +31,7 @@ class _FormParser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
+            self.forms.append(Form(values.get("action", "")))
         elif tag == "input" and self.forms and values.get("name") and _is_submitted(values):
             self.forms[-1].fields.append((values["name"], values.get("value", "on")))
 
@@ -65,8 +64,8 @@ def make_browser_client() -> httpx.AsyncClient:
     )
 
 
-async def sign_in(web_url: str, athlete_id: int) -> str:
-    """Sign in as this simulated athlete through the public pages; returns the url of the last page.
+async def sign_in(web_url: str, athlete_id: int) -> None:
+    """Sign in as this simulated athlete through the public pages.
 
     Raises StackError when a page cannot be loaded or lacks the expected form.
     """
@@ -83,7 +82,6 @@ async def sign_in(web_url: str, athlete_id: int) -> str:
             raise StackError(f"athlete {athlete_id} could not sign in: {type(error).__name__}") from error
     if page.status_code != 200 or urlsplit(str(page.url)).path.startswith("/auth/"):
         raise StackError(f"athlete {athlete_id} could not sign in: {page.url.path} answered {page.status_code}")
-    return str(page.url)
 
 
 def _find_form(page: httpx.Response, action: str) -> Form:

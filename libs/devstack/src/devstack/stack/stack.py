@@ -76,8 +76,6 @@ class Stack:
     database_urls: dict[str, str] = field(repr=False)
     rabbitmq_url: str = field(repr=False)
     athletes: list[Athlete] = field(repr=False)
-    first_day: date
-    last_day: date
 
 
 class StackLauncher:
@@ -121,8 +119,6 @@ class StackLauncher:
             database_urls,
             servers.rabbitmq_url,
             athletes,
-            first_day,
-            last_day,
         )
 
     async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
