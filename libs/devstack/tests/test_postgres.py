@@ -156,8 +156,8 @@ async def test_a_full_disk_is_named_in_one_line(small_disk: Path):
         await start_in(small_disk)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as somebody else")
-async def test_as_root_it_works_below_a_folder_that_nobody_else_may_enter(tmp_path: Path):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+async def test_as_root_it_works_below_a_folder_that_only_root_may_enter(tmp_path: Path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     await start_in(closed / "postgres")

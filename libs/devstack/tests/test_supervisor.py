@@ -63,8 +63,8 @@ async def test_a_process_that_ends_early_is_never_ready():
 
 async def test_a_stopped_process_is_not_reported_as_failed():
     async with Supervisor() as supervisor:
-        await supervisor.start("calm", ["sleep", "60"])
-        await supervisor.stop("calm")
+        await supervisor.start("steady", ["sleep", "60"])
+        await supervisor.stop("steady")
         await supervisor.start("loud", ["false"])
         assert (await supervisor.wait_for_failure()).name == "loud"
 
@@ -193,18 +193,18 @@ def reaper_pids(stack: str) -> set[int]:
     return found
 
 
-async def test_the_first_trouble_of_several_is_raised_as_it_is_and_calls_off_the_rest():
-    called_off = asyncio.Event()
+async def test_the_first_error_of_several_is_raised_unchanged_and_cancels_the_others():
+    cancelled = asyncio.Event()
 
     async def patient() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            called_off.set()
+            cancelled.set()
 
     async def hasty() -> None:
         raise StackError("no")
 
     with pytest.raises(StackError, match=r"^no$"):
         await gather_or_cancel(patient(), hasty())
-    assert called_off.is_set()
+    assert cancelled.is_set()
