@@ -28,7 +28,7 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 test: setup  ## run every test, browser included
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-chaos: setup  ## the storms in their long form: everything is killed for a minute; SECONDS=n
+chaos: setup  ## the long form of the fault tests: everything is killed for a minute; SECONDS=n
 	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800
 
 bench: setup  ## measure beside floors, one line of JSON each

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
 
-from devstack.packages import ensure_program
+from devstack.servers.packages import ensure_program
 
 pytest_plugins = ["devstack.testing", "testkit.plugin"]
 

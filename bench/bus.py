@@ -16,8 +16,8 @@ from bus_load import QUEUE, events
 from bus_ours import Ours
 from sqlalchemy import text
 
-from devstack.servers import Servers, private_servers
-from devstack.supervisor import Supervisor
+from devstack.process.supervisor import Supervisor
+from devstack.servers.servers import Servers, private_servers
 from shared.contracts.events import ActivityRecorded
 from shared.database.engine import Database, create_engine
 from shared.database.tables import service_metadata
@@ -36,7 +36,9 @@ async def _emptied(database: Database, channel: aio_pika.abc.AbstractChannel) ->
 async def compare(servers: Servers) -> dict[str, Any]:
     """Publishing and consuming, ours and the floor's in turns; and the latency of one event."""
     await topology.declare(servers.rabbitmq_url, servers.management_url, {QUEUE: (ActivityRecorded,)})
-    database_url = (await servers.roles(["bench"]))["bench"].replace("postgresql://", "postgresql+asyncpg://")
+    database_url = (await servers.create_service_roles(["bench"]))["bench"].replace(
+        "postgresql://", "postgresql+asyncpg://"
+    )
     database = Database(create_engine(database_url, "bench"))
     async with database.engine.begin() as connection:
         await connection.run_sync(service_metadata().create_all)

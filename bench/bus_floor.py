@@ -13,7 +13,7 @@ import asyncpg
 from aio_pika.abc import AbstractIncomingMessage
 from bus_load import BATCH, EXCHANGE, PER_TRANSACTION, QUEUE
 
-from devstack.servers import Servers
+from devstack.servers.servers import Servers
 from shared.contracts.events import ActivityRecorded
 
 

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from bus_load import BATCH, PER_TRANSACTION, QUEUE, events
 from sqlalchemy import text
 
-from devstack.servers import Servers
+from devstack.servers.servers import Servers
 from shared.contracts.events import ActivityRecorded
 from shared.database.engine import Database, create_engine
 from shared.messaging.bus import Bus

@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from devstack.ports import free_ports
-from devstack.stack import answers
-from devstack.supervisor import Supervisor
+from devstack.process.ports import reserve_ports
+from devstack.process.supervisor import Supervisor
+from devstack.stack.stack import is_healthy
 
 ATHLETES, DAYS = 1_000, 400
 LARGE_ATHLETES, LARGE_DAYS = 10_000, 120
@@ -31,13 +31,13 @@ BACK = "http://localhost/back"
 @asynccontextmanager
 async def simulator(supervisor: Supervisor, athletes: int, days: int) -> AsyncIterator[tuple[str, int]]:
     """A running simulator: its address and process id."""
-    [port] = free_ports(1)
+    [port] = reserve_ports(1)
     argv = [sys.executable, "-m", "stravasim", "serve", "--port", str(port), "--athletes", str(athletes)]
     limits = ",".join(["999999999"] * 4)
     process = await supervisor.start("strava", [*argv, "--days", str(days), "--limits", limits], quiet=True)
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient() as client:
-        await supervisor.until_ready("strava", lambda: answers(client, f"{url}/_sim/health"), 60)
+        await supervisor.wait_until_ready("strava", lambda: is_healthy(client, f"{url}/_sim/health"), 60)
     yield url, process.pid
     await supervisor.stop("strava")
 

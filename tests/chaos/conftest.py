@@ -1,4 +1,4 @@
-"""Servers of its own for the chaos, and a scene for each test."""
+"""The servers that chaos tests kill, and a scenario for each test."""
 
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -6,29 +6,33 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # with --import-mode=importlib the modules beside this file could not be imported
 
-from battered import Battered, battered_servers
-from scene import Scene, scene_of
-from weather import Say
+from fault_schedule import Report
+from killable_servers import KillableServers, run_killable_servers
+from scenario import Scenario, open_scenario
 
 
 @pytest.fixture(scope="session")
-async def battered() -> AsyncIterator[Battered]:
-    """Servers that no other test uses, because they get killed."""
-    async with battered_servers() as servers:
+async def killable_servers() -> AsyncIterator[KillableServers]:
+    """Servers for these tests only, because they are killed."""
+    async with run_killable_servers() as servers:
         yield servers
 
 
 @pytest.fixture
-def say(record_property: Callable[[str, object], None]) -> Say:
-    """Show a line when the test has ended, also of one that passes."""
+def report(record_property: Callable[[str, object], None]) -> Report:
+    """report(line): print the line when the test has ended, also when it has passed."""
     return lambda line: record_property("said", line)
 
 
 @pytest.fixture
-async def scene(battered: Battered, request: pytest.FixtureRequest, say: Say) -> AsyncIterator[Scene]:
-    """A schema, a queue and a crew of this test's own; its name is the test's."""
+async def scenario(
+    killable_servers: KillableServers, request: pytest.FixtureRequest, report: Report
+) -> AsyncIterator[Scenario]:
+    """A scenario with its own schema, queues and processes; named after the test."""
     name = request.node.name.removeprefix("test_").replace("_", " ")
-    async with scene_of(battered, name, say) as scene:
-        yield scene
+    async with open_scenario(killable_servers, name, report) as scenario:
+        yield scenario

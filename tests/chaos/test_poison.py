@@ -1,57 +1,61 @@
-"""A message that cannot be handled harms nobody, and is never lost."""
+"""A message that cannot be handled stops no other message, and is never lost."""
 
 from uuid import uuid4
 
 import pytest
-from ledger import until
-from scene import SHORT_STEPS, Scene
-from storm import Numbered
-from weather import TIMEOUT_S
+from fault_schedule import TIMEOUT_S
+from polling import wait_until
+from scenario import SHORT_STEPS, Scenario
+from workload import NumberedEvent
 
 from shared.contracts.queues import RETRY_STEPS
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
-NONSENSE = b'{"number": "many"}'
+INVALID_BODY = b'{"number": "many"}'
 
 
-async def test_poison_amid_a_batch_is_set_aside_alone_and_with_its_reason(scene: Scene) -> None:
-    good = await scene.commit(*range(100), told=False)
-    spoiling = scene.kinds["batched"](number=-1)
-    together: list[Numbered | bytes] = [*good[:30], NONSENSE, *good[30:60], spoiling, *good[60:]]
-    await scene.put_all([(event, uuid4()) for event in together])
-    await scene.crew.start("consumer")
-    await scene.expect_everything_once(letters=1, retries=1)
-    [letter] = await scene.peek(scene.letters)
-    assert letter.body == NONSENSE
-    assert "breaks its contract: number (int_parsing)" in str(letter.headers["x-reason"])
-    [waiting] = await scene.peek(scene.retries[0])
-    assert waiting.body == spoiling.model_dump_json().encode()
-    assert waiting.headers["x-attempt"] == 1
+async def test_poison_amid_a_batch_is_set_aside_alone_and_with_its_reason(scenario: Scenario) -> None:
+    valid = await scenario.commit_facts(*range(100), emitted=False)
+    failing = scenario.event_types["batched"](number=-1)
+    events: list[NumberedEvent | bytes] = [*valid[:30], INVALID_BODY, *valid[30:60], failing, *valid[60:]]
+    await scenario.enqueue_all([(event, uuid4()) for event in events])
+    await scenario.processes.start("consumer")
+    await scenario.assert_exactly_once(dead_letters=1, retries=1)
+    [dead_letter] = await scenario.peek(scenario.dead_letter_queue)
+    assert dead_letter.body == INVALID_BODY
+    assert "breaks its contract: number (int_parsing)" in str(dead_letter.headers["x-reason"])
+    [retry] = await scenario.peek(scenario.retry_queues[0])
+    assert retry.body == failing.model_dump_json().encode()
+    assert retry.headers["x-attempt"] == 1
 
 
-async def test_what_fails_every_time_ends_in_the_dead_letters_while_others_flow(scene: Scene) -> None:
-    await scene.declare(SHORT_STEPS)
-    await scene.put(scene.kinds["batched"](number=-1))
-    await scene.crew.start("consumer")
-    await scene.put_all([(event, uuid4()) for event in await scene.commit(*range(100), told=False)])
-    await until(lambda: scene.ready(scene.letters), "a dead letter")
-    await scene.expect_everything_once(letters=1)
-    [letter] = await scene.peek(scene.letters)
-    assert letter.headers["x-reason"] == f"DBAPIError after {len(RETRY_STEPS) + 1} attempts"
+async def test_what_fails_every_time_ends_in_the_dead_letters_while_others_flow(scenario: Scenario) -> None:
+    await scenario.declare_topology(SHORT_STEPS)
+    await scenario.enqueue(scenario.event_types["batched"](number=-1))
+    await scenario.processes.start("consumer")
+    await scenario.enqueue_all(
+        [(event, uuid4()) for event in await scenario.commit_facts(*range(100), emitted=False)]
+    )
+    await wait_until(lambda: scenario.count_ready(scenario.dead_letter_queue), "a dead letter")
+    await scenario.assert_exactly_once(dead_letters=1)
+    [dead_letter] = await scenario.peek(scenario.dead_letter_queue)
+    assert dead_letter.headers["x-reason"] == f"DBAPIError after {len(RETRY_STEPS) + 1} attempts"
 
 
-async def test_poison_waits_while_its_dead_letter_queue_is_missing(scene: Scene) -> None:
-    async with scene.channel() as channel:
-        await channel.queue_delete(scene.letters, if_unused=False, if_empty=False)
-    await scene.put(NONSENSE)
-    consumer = await scene.crew.start("consumer")
-    await scene.put_all([(event, uuid4()) for event in await scene.commit(*range(50), told=False)])
-    await scene.effects(50)
-    assert await scene.ready() == 0  # in hand, not given back again and again
-    await scene.crew.replace(consumer)
-    await scene.put_all([(event, uuid4()) for event in await scene.commit(*range(50, 100), told=False)])
-    await scene.effects(100)
-    await scene.declare()
-    await until(lambda: scene.ready(scene.letters), "the dead letter")
-    await scene.expect_everything_once(letters=1)
+async def test_poison_waits_while_its_dead_letter_queue_is_missing(scenario: Scenario) -> None:
+    async with scenario.channel() as channel:
+        await channel.queue_delete(scenario.dead_letter_queue, if_unused=False, if_empty=False)
+    await scenario.enqueue(INVALID_BODY)
+    consumer = await scenario.processes.start("consumer")
+    await scenario.enqueue_all([(event, uuid4()) for event in await scenario.commit_facts(*range(50), emitted=False)])
+    await scenario.wait_for_effects(50)
+    assert await scenario.count_ready() == 0  # the consumer holds it and does not requeue it again and again
+    await scenario.processes.replace(consumer)
+    await scenario.enqueue_all(
+        [(event, uuid4()) for event in await scenario.commit_facts(*range(50, 100), emitted=False)]
+    )
+    await scenario.wait_for_effects(100)
+    await scenario.declare_topology()
+    await wait_until(lambda: scenario.count_ready(scenario.dead_letter_queue), "the dead letter")
+    await scenario.assert_exactly_once(dead_letters=1)

@@ -1,4 +1,4 @@
-"""The demo, used as a stranger would: one command, a browser, Ctrl-C."""
+"""The demo, as a new user runs it: one command, a browser, Ctrl-C."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from devstack.errors import StackError
-from devstack.guard import stack_processes
-from devstack.ports import free_ports
-from devstack.servers import private_servers, silent
-from devstack.stack import Club, Plan, running_stack
-from devstack.supervisor import Supervisor
-from devstack.testing import until
+from devstack.process.ports import reserve_ports
+from devstack.process.reaper import list_stack_pids
+from devstack.process.supervisor import Supervisor
+from devstack.servers.servers import discard_report, private_servers
+from devstack.stack.stack import DatasetOptions, StackConfig, running_stack
+from devstack.testing import wait_until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")
 START_S = 90.0
@@ -30,11 +30,11 @@ END_S = 30.0
 
 @dataclass
 class Demo:
-    """A running demo: its process, its address, the mark of all its processes."""
+    """A running demo: its process, the url of its pages, and the stack id of its processes."""
 
     process: asyncio.subprocess.Process
     url: str
-    stack: str
+    stack_id: str
 
     async def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -44,7 +44,7 @@ class Demo:
 
 @asynccontextmanager
 async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
-    port = free_ports(1)[0]
+    port = reserve_ports(1)[0]
     process = await asyncio.create_subprocess_exec(
         DEVSTACK,
         *("demo", "--folder", str(folder), "--port", str(port), *arguments),
@@ -54,14 +54,14 @@ async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
     assert process.stderr is not None
     try:
         async with asyncio.timeout(START_S):
-            said = ""
-            while not (address := re.search(r"runs at (http://\S+)", said)):
+            output = ""
+            while not (address := re.search(r"runs at (http://\S+)", output)):
                 line = (await process.stderr.readline()).decode()
-                assert line, f"the demo ended: {said}"
-                said += line
+                assert line, f"the demo ended: {output}"
+                output += line
         reading = asyncio.create_task(process.stderr.read())
-        stack = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
-        yield Demo(process, address.group(1), stack)
+        stack_id = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
+        yield Demo(process, address.group(1), stack_id)
         await reading
     finally:
         if process.returncode is None:
@@ -92,9 +92,9 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
         await expect(mine.locator("th")).to_contain_text(name.split()[0])
         await page.close()
 
-        assert stack_processes(running.stack)
+        assert list_stack_pids(running.stack_id)
         assert await running.end(signal.SIGINT) == 130
-        assert not stack_processes(running.stack)
+        assert not list_stack_pids(running.stack_id)
     log = (tmp_path / "stack.log").read_text(encoding="utf-8")
     assert "sync-worker" in log
     assert not re.search(r"\b[0-9a-f]{40}\b|code=|state=", log), "a token, a code or a state was logged"
@@ -103,21 +103,21 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
 
 async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
-        assert len(stack_processes(running.stack)) > 8
+        assert len(list_stack_pids(running.stack_id)) > 8
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
-        await asyncio.to_thread(until, lambda: not stack_processes(running.stack), END_S)
+        await asyncio.to_thread(wait_until, lambda: not list_stack_pids(running.stack_id), END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
-        assert again.stack != running.stack
+        assert again.stack_id != running.stack_id
         assert await again.end(signal.SIGTERM) == 130
-        assert not stack_processes(again.stack)
+        assert not list_stack_pids(again.stack_id)
 
 
 async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with Supervisor() as supervisor:
-            plan = Plan(Club(athletes=1, days=5), tmp_path, taken.getsockname()[1])
+            config = StackConfig(DatasetOptions(athletes=1, days=5), tmp_path, taken.getsockname()[1])
             with pytest.raises(StackError, match=r"^web ended"):
-                async with running_stack(plan, supervisor, silent):
+                async with running_stack(config, supervisor, discard_report):
                     pass
     kept = tmp_path / "rabbitmq" / "kept"
     kept.touch()
@@ -127,7 +127,7 @@ async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data
 
 async def test_a_second_demo_in_the_same_folder_is_told_so_in_one_line(tmp_path: Path) -> None:
     async with demo(tmp_path, "--athletes", "1", "--days", "5") as running:
-        port = str(free_ports(1)[0])
+        port = str(reserve_ports(1)[0])
         second = await asyncio.create_subprocess_exec(
             DEVSTACK, "demo", "--folder", str(tmp_path), "--port", port, stderr=asyncio.subprocess.PIPE
         )

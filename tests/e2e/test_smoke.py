@@ -1,4 +1,4 @@
-"""The main job, run as its user runs it: the command, its one line of JSON, its exit status."""
+"""The command `devstack smoke`: its line of JSON and its exit status."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ async def smoke(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-def result(out: str) -> dict[str, Any]:
+def parse_result(out: str) -> dict[str, Any]:
     line: dict[str, Any] = json.loads(out)
     assert list(line) == ["athletes", "activities", "boards", "rows", "mismatches", "seconds"]
     return line
@@ -31,12 +31,12 @@ async def test_two_runs_at_once_both_have_every_row_right() -> None:
     )
     for code, _, err in (generated, handwritten):
         assert code == 0, err
-    club = result(generated[1])
+    club = parse_result(generated[1])
     assert (club["athletes"], club["boards"], club["mismatches"]) == (12, 2, 0)
     assert club["activities"] > 100
     assert club["rows"] > 12
     # Of 16 by hand, one says nothing of its start, one gives its distance in words, one has less than none.
-    assert result(handwritten[1]) | {"seconds": 0} == {
+    assert parse_result(handwritten[1]) | {"seconds": 0} == {
         "athletes": 4,
         "activities": 13,
         "boards": 2,
@@ -52,9 +52,9 @@ async def test_a_broken_data_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert code == 2
     assert out == ""
     assert "Traceback" not in err
-    complaint = [line for line in err.splitlines() if line.startswith("devstack: ")]
-    assert len(complaint) == 1
-    assert "7.json" in complaint[0]
+    errors = [line for line in err.splitlines() if line.startswith("devstack: ")]
+    assert len(errors) == 1
+    assert "7.json" in errors[0]
 
 
 async def test_a_data_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:

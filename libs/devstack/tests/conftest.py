@@ -1,4 +1,4 @@
-"""Runs whole stacks in processes of their own, so that tests can kill them."""
+"""Runs whole stacks in separate processes, so that tests can kill them."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from devstack import guard
-from devstack.testing import until
+from devstack.process import reaper
+from devstack.testing import wait_until
 
 RUNNER = Path(__file__).with_name("runner.py")
 READY_SECONDS = 60.0
@@ -30,32 +30,32 @@ class Runner:
         )
         self.facts: dict[str, Any] = {}
 
-    def until_says(self, word: str) -> None:
-        """Read what it says until it has said this."""
+    def wait_until_reported(self, key: str) -> None:
+        """Read its output, JSON lines, into `facts` until this key is there."""
         assert self.process.stdout is not None
-        while word not in self.facts:
+        while key not in self.facts:
             line = self.process.stdout.readline()
             if not line:
-                raise AssertionError(f"the runner ended: {self.complaint()}")
+                raise AssertionError(f"the runner ended: {self.stderr_text()}")
             self.facts |= json.loads(line)
 
-    def complaint(self) -> str:
-        """All that it wrote to standard error; waits for its end."""
+    def stderr_text(self) -> str:
+        """Everything that it has written to standard error; waits for its end."""
         assert self.process.stderr is not None
         return self.process.stderr.read().strip()
 
     @property
     def processes(self) -> set[int]:
-        return guard.stack_processes(self.facts["stack"])
+        return reaper.list_stack_pids(self.facts["stack"])
 
-    def until_nothing_is_left(self) -> None:
+    def wait_until_gone(self) -> None:
         self.process.wait(READY_SECONDS)
-        until(lambda: not self.processes)
+        wait_until(lambda: not self.processes)
 
 
 @pytest.fixture
 def run_stack() -> Iterator[Callable[..., Runner]]:
-    """run_stack(what, folder): a runner that is killed with the test."""
+    """run_stack(what, folder): a runner that is killed at the end of the test."""
     with ExitStack() as cleanup:
 
         def start(*arguments: str | Path) -> Runner:

@@ -1,6 +1,6 @@
-"""A stack of its own in a process of its own, for tests that kill it: runner.py WHAT [FOLDER].
+"""Runs one stack until a signal, for tests that kill it: runner.py WHAT [FOLDER].
 
-Tells what it does in JSON lines, and stops on a signal.
+Prints its progress as JSON lines.
 """
 
 import asyncio
@@ -10,28 +10,28 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from devstack.errors import StackError
-from devstack.servers import private_servers
-from devstack.supervisor import Supervisor, stop_on_signals
+from devstack.process.supervisor import Supervisor, stop_on_signals
+from devstack.servers.servers import private_servers
 
-# Ends up with no parent, in a session of its own, as daemons do.
+# Its parent ends and it has its own session, like a daemon.
 DAEMON = "(setsid sh -c 'trap \"\" TERM INT HUP; while :; do sleep 60; done' &) ; exec sleep 60"
 
 
 async def main(what: str, folder: Path | None) -> None:
     async with stop_on_signals() as stop, Supervisor() as supervisor, AsyncExitStack() as context:
-        tell(stack=supervisor.stack, guard=supervisor.guard_pid)
+        write_json(stack=supervisor.stack_id, reaper=supervisor.reaper_pid)
         if what == "servers":
             servers = await context.enter_async_context(private_servers(folder, supervisor))
-            servers.mark_declared()
-            tell(roles=await servers.roles(["auth", "ingest"]), rabbitmq=servers.rabbitmq_url)
+            servers.mark_topology_declared()
+            write_json(roles=await servers.create_service_roles(["auth", "ingest"]), rabbitmq=servers.rabbitmq_url)
         else:
             await supervisor.start("daemon", ["sh", "-c", DAEMON])
-        tell(ready=True)
+        write_json(ready=True)
         await stop.wait()
-    tell(ended=True)
+    write_json(ended=True)
 
 
-def tell(**facts: object) -> None:
+def write_json(**facts: object) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 

@@ -8,23 +8,23 @@ import asyncpg
 import pytest
 
 from devstack.errors import StackError
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import connected, create_roles
-from devstack.supervisor import Supervisor
+from devstack.process.ports import reserve_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import create_roles, open_connection
 
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
     folder = tmp_path_factory.mktemp("postgres")
     async with Supervisor() as supervisor:
-        server = PostgresServer(folder, free_ports(1)[0], durable=False)
+        server = PostgresServer(folder, reserve_ports(1)[0], durable=False)
         await server.start(supervisor)
         yield server
 
 
 async def refused(url: str, statement: str) -> bool:
-    async with connected(url) as connection:
+    async with open_connection(url) as connection:
         try:
             await connection.execute(statement)
         except asyncpg.InsufficientPrivilegeError:
@@ -35,7 +35,7 @@ async def refused(url: str, statement: str) -> bool:
 async def test_each_service_works_in_its_own_schema(server: PostgresServer):
     urls = await create_roles(server, ["auth", "ingest"])
     assert urls["auth"].startswith("postgresql+asyncpg://auth:")
-    async with connected(urls["auth"]) as connection:
+    async with open_connection(urls["auth"]) as connection:
         await connection.execute("create table users (id int)")
         place = await connection.fetchval("select schemaname from pg_tables where tablename = 'users'")
     assert place == "auth"
@@ -57,7 +57,7 @@ async def test_each_service_works_in_its_own_schema(server: PostgresServer):
 )
 async def test_a_service_can_reach_nothing_of_the_others(server: PostgresServer, statement: str):
     urls = await create_roles(server, ["auth", "ingest"])
-    async with connected(urls["auth"]) as connection:
+    async with open_connection(urls["auth"]) as connection:
         await connection.execute("create table if not exists secret (id int)")
     assert await refused(urls["ingest"], statement)
 
@@ -66,24 +66,24 @@ async def test_a_service_can_enter_no_other_database(server: PostgresServer):
     urls = await create_roles(server, ["auth"])
     elsewhere = urls["auth"].replace("/gruppetto", "/template1")
     with pytest.raises(StackError, match="permission denied for database"):
-        async with connected(elsewhere):
+        async with open_connection(elsewhere):
             pass
 
 
 async def test_a_wrong_password_is_refused(server: PostgresServer):
     with pytest.raises(StackError, match="password authentication failed"):
-        async with connected(server.url("postgres", "guess", "postgres")):
+        async with open_connection(server.url("postgres", "guess", "postgres")):
             pass
 
 
 async def test_polish_letters_have_cases_and_text_is_utf8(server: PostgresServer):
-    async with connected(server.superuser_url()) as connection:
+    async with open_connection(server.superuser_url()) as connection:
         assert await connection.fetchval("select lower('ŻÓŁĆ')") == "żółć"
         assert await connection.fetchval("show server_encoding") == "UTF8"
 
 
 async def test_it_listens_on_the_loopback_only(server: PostgresServer):
-    async with connected(server.superuser_url()) as connection:
+    async with open_connection(server.superuser_url()) as connection:
         assert await connection.fetchval("show listen_addresses") == "127.0.0.1"
         assert await connection.fetchval("show unix_socket_directories") == ""
 
@@ -93,11 +93,11 @@ async def test_a_second_start_finds_data_and_passwords_again(tmp_path: Path):
     seen = []
     for _ in range(2):
         async with Supervisor() as supervisor:
-            server = PostgresServer(folder, free_ports(1)[0])
+            server = PostgresServer(folder, reserve_ports(1)[0])
             await server.start(supervisor)
             urls = await create_roles(server, ["auth"])
             seen.append(urls["auth"].split("@")[0])
-            async with connected(urls["auth"]) as connection:
+            async with open_connection(urls["auth"]) as connection:
                 await connection.execute("create table if not exists kept as select 42 as answer")
                 assert await connection.fetchval("select answer from kept") == 42
     assert seen[0] == seen[1]
@@ -110,7 +110,7 @@ async def test_a_first_start_that_was_killed_leaves_no_half_cluster(tmp_path: Pa
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
     async with Supervisor() as supervisor:
-        await PostgresServer(tmp_path, free_ports(1)[0], durable=False).start(supervisor)
+        await PostgresServer(tmp_path, reserve_ports(1)[0], durable=False).start(supervisor)
     assert not half.exists()
 
 
@@ -125,7 +125,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 async def start_in(folder: Path) -> None:
     async with Supervisor() as supervisor:
-        await PostgresServer(folder, free_ports(1)[0], durable=False).start(supervisor)
+        await PostgresServer(folder, reserve_ports(1)[0], durable=False).start(supervisor)
 
 
 async def test_the_cluster_of_another_version_is_refused_in_one_line(tmp_path: Path):
@@ -156,8 +156,8 @@ async def test_a_full_disk_is_named_in_one_line(small_disk: Path):
         await start_in(small_disk)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as somebody else")
-async def test_as_root_it_works_below_a_folder_that_nobody_else_may_enter(tmp_path: Path):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+async def test_as_root_it_works_below_a_folder_that_only_root_may_enter(tmp_path: Path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     await start_in(closed / "postgres")

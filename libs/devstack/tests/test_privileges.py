@@ -1,4 +1,4 @@
-"""Started by root, Postgres runs as nobody with no capability, wherever its folder and its programs are."""
+"""Started by root, Postgres runs as nobody without capabilities, also below folders that only root may enter."""
 
 import os
 import shutil
@@ -7,94 +7,97 @@ from pathlib import Path
 
 import pytest
 
-from devstack import guard, postgres
 from devstack.errors import StackError
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import connected
-from devstack.supervisor import Supervisor
-from devstack.testing import until
+from devstack.process import reaper
+from devstack.process.ports import reserve_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers import postgres
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import open_connection
+from devstack.testing import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
 
 
 @pytest.fixture
-def cellar(tmp_path: Path) -> Path:
+def root_only_folder(tmp_path: Path) -> Path:
     """A folder that only root may enter."""
-    folder = tmp_path / "cellar"
+    folder = tmp_path / "root-only"
     folder.mkdir(mode=0o700)
     return folder
 
 
 async def start(supervisor: Supervisor, folder: Path) -> PostgresServer:
-    server = PostgresServer(folder, free_ports(1)[0], durable=False)
+    server = PostgresServer(folder, reserve_ports(1)[0], durable=False)
     await server.start(supervisor)
     return server
 
 
-def status_of(pid: int) -> dict[str, str]:
+def read_status(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return dict(line.split(":\t", 1) for line in lines)
 
 
-async def value(server: PostgresServer, statement: str) -> object:
-    async with connected(server.superuser_url()) as connection:
+async def fetch_value(server: PostgresServer, statement: str) -> object:
+    async with open_connection(server.superuser_url()) as connection:
         return await connection.fetchval(statement)
 
 
-async def test_the_server_has_no_capability_and_its_data_survive_a_restart(cellar: Path):
-    folder = cellar / "a folder"
+async def test_the_server_has_no_capability_and_its_data_survive_a_restart(root_only_folder: Path):
+    folder = root_only_folder / "a folder"
     async with Supervisor() as supervisor:
         server = await start(supervisor, folder)
-        said = status_of(supervisor.processes["postgres"].pid)
-        assert {said[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
-        assert said["Uid"].split() == ["65534"] * 4
-        assert said["Groups"].strip() == ""
-        await value(server, "create table kept as select 7 as number")
+        status = read_status(supervisor.processes["postgres"].pid)
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+        assert status["Uid"].split() == ["65534"] * 4
+        assert status["Groups"].strip() == ""
+        await fetch_value(server, "create table kept as select 7 as number")
     async with Supervisor() as supervisor:
-        assert await value(await start(supervisor, folder), "select number from kept") == 7
+        assert await fetch_value(await start(supervisor, folder), "select number from kept") == 7
 
 
-async def test_a_killed_server_recovers_although_another_program_has_its_process_id(cellar: Path):
+async def test_a_killed_server_recovers_although_another_program_has_its_process_id(root_only_folder: Path):
     async with Supervisor() as supervisor:
-        server = PostgresServer(cellar, free_ports(1)[0])
+        server = PostgresServer(root_only_folder, reserve_ports(1)[0])
         await server.start(supervisor)
-        await value(server, "create table kept as select 7 as number")
-        everything = guard.stack_processes(supervisor.stack)
+        await fetch_value(server, "create table kept as select 7 as number")
+        everything = reaper.list_stack_pids(supervisor.stack_id)
         process = supervisor.processes["postgres"]
         process.stopping = True
-        process.send(signal.SIGKILL)
-        until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+        process.send_signal(signal.SIGKILL)
+        wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
         await supervisor.stop("postgres")
         another = await supervisor.start("another", ["sleep", "60"], user=process.command.user)
         lock = server.data / "postmaster.pid"
         lock.write_text(lock.read_text().replace(str(process.pid), str(another.pid), 1))
         await server.start(supervisor)
-        assert await value(server, "select number from kept") == 7
+        assert await fetch_value(server, "select number from kept") == 7
 
 
-async def test_a_second_server_on_the_data_of_a_running_one_is_refused(cellar: Path):
+async def test_a_second_server_on_the_data_of_a_running_one_is_refused(root_only_folder: Path):
     async with Supervisor() as supervisor, Supervisor() as other:
-        server = await start(supervisor, cellar)
+        server = await start(supervisor, root_only_folder)
         with pytest.raises(StackError, match=r'lock file "postmaster\.pid" already exists'):
-            await start(other, cellar)
-        assert await value(server, "select 1") == 1
+            await start(other, root_only_folder)
+        assert await fetch_value(server, "select 1") == 1
 
 
-async def test_programs_that_only_root_can_reach_are_copied_once(cellar: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_programs_that_only_root_can_reach_are_copied_once(
+    root_only_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
     for part in (postgres.PROGRAMS, postgres.LIBRARIES):
-        shutil.copytree(postgres.SITE / part, cellar / part, symlinks=True)
-    monkeypatch.setattr(postgres, "SITE", cellar)
+        shutil.copytree(postgres.SITE / part, root_only_folder / part, symlinks=True)
+    monkeypatch.setattr(postgres, "SITE", root_only_folder)
     reachable = Path(os.environ.get("TMPDIR", "/tmp")) / f"gruppetto-test-{os.getpid()}"
     monkeypatch.setattr(postgres, "CACHE", reachable)
     try:
         async with Supervisor() as supervisor:
-            server = await start(supervisor, cellar / "data")
-            assert await value(server, "select 1") == 1
+            server = await start(supervisor, root_only_folder / "data")
+            assert await fetch_value(server, "select 1") == 1
             assert server.argv()[0].startswith(str(reachable))
         [made] = [path for path in reachable.iterdir() if path.is_dir()]
         before = made.stat().st_ino
-        assert postgres.binaries((65534, 65534)) == made / postgres.PROGRAMS / "bin"
+        assert postgres.get_bin_folder((65534, 65534)) == made / postgres.PROGRAMS / "bin"
         assert made.stat().st_ino == before
     finally:
         shutil.rmtree(reachable, ignore_errors=True)

@@ -10,21 +10,21 @@ import aio_pika
 import httpx
 import pytest
 
-from devstack import guard
 from devstack.errors import StackError
-from devstack.rabbitmq import container_prefix, find_rabbitmq
-from devstack.roles import connected
-from devstack.servers import DECLARED, private_servers
-from devstack.supervisor import Supervisor
-from devstack.testing import running_servers, say, until
+from devstack.process import reaper
+from devstack.process.supervisor import Supervisor
+from devstack.servers.rabbitmq import container_prefix, find_rabbitmq
+from devstack.servers.roles import open_connection
+from devstack.servers.servers import TOPOLOGY_DECLARED, private_servers
+from devstack.testing import report, running_servers, wait_until
 
 BROKER = {"beam.smp", "epmd"}
 
 
 @pytest.fixture(scope="session")
 def in_container() -> bool:
-    """Whether the broker runs in a container, where its processes are not the stack's own."""
-    return find_rabbitmq(say) is None
+    """Whether the broker runs in a container, where its processes are not children of the stack."""
+    return find_rabbitmq(report) is None
 
 
 def containers(stack: str) -> list[str]:
@@ -32,17 +32,17 @@ def containers(stack: str) -> list[str]:
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
-def names(pids: set[int]) -> set[str]:
+def process_names(pids: set[int]) -> set[str]:
     found = set()
     for pid in pids:
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # it has ended
             found.add(Path(f"/proc/{pid}/comm").read_text().strip())
     return found
 
 
 async def busy_query(url: str) -> None:
-    """Ends with the server only: it computes, and never looks whether anybody still listens."""
-    async with connected(url) as connection:
+    """Run a query that ends only with the server: it computes without checking its connection."""
+    async with open_connection(url) as connection:
         await connection.execute("select count(*) from generate_series(1, 100000000000)")
 
 
@@ -69,39 +69,39 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
 ):
     folder = tmp_path / "a stack"
     first = run_stack("servers", folder)
-    first.until_says("ready")
-    assert names(first.processes) >= {"postgres"} | ({"docker"} if in_container else BROKER)
+    first.wait_until_reported("ready")
+    assert process_names(first.processes) >= {"postgres"} | ({"docker"} if in_container else BROKER)
     if in_container:
         assert len(containers(first.facts["stack"])) == 1
     await publish(first.facts["rabbitmq"])
-    # RabbitMQ writes down twice a second which quorum queues there are; it never forgets an older one.
+    # RabbitMQ saves its list of quorum queues twice a second; older queues stay in it.
     [quorum] = folder.glob("rabbitmq/data*/**/quorum/gruppetto@localhost/names.dets")
-    until(lambda: b"%2F_kept" in quorum.read_bytes())
+    wait_until(lambda: b"%2F_kept" in quorum.read_bytes())
     busy = asyncio.create_task(busy_query(first.facts["roles"]["auth"]))
 
     second = run_stack("servers", folder)
-    complaint = await asyncio.to_thread(second.complaint)
-    assert complaint == f"devstack: already running in {folder} (pid {first.process.pid})"
+    stderr_text = await asyncio.to_thread(second.stderr_text)
+    assert stderr_text == f"devstack: already running in {folder} (pid {first.process.pid})"
 
     first.process.kill()
-    first.until_nothing_is_left()
+    first.wait_until_gone()
     if in_container:
-        until(lambda: not containers(first.facts["stack"]))
+        wait_until(lambda: not containers(first.facts["stack"]))
     await asyncio.wait([busy])
     assert busy.exception() is not None
 
     third = run_stack("servers", folder)
-    third.until_says("ready")
+    third.wait_until_reported("ready")
     assert third.facts["roles"]["auth"].split("@")[0] == first.facts["roles"]["auth"].split("@")[0]
     assert await receive(third.facts["rabbitmq"]) == b"hello"
 
     everything = third.processes
     third.process.kill()
-    os.kill(third.facts["guard"], signal.SIGKILL)
-    until(lambda: all(guard.live_parent(pid) is None for pid in everything))
+    os.kill(third.facts["reaper"], signal.SIGKILL)
+    wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
     if in_container:
         assert containers(third.facts["stack"])  # nobody is left to remove it but the next start
-        run_stack("servers", folder).until_says("ready")
+        run_stack("servers", folder).wait_until_reported("ready")
         assert not containers(third.facts["stack"])
 
 
@@ -109,11 +109,11 @@ def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_s
     leftover = tmp_path / "rabbitmq/leftover"
     leftover.parent.mkdir()
     leftover.touch()
-    run_stack("servers", tmp_path).until_says("ready")
+    run_stack("servers", tmp_path).wait_until_reported("ready")
     assert not leftover.exists()
 
 
-@pytest.mark.parametrize("mark", [DECLARED, "complete-1", "complete-2"])
+@pytest.mark.parametrize("mark", [TOPOLOGY_DECLARED, "complete-1", "complete-2"])
 def test_a_brokers_data_that_a_service_may_have_used_are_kept_by_every_later_release(
     run_stack, tmp_path: Path, mark: str
 ):
@@ -121,7 +121,7 @@ def test_a_brokers_data_that_a_service_may_have_used_are_kept_by_every_later_rel
     kept = tmp_path / "rabbitmq/kept"
     kept.parent.mkdir()
     kept.touch()
-    run_stack("servers", tmp_path).until_says("ready")
+    run_stack("servers", tmp_path).wait_until_reported("ready")
     assert kept.exists()
 
 
@@ -131,14 +131,14 @@ def test_a_stack_killed_while_it_starts_vanishes_with_its_folder(
 ):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     runner = run_stack("servers")
-    runner.until_says("stack")
+    runner.wait_until_reported("stack")
     program = "docker" if in_container and moment in BROKER else moment
-    until(lambda: program in names(runner.processes))
+    wait_until(lambda: program in process_names(runner.processes))
     runner.process.kill()
-    runner.until_nothing_is_left()
+    runner.wait_until_gone()
     if in_container:
-        until(lambda: not containers(runner.facts["stack"]), 30)
-    until(lambda: not list(tmp_path.iterdir()))
+        wait_until(lambda: not containers(runner.facts["stack"]), 30)
+    wait_until(lambda: not list(tmp_path.iterdir()))
 
 
 def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
@@ -146,7 +146,7 @@ def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
     test.write_text(
         "import time\n"
         "def test_it(postgres_server, test_servers):\n"
-        "    print(test_servers.stack, flush=True)\n"
+        "    print(test_servers.stack_id, flush=True)\n"
         "    time.sleep(60)\n"
     )
     argv = [sys.executable, "-m", "pytest", "-p", "devstack.testing", "-s", "-q", "-c", os.devnull, test]
@@ -155,10 +155,10 @@ def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout is not None
         stack = run.stdout.readline().strip()
-        assert "postgres" in names(guard.stack_processes(stack))
+        assert "postgres" in process_names(reaper.list_stack_pids(stack))
         run.kill()
-    until(lambda: not guard.stack_processes(stack))
-    until(lambda: not list(tmp_path.glob("gruppetto-*")))
+    wait_until(lambda: not reaper.list_stack_pids(stack))
+    wait_until(lambda: not list(tmp_path.glob("gruppetto-*")))
 
 
 def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
@@ -167,7 +167,7 @@ def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
     with running_servers() as servers:
         assert servers.superuser_url == "postgresql://me@db.example/postgres"
         assert servers.rabbitmq[0] == "amqp://me@mq.example/"
-        assert servers.stack is None
+        assert servers.stack_id is None
 
 
 @pytest.mark.parametrize(("told", "collects"), [("", True), ("off", False)])
@@ -199,7 +199,7 @@ async def test_another_users_stack_is_refused_in_one_line(tmp_path: Path):
 
 
 async def test_too_little_room_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("devstack.servers.LEAST_ROOM_MB", 10**9)
+    monkeypatch.setattr("devstack.servers.servers.MIN_FREE_MB", 10**9)
     async with Supervisor() as supervisor:
         with pytest.raises(StackError, match=r"^only \d+ MB are free on the disk with .*; make room for \d+ MB$"):
             async with private_servers(tmp_path, supervisor):

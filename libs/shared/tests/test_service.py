@@ -16,8 +16,8 @@ from pydantic import AmqpDsn, PostgresDsn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from devstack.ports import free_ports
-from devstack.stack import answers
+from devstack.process.ports import reserve_ports
+from devstack.stack.stack import is_healthy
 from shared.database.engine import Database
 from shared.messaging.outbox import emit
 from shared.service import Service, bind_socket
@@ -143,10 +143,10 @@ async def process(
 async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
     database: Database, database_url: str, rabbitmq_url: str
 ) -> None:
-    http_port, internal_port = free_ports(2)
+    http_port, internal_port = reserve_ports(2)
     ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
     async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await wait_until(lambda: answers(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
+        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
         assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
         metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
         for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
@@ -161,7 +161,7 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
 async def test_a_port_that_is_taken_is_named(
     database: Database, database_url: str, rabbitmq_url: str, name: str
 ) -> None:
-    free = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, free_ports(2)), strict=True))
+    free = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, reserve_ports(2)), strict=True))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = {**free, name: str(taken.getsockname()[1])}
         async with process(database, database_url, rabbitmq_url, **ports) as child:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from devstack.request_fuzz import FuzzedRequest, fuzz_settings, request_strategy, send_request
 from shared.database.engine import Database
 
 USUAL = [(b"content-type", b"application/json"), (b"host", b"auth.test")]
@@ -41,10 +41,10 @@ async def application(database: Database) -> AsyncIterator[FastAPI]:
 @pytest.fixture
 def requests(application: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
     """With the key of either caller."""
-    return st.one_of([fuzzed_requests(application, [*USUAL, key]) for key in KEYS])
+    return st.one_of([request_strategy(application, [*USUAL, key]) for key in KEYS])
 
 
-@fuzz
+@fuzz_settings
 @given(data=st.data())
 async def test_no_request_causes_an_unhandled_error(
     application: FastAPI,
@@ -52,12 +52,12 @@ async def test_no_request_causes_an_unhandled_error(
     statuses: Counter[int],
     data: st.DataObject,
 ) -> None:
-    answer = await answer_to(application, data.draw(requests))
+    answer = await send_request(application, data.draw(requests))
     statuses[answer.status] += 1
     assert answer.status < 500
 
 
-@fuzz
+@fuzz_settings
 @given(body=SIGN_INS, user=st.uuids() | st.just(UUID(int=0)))
 async def test_no_sign_in_of_a_caller_with_a_key_causes_an_unhandled_error(
     application: FastAPI, statuses: Counter[int], body: dict[str, Any], user: UUID
@@ -68,6 +68,6 @@ async def test_no_sign_in_of_a_caller_with_a_key_causes_an_unhandled_error(
         FuzzedRequest("POST", b"/sign-ins", b"", (*USUAL, KEYS[0], length), sign_in),
         FuzzedRequest("GET", f"/users/{user}/access-token".encode(), b"fresh=yes", (*USUAL, KEYS[1]), b""),
     ):
-        answer = await answer_to(application, request)
+        answer = await send_request(application, request)
         statuses[answer.status] += 1
         assert answer.status < 500

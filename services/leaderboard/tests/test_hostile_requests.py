@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leaderboard_helpers import create_app
 
-from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from devstack.request_fuzz import FuzzedRequest, fuzz_settings, request_strategy, send_request
 from shared.database.engine import Database
 
 
@@ -19,10 +19,10 @@ def application(database: Database) -> FastAPI:
 
 @pytest.fixture
 def requests(application: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
-    return fuzzed_requests(application)
+    return request_strategy(application)
 
 
-@fuzz
+@fuzz_settings
 @given(data=st.data())
 async def test_no_request_causes_an_unhandled_error(
     application: FastAPI,
@@ -30,6 +30,6 @@ async def test_no_request_causes_an_unhandled_error(
     statuses: Counter[int],
     data: st.DataObject,
 ) -> None:
-    answer = await answer_to(application, data.draw(requests))
+    answer = await send_request(application, data.draw(requests))
     statuses[answer.status] += 1
     assert answer.status < 500

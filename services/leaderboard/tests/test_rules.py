@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack import oracle
+from devstack.stack import expected_standings
 from leaderboard.challenges.rules import DEFAULT_BOARDS, Board, Challenge, Metric, choose_current, month_bounds
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Activity, Counted, NotCounted, Totals, judge, sum_counted
@@ -211,7 +211,7 @@ def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list
 def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity]) -> None:
     everything = Challenge(date(2026, 1, 1), date(2026, 12, 31))
     outings = [
-        oracle.Outing(
+        expected_standings.Activity(
             one.strava_id,
             one.sport_type,
             one.start_at,
@@ -225,8 +225,8 @@ def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity
         for one in own
     ]
     for board in DEFAULT_BOARDS:
-        row = oracle.board(board.slug, {"me": ("Me", outings)}).get("me")
-        theirs = Totals(row.metres, row.moving_s, row.climb, row.activities) if row else Totals()
+        row = expected_standings.build_board(board.slug, {"me": ("Me", outings)}).get("me")
+        theirs = Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities) if row else Totals()
         assert sum_counted(own, judge(everything, board, own)) == theirs
 
 

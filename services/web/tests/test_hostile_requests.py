@@ -14,7 +14,7 @@ from web_fakes import FakeAuth, FakeLeaderboard
 from web_harness import build
 from web_server import Server
 
-from devstack.request_fuzz import FuzzedRequest, answer_to, fuzz, fuzzed_requests
+from devstack.request_fuzz import FuzzedRequest, fuzz_settings, request_strategy, send_request
 from shared.database.engine import Database
 from shared.http.request_limits import MAX_BODY_BYTES, MAX_HEADERS_BYTES
 
@@ -32,16 +32,16 @@ async def site(engine_database: Database) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture(scope="module")
 def requests(site: FastAPI) -> st.SearchStrategy[FuzzedRequest]:
-    return fuzzed_requests(site, USUAL)
+    return request_strategy(site, USUAL)
 
 
-@fuzz
+@fuzz_settings
 @given(data=st.data())
 async def test_no_request_of_a_stranger_causes_an_unhandled_error(
     site: FastAPI, requests: st.SearchStrategy[FuzzedRequest], statuses: Counter[int], data: st.DataObject
 ) -> None:
     with capture_logs() as logged:
-        answer = await answer_to(site, data.draw(requests))
+        answer = await send_request(site, data.draw(requests))
     statuses[answer.status] += 1
     assert answer.status < 500
     assert b"content-security-policy" in answer.headers

@@ -1,15 +1,15 @@
-"""The errors that people see."""
+"""Errors whose message is shown to the user."""
 
 from dataclasses import dataclass
 
 
 class StackError(Exception):
-    """One line for a person: what happened, and what to do about it."""
+    """The message is one line: what happened, and what the user can do about it."""
 
 
 @dataclass(frozen=True)
-class Died:
-    """A process that ended without being told to. A negative code is the signal that killed it."""
+class ProcessExit:
+    """How a process ended, with the last lines of its output. A negative code is minus the signal that killed it."""
 
     name: str
     code: int
@@ -21,19 +21,19 @@ class Died:
 
     @property
     def reason(self) -> str:
-        """The most telling thing it said last."""
-        said = [line.strip() for line in self.last_lines if line.strip()]
-        if any("No space left on device" in line or "enospc" in line for line in said):
+        """The most informative of the last lines, at most 300 characters; a known cause is replaced by advice."""
+        lines = [line.strip() for line in self.last_lines if line.strip()]
+        if any("No space left on device" in line or "enospc" in line for line in lines):
             return "the disk is full; make room and start again"
-        if any("Address already in use" in line or "eaddrinuse" in line for line in said):
+        if any("Address already in use" in line or "eaddrinuse" in line for line in lines):
             return "another program took its port meanwhile; start again"
-        telling = [line for line in said if "FATAL" in line or "error:" in line.lower()]
-        return (telling or said or [""])[-1][:300]
+        errors = [line for line in lines if "FATAL" in line or "error:" in line.lower()]
+        return (errors or lines or [""])[-1][:300]
 
 
 class ProgramFailed(StackError):
-    """A program ended that should have gone on, or did not succeed."""
+    """A program ended too early, or with an error code."""
 
-    def __init__(self, died: Died) -> None:
-        super().__init__(str(died))
-        self.died = died
+    def __init__(self, process_exit: ProcessExit) -> None:
+        super().__init__(str(process_exit))
+        self.process_exit = process_exit

@@ -1,6 +1,6 @@
-"""Hostile requests, to show that whatever a stranger sends to any route of an application, the answer is no 5xx.
+"""Generates hostile HTTP requests for an application, for tests that no request causes a 5xx response.
 
-FUZZ_REQUESTS sets how many a test sends.
+FUZZ_REQUESTS sets the number of requests per test.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from starlette.types import Message, Scope
 
-ANSWER_S = 20.0
+TIMEOUT_S = 20.0
 MAX_REPEATED = 20_000
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get", "BREW", ""]
@@ -45,21 +45,21 @@ HEADERS = [
     "expect",
 ]
 ADDRESS_HEADERS = ["host", "origin", "referer"]
-PIECES = [
+FRAGMENTS = [
     *rb"""[ ] [::1] : :// http:// // / \ .. ? # @ % %00 %ff %ed%a0%80 %25 + = ; , & " ' < { } $ * token code state
     lang theme __Host-session __Host-sign-in pl pl-PL;q=0.5 en same-origin none null chunked gzip consent=yes back=//x
     application/x-www-form-urlencoded multipart/form-data;boundary=x application/json charset=punycode
     -1 0 99999999999999999999 1e999 NaN club.example""".split(),
     *(b" ", b"\t", b"Bearer ", b"\x7f", b"\xb2", b"\xff", b"\xc5\xbb", b"\xf0\x9f\x9a\xb2"),
 ]
-_piece = st.sampled_from(PIECES) | st.binary(max_size=8)
-_pieces = st.lists(_piece, max_size=5).map(b"".join)
-#: Mostly short; some are one piece again and again, which is what slow parsers do not like.
-_value = _pieces | st.builds(
-    lambda piece, size: piece * (size // max(1, len(piece))), _piece, st.integers(0, MAX_REPEATED)
+_fragment = st.sampled_from(FRAGMENTS) | st.binary(max_size=8)
+_fragments = st.lists(_fragment, max_size=5).map(b"".join)
+#: Mostly short; some are one fragment repeated, to find parsers of superlinear time.
+_value = _fragments | st.builds(
+    lambda fragment, size: fragment * (size // max(1, len(fragment))), _fragment, st.integers(0, MAX_REPEATED)
 )
-#: Settings of a test that draws requests from a fixture's strategy.
-fuzz = settings(
+#: Hypothesis settings for tests that draw requests.
+fuzz_settings = settings(
     max_examples=int(os.environ.get("FUZZ_REQUESTS", "500")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 _CONTROL = bytes(byte for byte in range(32) if byte != 9)
@@ -67,7 +67,7 @@ _CONTROL = bytes(byte for byte in range(32) if byte != 9)
 
 @dataclass(frozen=True)
 class FuzzedRequest:
-    """One request as a server hands it to an application."""
+    """One request as an ASGI server passes it to the application."""
 
     method: str
     path: bytes
@@ -77,32 +77,44 @@ class FuzzedRequest:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of it."""
+class FuzzedResponse:
+    """The start of the response."""
 
     status: int
     headers: dict[bytes, bytes]
 
 
-def fuzzed_requests(app: FastAPI, usual: Sequence[tuple[bytes, bytes]] = ()) -> st.SearchStrategy[FuzzedRequest]:
-    """Requests to the routes of `app` and to others; most have most of the `usual` headers, and odd ones before."""
+def request_strategy(
+    app: FastAPI, common_headers: Sequence[tuple[bytes, bytes]] = ()
+) -> st.SearchStrategy[FuzzedRequest]:
+    """Requests to the routes of `app` and to other paths.
+
+    Each has up to four hostile headers, most also all but one or all of `common_headers`.
+    """
     hosts = st.sampled_from([b"[", b"]", b"[]", b"[::1]", b"[token]", b"a:b", b"a:99999", b"@", b"a@b"]) | _value
     address = st.builds(bytes.__add__, st.sampled_from([b"", b"http://", b"https://"]), hosts)
     field = st.tuples(st.sampled_from(HEADERS), _value) | st.tuples(st.sampled_from(ADDRESS_HEADERS), address)
-    odd = st.lists(field.map(lambda pair: (pair[0].encode(), _sendable(pair[1]))), max_size=4)
-    common = st.sets(st.sampled_from(usual), min_size=len(usual) - 1) if usual else st.just(set())
+    odd_headers = st.lists(field.map(lambda pair: (pair[0].encode(), _to_header_value(pair[1]))), max_size=4)
+    some_common = (
+        st.sets(st.sampled_from(common_headers), min_size=len(common_headers) - 1)
+        if common_headers
+        else st.just(set())
+    )
     return st.builds(
         FuzzedRequest,
         st.sampled_from(["GET", "POST"]) | st.sampled_from(METHODS),
-        _paths(_templates(app)),
-        _value.map(_printable),
-        st.builds(lambda some, others: (*some, *others), odd, common | st.just(set())),
-        _value | st.lists(st.sampled_from([b"consent=yes", b"back=", b"&", b"lang=pl"]) | _piece).map(b"".join),
+        _path_strategy(_list_path_templates(app)),
+        _value.map(_to_request_line),
+        st.builds(lambda some, other_paths: (*some, *other_paths), odd_headers, some_common | st.just(set())),
+        _value | st.lists(st.sampled_from([b"consent=yes", b"back=", b"&", b"lang=pl"]) | _fragment).map(b"".join),
     )
 
 
-async def answer_to(app: FastAPI, request: FuzzedRequest) -> Answer:
-    """Send it to the application; raises what the application raises, TimeoutError when it does not answer."""
+async def send_request(app: FastAPI, request: FuzzedRequest) -> FuzzedResponse:
+    """Send a request to the application.
+
+    Raises what the application raises, and TimeoutError when it does not respond within TIMEOUT_S seconds.
+    """
     sent: list[Message] = []
     received: list[Message] = [{"type": "http.request", "body": request.body, "more_body": False}]
 
@@ -112,11 +124,11 @@ async def answer_to(app: FastAPI, request: FuzzedRequest) -> Answer:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async with asyncio.timeout(ANSWER_S):
+    async with asyncio.timeout(TIMEOUT_S):
         await app(_scope(request), receive, send)
     start = sent[0]
     assert start["type"] == "http.response.start"
-    return Answer(start["status"], dict(start["headers"]))
+    return FuzzedResponse(start["status"], dict(start["headers"]))
 
 
 def _scope(request: FuzzedRequest) -> Scope:
@@ -137,28 +149,28 @@ def _scope(request: FuzzedRequest) -> Scope:
     }
 
 
-def _templates(app: FastAPI) -> list[str]:
-    with warnings.catch_warnings(action="ignore"):  # about operations of one name, which matters to no request
+def _list_path_templates(app: FastAPI) -> list[str]:
+    with warnings.catch_warnings(action="ignore"):  # about duplicate operation ids, which do not matter here
         return list(app.openapi()["paths"])
 
 
-def _paths(templates: Sequence[str]) -> st.SearchStrategy[bytes]:
+def _path_strategy(templates: Sequence[str]) -> st.SearchStrategy[bytes]:
     def fill(template: str, values: list[bytes]) -> bytes:
         left = iter(values)
         return re.sub(rb"\{[^}]*\}", lambda _: next(left, b"x"), template.encode())
 
     values = st.lists(
-        (_value | st.sampled_from([b"autumn", b"running", b"main", b"current"])).map(_printable), max_size=3
+        (_value | st.sampled_from([b"autumn", b"running", b"main", b"current"])).map(_to_request_line), max_size=3
     )
-    others = _value.map(_printable).map(b"/".__add__)
-    return st.builds(fill, st.sampled_from(templates), values) | others
+    other_paths = _value.map(_to_request_line).map(b"/".__add__)
+    return st.builds(fill, st.sampled_from(templates), values) | other_paths
 
 
-def _printable(value: bytes) -> bytes:
-    """As an HTTP server admits it in a request line."""
+def _to_request_line(value: bytes) -> bytes:
+    """Without the bytes that HTTP servers reject in a request line."""
     return bytes(byte for byte in value if 0x21 <= byte <= 0x7E)
 
 
-def _sendable(value: bytes) -> bytes:
-    """As an HTTP server admits it in a header."""
+def _to_header_value(value: bytes) -> bytes:
+    """Without the bytes that HTTP servers reject in a header value."""
     return value.translate(None, _CONTROL)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import MetaData, text
 
-from devstack.migrations import upgrade
+from devstack.stack.provision import upgrade
 from shared.database.engine import Database, create_engine
 
 

@@ -20,29 +20,32 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devstack.ports import free_ports
-from devstack.postgres import PostgresServer
-from devstack.roles import Role, check_name, connected, create_schemas, on_database
-from devstack.secretfile import new_secret
-from devstack.servers import stack_folder, start_rabbitmq
-from devstack.supervisor import Supervisor
+from devstack.process.ports import reserve_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import Role, check_name, create_schemas, open_connection, with_database
+from devstack.servers.secret_store import generate_secret
+from devstack.servers.servers import stack_folder, start_rabbitmq
 
 T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def say(line: str) -> None:
+def report(line: str) -> None:
     """To standard error, whatever a test made of it; pytest shows it with the first failure."""
     print(line, file=sys.__stderr__, flush=True)
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0) -> T:
+def wait_until(condition: Callable[[], T], seconds: float = 10.0) -> T:
     """The condition's first true value; fails the test when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"did not come true within {seconds} s"
         time.sleep(POLL_SECONDS)
     return value
+
+
+until = wait_until
 
 
 class LazyServers:
@@ -59,9 +62,9 @@ class LazyServers:
         self._stack: tuple[Supervisor, Path] | None = None
 
     @property
-    def stack(self) -> str | None:
+    def stack_id(self) -> str | None:
         """The mark of the private servers' processes; None while there are none."""
-        return self._stack[0].stack if self._stack else None
+        return self._stack[0].stack_id if self._stack else None
 
     @cached_property
     def superuser_url(self) -> str:
@@ -91,14 +94,14 @@ class LazyServers:
 
     async def _start_postgres(self) -> str:
         supervisor, folder = await self._started()
-        server = PostgresServer(folder / "postgres", free_ports(1)[0], durable=False)
+        server = PostgresServer(folder / "postgres", reserve_ports(1)[0], durable=False)
         await server.start(supervisor)
         return server.superuser_url()
 
     async def _start_rabbitmq(self) -> tuple[str, str]:
         supervisor, folder = await self._started()
         statistics = os.environ.get("TEST_RABBITMQ_STATISTICS") != "off"
-        server = await start_rabbitmq(folder / "rabbitmq", supervisor, say, statistics=statistics)
+        server = await start_rabbitmq(folder / "rabbitmq", supervisor, report, statistics=statistics)
         return server.url, server.management_url
 
     async def _started(self) -> tuple[Supervisor, Path]:
@@ -123,7 +126,7 @@ async def fresh_database(superuser_url: str, *schemas: str) -> AsyncIterator[dic
     """A new database with a role and a schema for each name: {schema: database url}; dropped at the end."""
     unique = secrets.token_hex(4)
     database = f"test_{unique}"
-    roles = [Role(f"{check_name(schema)}_{unique}", new_secret(), schema) for schema in schemas]
+    roles = [Role(f"{check_name(schema)}_{unique}", generate_secret(), schema) for schema in schemas]
     try:
         await create_schemas(superuser_url, database, roles)
         yield {role.schema: _url(superuser_url, role, database) for role in roles}
@@ -176,12 +179,12 @@ def _management_url(rabbitmq_url: str) -> str:
 
 
 def _url(superuser_url: str, role: Role, database: str) -> str:
-    address = on_database(superuser_url, database).rpartition("@")[2]
+    address = with_database(superuser_url, database).rpartition("@")[2]
     return f"postgresql+asyncpg://{role.name}:{role.password}@{address}"
 
 
 async def _drop(superuser_url: str, database: str, roles: Iterable[Role]) -> None:
-    async with connected(superuser_url) as connection:
+    async with open_connection(superuser_url) as connection:
         await connection.execute(f"drop database if exists {database} with (force)")
         for role in roles:
             await connection.execute(f"drop role if exists {role.name}")

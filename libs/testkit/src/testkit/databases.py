@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, Row, text
 
-from devstack.migrations import upgrade
+from devstack.stack.provision import upgrade
 from shared.database.engine import Database, create_engine
 from shared.database.tables import service_metadata
 

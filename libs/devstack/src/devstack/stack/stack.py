@@ -1,0 +1,248 @@
+"""The whole system on one machine: its processes, their settings and the order of their start."""
+
+import base64
+import hashlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from devstack.errors import StackError
+from devstack.process.gather_or_cancel import gather_or_cancel
+from devstack.process.ports import reserve_ports
+from devstack.process.supervisor import Supervisor
+from devstack.servers.secret_store import generate_secret, load_or_create
+from devstack.servers.servers import Servers, private_servers
+from devstack.stack import expected_standings
+
+SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
+START_S = 90.0
+CLIENT_ID = "1"
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """The simulator's dataset: generated athletes, or those in a folder of Strava's JSON."""
+
+    athletes: int = 25
+    days: int = 60
+    seed: int = 1
+    data: Path | None = None
+
+    def arguments(self) -> list[str]:
+        """The command line arguments for `stravasim serve`."""
+        if self.data is not None:
+            return ["--data", str(self.data)]
+        return ["--athletes", str(self.athletes), "--days", str(self.days), "--seed", str(self.seed)]
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """How to run the stack. With `folder` None all data are removed at the end."""
+
+    dataset: DatasetOptions
+    folder: Path | None
+    web_port: int | None = None  # None: any free port
+    durable: bool = True
+    grace_days: int = 0  # days from the last activity to the end of the challenge
+    sync_concurrency: int = 4  # fetches from Strava at the same time
+    log_level: str = "INFO"
+
+
+@dataclass(frozen=True)
+class Athlete:
+    """A simulated athlete with all activities, as Strava's JSON."""
+
+    id: int
+    activities: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The addresses and the dataset of a running system."""
+
+    web_url: str
+    leaderboard_url: str
+    strava_url: str
+    database_urls: dict[str, str] = field(repr=False)
+    rabbitmq_url: str = field(repr=False)
+    athletes: list[Athlete] = field(repr=False)
+
+
+class StackLauncher:
+    """Starts the processes, each when its dependencies are ready."""
+
+    def __init__(self, config: StackConfig, supervisor: Supervisor, report: Report) -> None:
+        self._config = config
+        self._supervisor = supervisor
+        self._report = report
+        self._secrets: dict[str, str] = {}
+        self._athletes: list[Athlete] = []
+        names = ("strava", *SERVICES, "sync-worker")
+        internal = [f"{name} internal" for name in names]
+        self._ports = dict(zip((*names, *internal), reserve_ports(2 * len(names)), strict=True))
+        if config.web_port is not None:
+            self._ports["web"] = config.web_port
+
+    def url(self, name: str) -> str:
+        """The base url of a process."""
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    async def start(self, servers: Servers) -> Stack:
+        """Start the services, after `start_strava`, whose dataset determines the days of the challenge."""
+        athletes = self._athletes
+        days = expected_standings.find_day_range(
+            expected_standings.parse_activities(athlete.activities) for athlete in athletes
+        )
+        if days is None:
+            raise StackError("none of the club's activities says when it started; there is nothing to show")
+        first_day, last_day = days[0], days[1] + timedelta(days=self._config.grace_days)
+        self._report("preparing schemas and topology")
+        database_urls = await servers.create_service_roles(SERVICES)
+        await self._provision(database_urls, servers)
+        servers.mark_topology_declared()  # before any service can publish or consume
+        self._report("starting the services")
+        await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
+        return Stack(
+            self.url("web"),
+            self.url("leaderboard"),
+            self.url("strava"),
+            database_urls,
+            servers.rabbitmq_url,
+            athletes,
+        )
+
+    async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
+        env = {
+            "RABBITMQ_URL": servers.rabbitmq_url,
+            "RABBITMQ_MANAGEMENT_URL": servers.management_url,
+            "SCHEMAS": json.dumps(database_urls),
+        }
+        await self._supervisor.run(
+            "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_environment() | env
+        )
+
+    async def start_strava(self) -> None:
+        """Start the simulated Strava, which needs no server; raises StackError when its dataset is invalid."""
+        # Enough calls to fetch all activities at once; the rate limits are tested elsewhere.
+        limits = "1000000,10000000,1000000,10000000"
+        await self._supervisor.start(
+            "strava",
+            [
+                *(sys.executable, "-m", "stravasim", "serve", "--port", str(self._ports["strava"])),
+                *("--limits", limits, "--client-id", CLIENT_ID, "--client-secret", self._get_secret("client")),
+                *self._config.dataset.arguments(),
+            ],
+            env=_base_environment(),
+        )
+        async with httpx.AsyncClient(base_url=self.url("strava"), timeout=30) as client:
+            await self._supervisor.wait_until_ready("strava", lambda: is_healthy(client, "/_sim/health"), START_S)
+            listed = (await client.get("/_sim/athletes")).json()
+            self._athletes = [
+                Athlete(one["id"], (await client.get(f"/_sim/athletes/{one['id']}/activities")).json())
+                for one in listed
+            ]
+
+    async def _start_services(
+        self, database_urls: dict[str, str], rabbitmq_url: str, days: tuple[date, date]
+    ) -> None:
+        specific = self._service_settings(days)
+        for name, settings in specific.items():
+            service, _, process = name.partition("-")
+            argv = [sys.executable, "-m", f"{service}.main", *([process] if process else [])]
+            common = {
+                "DATABASE_URL": database_urls[service],
+                "RABBITMQ_URL": rabbitmq_url,
+                "HTTP_PORT": str(self._ports[_port_name(name)]),
+                "INTERNAL_PORT": str(self._ports[f"{_port_name(name)} internal"]),
+                "LOG_LEVEL": self._config.log_level,
+                "LOG_FORMAT": "console",
+            }
+            await self._supervisor.start(name, argv, env=_base_environment() | common | settings, shutdown_order=0)
+        async with httpx.AsyncClient(timeout=5) as client:
+            await gather_or_cancel(*(self._wait_until_healthy(client, name) for name in specific))
+
+    async def _wait_until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
+        address = f"{self.url(f'{_port_name(name)} internal')}/health/ready"
+        await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S, every=0.1)
+
+    def _service_settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
+        """Process -> the settings that are specific to it."""
+        auth_url, strava_url = self.url("auth"), self.url("strava")
+        web_key, vault_key = self._get_secret("auth-api"), self._get_secret("vault-access")
+        vault = base64.b64encode(hashlib.sha256(self._get_secret("vault").encode()).digest()).decode()
+        auth_access = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
+        return {
+            "auth": {
+                "STRAVA_CLIENT_ID": CLIENT_ID,
+                "STRAVA_CLIENT_SECRET": self._get_secret("client"),
+                "STRAVA_REDIRECT_URI": f"{self.url('web')}/auth/strava/callback",
+                "STRAVA_OAUTH_URL": f"{strava_url}/oauth",
+                "VAULT_KEYS": f"demo:{vault}",
+                "AUTH_API_KEY": web_key,
+                "VAULT_ACCESS_KEY": vault_key,
+            },
+            "sync-api": auth_access,
+            "sync-worker": {
+                **auth_access,
+                "STRAVA_API_URL": f"{strava_url}/api/v3",
+                "SYNC_CONCURRENCY": str(self._config.sync_concurrency),
+            },
+            "ingest": {},
+            "leaderboard": {
+                "CHALLENGE_NAME": "The long way home",
+                "CHALLENGE_FIRST_DAY": days[0].isoformat(),
+                "CHALLENGE_LAST_DAY": days[1].isoformat(),
+            },
+            "web": {
+                "SECRET_KEY_BASE": self._get_secret("web"),
+                "AUTH_URL": auth_url,
+                "AUTH_API_KEY": web_key,
+                "LEADERBOARD_URL": self.url("leaderboard"),
+            },
+        }
+
+    def _get_secret(self, name: str) -> str:
+        """The named secret; the same at every start in one folder."""
+        if name not in self._secrets:
+            folder = self._config.folder
+            self._secrets[name] = generate_secret() if folder is None else load_or_create(folder / f"secret-{name}")
+        return self._secrets[name]
+
+
+@asynccontextmanager
+async def running_stack(config: StackConfig, supervisor: Supervisor, report: Report) -> AsyncIterator[Stack]:
+    """The whole system, ready to use; it is stopped at the end of the block. Raises StackError."""
+    report("starting Postgres, RabbitMQ and the simulated club")
+    launcher = StackLauncher(config, supervisor, report)
+    async with private_servers(
+        config.folder, supervisor, durable=config.durable, report=report, startup_tasks=[launcher.start_strava]
+    ) as servers:
+        yield await launcher.start(servers)
+
+
+def _port_name(process: str) -> str:
+    return "sync" if process == "sync-api" else process
+
+
+def _base_environment() -> dict[str, str]:
+    """The variables that every process needs; other variables of our environment must not reach the services."""
+    inherited = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV")
+    return {"PYTHONUNBUFFERED": "1", **{name: os.environ[name] for name in inherited if name in os.environ}}
+
+
+async def is_healthy(client: httpx.AsyncClient, url: str) -> bool:
+    """Whether the url answers with status 200; False when nothing listens there."""
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,37 @@
+"""SIGTERM under load: messages in progress are finished, the others stay in the queue unchanged."""
+
+import time
+
+import pytest
+from fault_schedule import TIMEOUT_S
+from polling import wait_until
+from scenario import Scenario
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S)
+
+BACKLOG = 300
+STOP_TIMEOUT_S = 20.0
+
+
+async def test_a_service_that_is_told_to_end_leaves_its_queue_untouched_and_in_order(scenario: Scenario) -> None:
+    await scenario.processes.start("service", work_s=0.03, batch=20)  # slower than the producer in it
+
+    async def has_backlog() -> bool:
+        return await scenario.count_ready() >= BACKLOG and (await scenario.audit.count_deliveries()).effects > 0
+
+    await wait_until(has_backlog, "a backlog")
+    started_at = time.monotonic()
+    await scenario.processes.stop("service")
+    assert time.monotonic() - started_at < STOP_TIMEOUT_S
+    assert scenario.processes.failed_exits == {}
+
+    remaining = await scenario.peek(scenario.queue)
+    counts, outbox = await scenario.audit.count_deliveries(), await scenario.audit.count_outbox()
+    assert counts.effects + len(remaining) + outbox == counts.committed, "all that was handled was acknowledged"
+    assert {message.headers.get("x-delivery-count", 0) for message in remaining} == {0}
+    numbers = [int(str(message.headers["cloudEvents_subject"])) for message in remaining]
+    assert numbers == sorted(numbers)
+
+    await scenario.processes.start("service", rate=0)
+    await scenario.wait_for_effects(counts.committed)
+    await scenario.assert_exactly_once()
