@@ -21,7 +21,7 @@ from devstack.process.reaper import list_stack_pids
 from devstack.process.supervisor import Supervisor
 from devstack.servers.servers import discard_report, private_servers
 from devstack.stack.stack import DatasetOptions, StackConfig, running_stack
-from devstack.testing import wait_until
+from testkit.waiting import wait_until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")
 START_S = 90.0
@@ -105,7 +105,7 @@ async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
         assert len(list_stack_pids(running.stack_id)) > 8
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
-        await asyncio.to_thread(wait_until, lambda: not list_stack_pids(running.stack_id), END_S)
+        await wait_until(lambda: not list_stack_pids(running.stack_id), "no process is left", END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
         assert again.stack_id != running.stack_id
         assert await again.end(signal.SIGTERM) == 130

@@ -14,7 +14,7 @@ from devstack.process.supervisor import Supervisor
 from devstack.servers import postgres
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.roles import open_connection
-from devstack.testing import wait_until
+from testkit.waiting import block_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up root")
 
@@ -65,7 +65,7 @@ async def test_a_killed_server_recovers_although_another_program_has_its_process
         process = supervisor.processes["postgres"]
         process.stopping = True
         process.send_signal(signal.SIGKILL)
-        wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
+        block_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
         await supervisor.stop("postgres")
         another = await supervisor.start("another", ["sleep", "60"], user=process.command.user)
         lock = server.data / "postmaster.pid"

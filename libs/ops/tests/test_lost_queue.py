@@ -43,8 +43,8 @@ class Load:
     async def finish(self) -> None:
         """Stop producing, and have everything delivered and acknowledged."""
         self._enough.set()
-        await wait_until(self._is_outbox_empty, 30)
-        await wait_until(self._is_queue_empty, 30)
+        await wait_until(self._is_outbox_empty, deadline_s=30)
+        await wait_until(self._is_queue_empty, deadline_s=30)
         await self._bus.stop()
 
     async def stop(self) -> None:
@@ -94,7 +94,7 @@ async def test_what_went_past_a_deleted_queue_is_given_to_it_again_and_each_even
     declared = await topology.declare(queue.url, management_url, {queue.name: (queue.event,)})
     assert declared.new_queues == (queue.name,)
     seen = len(await list_effects(database))
-    await wait_until(lambda: handled(seen + 100), 30)
+    await wait_until(lambda: handled(seen + 100), deadline_s=30)
     missing = set(range(load.committed)) - set(await list_effects(database))
     assert len(missing) > 50, "events have gone past the queue"
 
