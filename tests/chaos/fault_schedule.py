@@ -44,14 +44,17 @@ async def fault_points(
     max_step: int = 1000,
     max_wait_s: float = 1.5,
     seconds: float = SECONDS,
+    minimum: int = 1,
 ) -> AsyncIterator[None]:
-    """Yield at random times until `seconds` are over.
+    """Yield at random times until `seconds` are over, and at least `minimum` times.
 
     Each time comes after a random progress of at most `max_step`, or after a random wait of at most `max_wait_s`.
     """
     before = await wait_until(count_progress, "the first progress")
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    count = 0
+    while count < minimum or time.monotonic() < end:
+        count += 1
         target = before + rng.randint(1, max_step)
 
         async def has_progressed(target: int = target) -> bool:

@@ -151,8 +151,9 @@ class Scenario:
                 message = aio_pika.Message(body, message_id=str(message_id), type=event_type, delivery_mode=2)
                 await channel.default_exchange.publish(message, self.queue)
 
-    def fault_points(self) -> AsyncIterator[None]:
-        return fault_points(self.rng, self.audit.count_progress)
+    def fault_points(self, minimum: int = 1) -> AsyncIterator[None]:
+        """Random times to inject faults at, at least `minimum` of them."""
+        return fault_points(self.rng, self.audit.count_progress, minimum=minimum)
 
     async def wait_for_progress(self) -> None:
         """Wait for one more effect."""

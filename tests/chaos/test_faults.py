@@ -1,5 +1,6 @@
 """Under load, while processes, servers and connections fail: no event is lost and none is handled twice."""
 
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -50,11 +51,14 @@ async def terminate_backends(scenario: Scenario) -> None:
 
 
 async def run_under_faults(scenario: Scenario, *faults: Fault, at_once: int = 1, **settings: object) -> None:
-    """Run all roles and inject faults, `at_once` at a time; then assert that each fact has exactly one effect."""
+    """Run all roles and inject each fault at least once, `at_once` at a time.
+
+    Then assert that each fact has exactly one effect.
+    """
     for role in ROLES:
         await scenario.processes.start(role, work_s=WORK_S, **settings)
     bag = ShuffleBag(scenario.rng, faults)
-    async for _ in scenario.fault_points():
+    async for _ in scenario.fault_points(minimum=math.ceil(len(faults) / at_once)):
         await gather_or_cancel(*(fault(scenario) for fault in {bag.draw() for _ in range(at_once)}))
     assert scenario.processes.kills.total() > 0
     await scenario.assert_exactly_once()
@@ -79,6 +83,8 @@ async def test_postgres_stops_immediately(scenario: Scenario) -> None:
 
 async def test_connections_are_closed(scenario: Scenario) -> None:
     await run_under_faults(scenario, close_connections, terminate_backends)
+    assert scenario.processes.kills["broker connection"] > 0
+    assert scenario.processes.kills["database session"] > 0
 
 
 async def test_everything_fails_at_once(scenario: Scenario) -> None:

@@ -50,8 +50,14 @@ async def test_poison_waits_while_its_dead_letter_queue_is_missing(scenario: Sce
     consumer = await scenario.processes.start("consumer")
     await scenario.enqueue_all([(event, uuid4()) for event in await scenario.commit_facts(*range(50), emitted=False)])
     await scenario.wait_for_effects(50)
-    assert await scenario.count_ready() == 0  # the consumer holds it and does not requeue it again and again
-    await scenario.processes.replace(consumer)
+    output = scenario.servers.supervisor.processes[consumer].last_lines
+    await wait_until(lambda: sum("cannot copy a message yet" in line for line in output) > 1, "two failed copies")
+    assert await scenario.count_ready() == 0
+    await scenario.processes.kill(consumer)
+    await wait_until(scenario.count_ready, "the message is back")
+    [message] = await scenario.peek(scenario.queue)
+    assert message.headers.get("x-delivery-count", 0) <= 1, "it was requeued again and again"
+    await scenario.processes.start("consumer")
     await scenario.enqueue_all(
         [(event, uuid4()) for event in await scenario.commit_facts(*range(50, 100), emitted=False)]
     )

@@ -19,12 +19,16 @@ from devstack.errors import StackError
 from devstack.process.ports import reserve_ports
 from devstack.process.reaper import list_stack_pids
 from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.roles import DATABASE
 from devstack.servers.servers import discard_report, private_servers
+from devstack.stack.idle import fetch_rows
 from devstack.stack.stack import DatasetOptions, StackConfig, running_stack
 from testkit.waiting import wait_until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")
 START_S = 90.0
+SIGN_IN_S = 30.0
 END_S = 30.0
 
 
@@ -101,13 +105,26 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
     assert name.split()[0] not in log, "a person was named"
 
 
+async def read_user_ids(folder: Path) -> set[str]:
+    """The ids of all users of a running demo; a user who is created anew has another one."""
+    port = int((folder / "postgres/data/postmaster.pid").read_text(encoding="utf-8").splitlines()[3])
+    url = PostgresServer(folder / "postgres", port).superuser_url(DATABASE)
+    return {row["id"] for row in await fetch_rows(url, "select id::text from auth.users")}
+
+
 async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:
+    async def read_all_user_ids() -> set[str] | None:
+        found = await read_user_ids(tmp_path)
+        return found if len(found) == 2 else None
+
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
         assert len(list_stack_pids(running.stack_id)) > 8
+        users: set[str] = await wait_until(read_all_user_ids, "everybody has signed in", SIGN_IN_S)
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
         await wait_until(lambda: not list_stack_pids(running.stack_id), "no process is left", END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
         assert again.stack_id != running.stack_id
+        assert await read_user_ids(tmp_path) == users
         assert await again.end(signal.SIGTERM) == 130
         assert not list_stack_pids(again.stack_id)
 

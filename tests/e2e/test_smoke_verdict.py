@@ -9,6 +9,7 @@ from devstack.process.supervisor import Supervisor
 from devstack.stack.idle import fetch_rows
 from devstack.stack.smoke import run_smoke_test
 from devstack.stack.stack import DatasetOptions, Stack, StackConfig, running_stack
+from testkit.waiting import wait_until
 
 #: The id and user of an activity that certainly counts on a board.
 _COUNTED_ACTIVITY = """select strava_id, user_id from activities
@@ -20,10 +21,7 @@ DELAY_S = 12  # longer than it takes until all rows of this small dataset are ri
 async def remove_late(stack: Stack) -> None:
     """Make ingest publish, after DELAY_S seconds, that an existing activity was removed."""
     url = stack.database_urls["ingest"]
-    async with asyncio.timeout(FETCH_S):
-        while not (found := await fetch_rows(url, _COUNTED_ACTIVITY)):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    [activity] = found
+    [activity] = await wait_until(lambda: fetch_rows(url, _COUNTED_ACTIVITY), FETCH_S)
     body = {
         "user_id": str(activity["user_id"]),
         "strava_id": activity["strava_id"],

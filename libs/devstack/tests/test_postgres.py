@@ -105,6 +105,14 @@ async def test_a_second_start_finds_data_and_passwords_again(tmp_path: Path):
         assert (folder / name).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("content", ["", "[]", '"auth"', "null", '{"auth": 5}'])
+async def test_a_file_of_passwords_that_cannot_be_read_is_named_in_one_line(tmp_path: Path, content: str):
+    file = tmp_path / "roles.json"
+    file.write_text(content)
+    with pytest.raises(StackError, match=f"^cannot read {file}: [^\n]+; remove it to have new passwords made$"):
+        await create_roles(PostgresServer(tmp_path, 1), ["auth"])
+
+
 async def test_a_first_start_that_was_killed_leaves_no_half_cluster(tmp_path: Path):
     half = tmp_path / "new-1234"
     half.mkdir()

@@ -172,13 +172,27 @@ def test_children_vanish_when_runner_and_reaper_are_killed_together(run_stack):
     assert reaper.kill_stack(runner.facts["stack"]) == set()
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing():
+@pytest.mark.parametrize("steps", [1, 2])  # once the process exists, and before the start is complete
+async def test_a_start_that_is_cancelled_leaves_nothing_for_the_reaper(steps: int):
     async with Supervisor() as supervisor:
+        children, open_files = list_children(), list_open_files()
         starting = asyncio.create_task(supervisor.start("slow", ["sleep", "60"]))
-        await asyncio.sleep(0)
+        for _ in range(steps):
+            await asyncio.sleep(0)
         starting.cancel()
-        stack = supervisor.stack_id
-    assert not reaper.list_stack_pids(stack)
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert list_children() <= children
+        assert list_open_files() <= open_files
+        assert supervisor.processes == {}
+
+
+def list_children() -> set[int]:
+    return {pid for pid in reaper.list_pids() if reaper.find_parent_pid(pid) == os.getpid()}
+
+
+def list_open_files() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
 def reaper_pids(stack: str) -> set[int]:

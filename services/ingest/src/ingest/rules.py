@@ -11,6 +11,7 @@ _MAX_DISTANCE_M = 50_000_000  # more than once around the world
 _MAX_TIME_S = 366 * 86_400
 _MAX_ELEVATION_M = 1_000_000
 _DAY_S = 86_400
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def map_activity(raw: RawActivity, default_time_zone: tzinfo) -> Activity | Reje
         return Rejected(raw.id, f"of another type than Strava documents: {', '.join(raw.malformed)}")
     try:
         start_at, local_start = _start(raw, default_time_zone)
-        return Activity(
+        activity = Activity(
             strava_id=raw.id,
             sport_type=raw.sport_type or raw.type or UNKNOWN_SPORT,
             start_at=start_at,
@@ -89,6 +90,9 @@ def map_activity(raw: RawActivity, default_time_zone: tzinfo) -> Activity | Reje
         return Rejected(raw.id, str(error))
     except OverflowError:
         return Rejected(raw.id, "the start is beyond the calendar")
+    if activity.start_at > _LAST_MOMENT - timedelta(seconds=activity.elapsed_time_s):
+        return Rejected(raw.id, "the end is beyond the calendar")
+    return activity
 
 
 def _start(raw: RawActivity, default_time_zone: tzinfo) -> tuple[datetime, datetime]:

@@ -101,6 +101,9 @@ async def start_process(command: Command, on_line: Callable[[str], None]) -> Pro
     except OSError as error:
         os.close(read_end)
         raise StackError(f"cannot start {command.name}: {error.strerror}") from error
+    except asyncio.CancelledError:
+        os.close(read_end)
+        raise
     finally:
         os.close(write_end)
     lines: deque[str] = deque(maxlen=LAST_LINES)

@@ -102,10 +102,17 @@ async def _ensure_role(connection: asyncpg.Connection, database: str, role: Role
     await connection.execute(f"alter role {role.name} password '{role.password}'")
 
 
+def _parse_passwords(text: str) -> dict[str, str]:
+    passwords = json.loads(text)
+    if not isinstance(passwords, dict) or not all(isinstance(value, str) for value in passwords.values()):
+        raise ValueError("it does not contain a password for each name")
+    return passwords
+
+
 def _load_passwords(path: Path, names: list[str]) -> dict[str, str]:
     """The passwords in the file, extended by new ones for new names, which are saved before they are used."""
     try:
-        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        kept = _parse_passwords(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         kept = {}
     except (OSError, ValueError) as error:

@@ -12,6 +12,19 @@ from zoneinfo import ZoneInfo
 
 Json = Mapping[str, Any]
 
+TEXTS = ("sport_type", "type", "visibility", "timezone", "start_date", "start_date_local")
+FLAGS = ("trainer", "commute", "manual", "private")
+MAX_TEXT = 200
+DAY_S = 86_400
+#: Numeric field -> its smallest and its largest valid value.
+RANGES = {
+    "distance": (0, 50_000_000),
+    "moving_time": (0, 366 * DAY_S),
+    "elapsed_time": (0, 366 * DAY_S),
+    "total_elevation_gain": (0, 1_000_000),
+    "utc_offset": (-DAY_S, DAY_S),
+}
+
 WARSAW = ZoneInfo("Europe/Warsaw")
 BOARDS = {"running": {"Run", "TrailRun"}, "cycling": {"Ride", "GravelRide", "MountainBikeRide"}}
 
@@ -49,14 +62,15 @@ class StandingEntry:
 
 
 def parse_activities(raw: Iterable[Json]) -> list[Activity]:
-    """The valid activities: those with a start and without values of a wrong type or sign."""
+    """The valid activities: those with a start and without values of a wrong type or out of range."""
     return [activity for activity in map(_parse_activity, raw) if activity is not None]
 
 
-def find_day_range(athletes: Iterable[Sequence[Activity]]) -> tuple[date, date] | None:
-    """The first and the last local day on which an activity started; None without activities."""
+def find_day_range(athletes: Iterable[Sequence[Activity]], grace_days: int) -> tuple[date, date] | None:
+    """The first local day on which an activity started, and `grace_days` after the last; None without activities."""
     days = [activity.local_start.date() for one in athletes for activity in one]
-    return (min(days), max(days)) if days else None
+    grace = timedelta(days=grace_days)
+    return (min(days), min(max(days), date.max - grace) + grace) if days else None
 
 
 def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]]) -> dict[str, StandingEntry]:
@@ -99,62 +113,73 @@ def _is_same_activity(one: Activity, other: Activity) -> bool:
 
 
 def _parse_activity(raw: Json) -> Activity | None:
-    start = _parse_start(raw)
-    figures = [raw.get(key) for key in ("distance", "moving_time", "elapsed_time", "total_elevation_gain")]
-    texts = [raw.get(key) for key in ("sport_type", "type", "visibility", "timezone")]
-    flags = [raw.get(key) for key in ("trainer", "commute", "manual", "private")]
-    is_invalid = (
-        start is None
-        or any(f is not None and (isinstance(f, bool) or not isinstance(f, int | float) or f < 0) for f in figures)
-        or any(t is not None and not isinstance(t, str) for t in texts)
-        or any(f is not None and not isinstance(f, bool) for f in flags)
-    )
-    if is_invalid or start is None:
+    if not _has_valid_fields(raw):
         return None
-    distance, moving, elapsed, elev_gain_m = figures
+    try:
+        start_at, local_start = _parse_start(raw)
+    except (ValueError, OverflowError):
+        return None
+    moving, elapsed = raw.get("moving_time"), raw.get("elapsed_time")
     moving, elapsed = (elapsed if moving is None else moving), (moving if elapsed is None else elapsed)
-    return Activity(
+    activity = Activity(
         id=raw["id"],
         sport_type=raw.get("sport_type") or raw.get("type") or "",
-        start_at=start[0],
-        local_start=start[1],
-        distance_m=_round_hundredths(distance),
+        start_at=start_at,
+        local_start=local_start,
+        distance_m=_round_hundredths(raw.get("distance")),
         moving_time_s=round(moving or 0),
         elapsed_time_s=round(elapsed or 0),
-        elev_gain_m=_round_hundredths(elev_gain_m),
+        elev_gain_m=_round_hundredths(raw.get("total_elevation_gain")),
         trainer=raw.get("trainer") is True,
     )
+    ends_in_calendar = start_at <= datetime.max.replace(tzinfo=UTC) - timedelta(seconds=activity.elapsed_time_s)
+    return activity if ends_in_calendar else None
+
+
+def _has_valid_fields(raw: Json) -> bool:
+    """Whether every field that is present has Strava's type and a value in its range."""
+    return (
+        all(_is_text(raw[name]) for name in TEXTS if raw.get(name) is not None)
+        and all(isinstance(raw[name], bool) for name in FLAGS if raw.get(name) is not None)
+        and all(_is_between(raw[name], *limits) for name, limits in RANGES.items() if raw.get(name) is not None)
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT
+
+
+def _is_between(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _round_hundredths(value: float | None) -> Decimal:
     return Decimal(str(value or 0)).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
 
-def _parse_start(raw: Json) -> tuple[datetime, datetime] | None:
-    utc, local_start = raw.get("start_date"), raw.get("start_date_local")
-    try:
-        moment = _parse_time(utc).replace(tzinfo=UTC) if utc else None
-        wall = _parse_time(local_start) if local_start else None
-        if moment is None and wall is None:
-            return None
-        offset = raw.get("utc_offset")
-        zone: timezone | ZoneInfo = (
-            _parse_zone(raw.get("timezone")) if offset is None else timezone(timedelta(seconds=offset))
-        )
-    except (ValueError, TypeError):
-        return None
-    if wall is None:
-        assert moment is not None
-        wall = moment.astimezone(zone).replace(tzinfo=None)
-    return moment or wall.replace(tzinfo=zone).astimezone(UTC), wall
+def _parse_start(raw: Json) -> tuple[datetime, datetime]:
+    """The moment and the local time of the start; ValueError or OverflowError when they cannot be determined."""
+    moment, wall = _parse_time(raw.get("start_date")), _parse_time(raw.get("start_date_local"))
+    if moment is not None:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if wall is not None:
+        wall = wall.replace(tzinfo=None)
+    offset = raw.get("utc_offset")
+    zone = _parse_zone(raw.get("timezone")) if offset is None else timezone(timedelta(seconds=offset))
+    if moment is not None:
+        return moment, wall or moment.astimezone(zone).replace(tzinfo=None)
+    if wall is not None:
+        return wall.replace(tzinfo=zone).astimezone(UTC), wall
+    raise ValueError("without a start")
 
 
-def _parse_time(text: str) -> datetime:
-    return datetime.strptime(text.removesuffix("Z"), "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007
+def _parse_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _parse_zone(text: str | None) -> ZoneInfo:
+    """The zone of "(GMT+01:00) Europe/Warsaw" or of a bare name; the default one if there is none of that name."""
     try:
-        return ZoneInfo(text.split(") ", 1)[1]) if text else WARSAW
-    except (IndexError, KeyError, ValueError):
+        return ZoneInfo(text.split(") ")[-1]) if text else WARSAW
+    except (KeyError, ValueError, OSError):  # OSError for a folder of zones
         return WARSAW

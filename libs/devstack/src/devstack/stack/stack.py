@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -100,18 +100,16 @@ class StackLauncher:
     async def start(self, servers: Servers) -> Stack:
         """Start the services, after `start_strava`, whose dataset determines the days of the challenge."""
         athletes = self._athletes
-        days = expected_standings.find_day_range(
-            expected_standings.parse_activities(athlete.activities) for athlete in athletes
-        )
+        activities = [expected_standings.parse_activities(athlete.activities) for athlete in athletes]
+        days = expected_standings.find_day_range(activities, self._config.grace_days)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
-        first_day, last_day = days[0], days[1] + timedelta(days=self._config.grace_days)
         self._report("preparing schemas and topology")
         database_urls = await servers.create_service_roles(SERVICES)
         await self._provision(database_urls, servers)
         servers.mark_topology_declared()  # before any service can publish or consume
         self._report("starting the services")
-        await self._start_services(database_urls, servers.rabbitmq_url, (first_day, last_day))
+        await self._start_services(database_urls, servers.rabbitmq_url, days)
         return Stack(
             self.url("web"),
             self.url("leaderboard"),
