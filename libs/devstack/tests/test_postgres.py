@@ -156,7 +156,9 @@ async def test_a_killed_server_recovers_although_another_program_has_its_process
         process.send_signal(signal.SIGKILL)
         wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
         await supervisor.stop("postgres")
-        another = await supervisor.start("another", ["sleep", "60"], user=process.command.user)
+        another = await supervisor.start("another", ["/bin/sleep", "60"], user=process.command.user)
+        # Not before it runs as the server's user: Postgres takes no notice of other users' processes.
+        wait_until(lambda: Path(f"/proc/{another.pid}/comm").read_text() == "sleep\n")
         lock = server.data / "postmaster.pid"
         lock.write_text(lock.read_text().replace(str(process.pid), str(another.pid), 1))
         await server.start(supervisor)
