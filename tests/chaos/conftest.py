@@ -1,15 +1,8 @@
 """The servers that chaos tests kill, and a scenario for each test."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(
-    0, str(Path(__file__).parent)
-)  # with --import-mode=importlib the modules beside this file could not be imported
-
 from fault_schedule import Report
 from killable_servers import KillableServers, run_killable_servers
 from scenario import Scenario, open_scenario
@@ -25,7 +18,7 @@ async def killable_servers() -> AsyncIterator[KillableServers]:
 @pytest.fixture
 def report(record_property: Callable[[str, object], None]) -> Report:
     """report(line): print the line when the test has ended, also when it has passed."""
-    return lambda line: record_property("said", line)
+    return lambda line: record_property("measured", line)
 
 
 @pytest.fixture

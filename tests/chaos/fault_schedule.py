@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeAlias, TypeVar
 
-from polling import wait_until
+from testkit.waiting import wait_until
 
 T = TypeVar("T")
 Report: TypeAlias = Callable[[str], None]

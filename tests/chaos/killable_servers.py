@@ -21,7 +21,7 @@ from devstack.servers.postgres import PostgresServer
 from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
 from devstack.servers.roles import create_roles, open_connection
 from devstack.servers.servers import stack_folder
-from devstack.testing import report
+from testkit.servers import report
 
 CONTROL_S = 30.0
 NORMAL_WATERMARK = "0.3"

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from killable_servers import KillableServers
-from polling import wait_until
 
 from devstack.process.ports import release_ports, reserve_ports
+from testkit.waiting import wait_until
 
 HERE = Path(__file__).parent
 STOP_S = 45.0  # a process that takes longer is killed, which its exit status shows

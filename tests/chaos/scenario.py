@@ -14,7 +14,6 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from delivery_audit import DeliveryAudit
 from fault_schedule import SEED, SETTLE_S, Report, fault_points
 from killable_servers import KillableServers
-from polling import wait_until
 from processes import ScenarioProcesses
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +24,7 @@ from shared.database.engine import Database, create_engine
 from shared.database.tables import service_metadata
 from shared.messaging import topology
 from shared.messaging.outbox import emit
+from testkit.waiting import wait_until
 
 #: Delays of the retry queues in milliseconds; the long ones keep the messages there until the end of the test.
 LONG_STEPS = dict.fromkeys(queues.RETRY_STEPS, 3_600_000)

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 from fault_schedule import TIMEOUT_S
-from polling import wait_until
 from scenario import Scenario
 from sqlalchemy import text
 
 from shared.contracts.queues import ARCHIVE
+from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import pytest
 from fault_schedule import TIMEOUT_S
-from polling import wait_until
 from scenario import SHORT_STEPS, Scenario
 from workload import NumberedEvent
 
 from shared.contracts.queues import RETRY_STEPS
+from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

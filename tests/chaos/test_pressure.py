@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from fault_schedule import TIMEOUT_S
-from polling import wait_until
 from scenario import Scenario
+
+from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

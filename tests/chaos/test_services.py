@@ -12,7 +12,6 @@ import httpx
 import pytest
 from fault_schedule import LONG, SECONDS, SEED, TIMEOUT_S, Report, ShuffleBag, fault_points
 from killable_servers import KillableServers
-from polling import wait_until
 
 from devstack.errors import StackError
 from devstack.process.gather_or_cancel import gather_or_cancel
@@ -21,6 +20,7 @@ from devstack.stack import smoke
 from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
 from devstack.stack.stack import Athlete, DatasetOptions, Stack, StackConfig, StackLauncher, is_healthy
+from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

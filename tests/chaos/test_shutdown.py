@@ -4,8 +4,9 @@ import time
 
 import pytest
 from fault_schedule import TIMEOUT_S
-from polling import wait_until
 from scenario import Scenario
+
+from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import prometheus_client
-from polling import wait_until
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +24,7 @@ from shared.messaging.outbox import Relay, emit
 from shared.messaging.publisher import BROKER_ERRORS
 from shared.observability.logs import configure_logging
 from shared.settings import ServiceSettings, load_settings
+from testkit.waiting import wait_until
 
 TRANSACTION_SIZES = (1, 1, 2, 5, 20, 50)  # facts in one transaction
 ROLLBACK_SHARE = 0.15  # of the transactions

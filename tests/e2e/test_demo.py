@@ -24,8 +24,7 @@ from devstack.servers.roles import DATABASE
 from devstack.servers.servers import discard_report, private_servers
 from devstack.stack.idle import fetch_rows
 from devstack.stack.stack import DatasetOptions, StackConfig, running_stack
-from devstack.testing import wait_until
-from testkit import waiting
+from testkit.waiting import wait_until
 
 DEVSTACK = Path(sys.executable).with_name("devstack")
 START_S = 90.0
@@ -120,9 +119,9 @@ async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_
 
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
         assert len(list_stack_pids(running.stack_id)) > 8
-        users: set[str] = await waiting.wait_until(read_all_user_ids, SIGN_IN_S)
+        users: set[str] = await wait_until(read_all_user_ids, "all have signed in", SIGN_IN_S)
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
-        await asyncio.to_thread(wait_until, lambda: not list_stack_pids(running.stack_id), END_S)
+        await wait_until(lambda: not list_stack_pids(running.stack_id), "no process is left", END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:
         assert again.stack_id != running.stack_id
         assert await read_user_ids(tmp_path) == users

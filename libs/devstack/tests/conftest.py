@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.process import reaper
-from devstack.testing import wait_until
+from testkit.waiting import block_until
 
 RUNNER = Path(__file__).with_name("runner.py")
 READY_SECONDS = 60.0
@@ -50,7 +50,7 @@ class Runner:
 
     def wait_until_gone(self) -> None:
         self.process.wait(READY_SECONDS)
-        wait_until(lambda: not self.processes)
+        block_until(lambda: not self.processes)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from devstack.errors import StackError
 from devstack.process.supervisor import Supervisor
 from devstack.servers import deb_cache, packages
 from devstack.servers.rabbitmq import IMAGE, RabbitServer, find_rabbitmq
-from devstack.testing import wait_until
+from testkit.waiting import block_until
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_a_docker_engine_runs_the_broker_and_its_container_is_removed(comm
         server.folder.mkdir()
         server._prepare_folder()
         await server._start_container(supervisor)
-        wait_until(lambda: "run --rm" in log.read_text())
+        block_until(lambda: "run --rm" in log.read_text())
     *_, run, removal = log.read_text().splitlines()
     name = run.split("--name ")[1].split()[0]
     assert "--publish 127.0.0.1:23456:5672" in run

@@ -14,7 +14,7 @@ from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.roles import create_roles, open_connection
-from devstack.testing import wait_until
+from testkit.waiting import block_until
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +154,11 @@ async def test_a_killed_server_recovers_although_another_program_has_its_process
         process = supervisor.processes["postgres"]
         process.stopping = True
         process.send_signal(signal.SIGKILL)
-        wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
+        block_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
         await supervisor.stop("postgres")
         another = await supervisor.start("another", ["/bin/sleep", "60"], user=process.command.user)
         # Not before it runs as the server's user: Postgres takes no notice of other users' processes.
-        wait_until(lambda: Path(f"/proc/{another.pid}/comm").read_text() == "sleep\n")
+        block_until(lambda: Path(f"/proc/{another.pid}/comm").read_text() == "sleep\n")
         lock = server.data / "postmaster.pid"
         lock.write_text(lock.read_text().replace(str(process.pid), str(another.pid), 1))
         await server.start(supervisor)

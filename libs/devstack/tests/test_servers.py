@@ -16,7 +16,8 @@ from devstack.process.supervisor import Supervisor
 from devstack.servers.rabbitmq import container_prefix, find_rabbitmq
 from devstack.servers.roles import open_connection
 from devstack.servers.servers import TOPOLOGY_DECLARED, private_servers
-from devstack.testing import report, running_servers, wait_until
+from testkit.servers import report, running_servers
+from testkit.waiting import block_until
 
 BROKER = {"beam.smp", "epmd"}
 
@@ -76,7 +77,7 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     await publish(first.facts["rabbitmq"])
     # RabbitMQ saves its list of quorum queues twice a second; older queues stay in it.
     [quorum] = folder.glob("rabbitmq/data*/**/quorum/gruppetto@localhost/names.dets")
-    wait_until(lambda: b"%2F_kept" in quorum.read_bytes())
+    block_until(lambda: b"%2F_kept" in quorum.read_bytes())
     busy = asyncio.create_task(busy_query(first.facts["roles"]["auth"]))
 
     second = run_stack("servers", folder)
@@ -86,7 +87,7 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     first.process.kill()
     first.wait_until_gone()
     if in_container:
-        wait_until(lambda: not containers(first.facts["stack"]))
+        block_until(lambda: not containers(first.facts["stack"]))
     await asyncio.wait([busy])
     assert busy.exception() is not None
 
@@ -98,7 +99,7 @@ async def test_a_killed_stack_vanishes_and_its_folder_starts_again_with_its_data
     everything = third.processes
     third.process.kill()
     os.kill(third.facts["reaper"], signal.SIGKILL)
-    wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
+    block_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
     if in_container:
         assert containers(third.facts["stack"])  # nobody is left to remove it but the next start
         run_stack("servers", folder).wait_until_reported("ready")
@@ -133,12 +134,12 @@ def test_a_stack_killed_while_it_starts_vanishes_with_its_folder(
     runner = run_stack("servers")
     runner.wait_until_reported("stack")
     program = "docker" if in_container and moment in BROKER else moment
-    wait_until(lambda: program in process_names(runner.processes))
+    block_until(lambda: program in process_names(runner.processes))
     runner.process.kill()
     runner.wait_until_gone()
     if in_container:
-        wait_until(lambda: not containers(runner.facts["stack"]), 30)
-    wait_until(lambda: not list(tmp_path.iterdir()))
+        block_until(lambda: not containers(runner.facts["stack"]), deadline_s=30)
+    block_until(lambda: not list(tmp_path.iterdir()))
 
 
 def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
@@ -149,7 +150,7 @@ def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
         "    print(test_servers.stack_id, flush=True)\n"
         "    time.sleep(60)\n"
     )
-    argv = [sys.executable, "-m", "pytest", "-p", "devstack.testing", "-s", "-q", "-c", os.devnull, test]
+    argv = [sys.executable, "-m", "pytest", "-p", "testkit.plugin", "-s", "-q", "-c", os.devnull, test]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": ""}
     environment.pop("TEST_DATABASE_URL", None)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as run:
@@ -157,8 +158,8 @@ def test_the_servers_of_a_killed_test_run_vanish(tmp_path: Path):
         stack = run.stdout.readline().strip()
         assert "postgres" in process_names(reaper.list_stack_pids(stack))
         run.kill()
-    wait_until(lambda: not reaper.list_stack_pids(stack))
-    wait_until(lambda: not list(tmp_path.glob("gruppetto-*")))
+    block_until(lambda: not reaper.list_stack_pids(stack))
+    block_until(lambda: not list(tmp_path.glob("gruppetto-*")))
 
 
 def test_given_servers_are_used_instead_of_private_ones(monkeypatch):

@@ -12,7 +12,7 @@ from devstack.process import reaper
 from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.process.log import Log
 from devstack.process.supervisor import Supervisor
-from devstack.testing import wait_until
+from testkit.waiting import block_until
 
 STUBBORN = "trap '' TERM; echo armed; while :; do sleep 0.1; done"
 
@@ -117,7 +117,7 @@ async def test_children_hear_signals_that_we_ignore_or_hold_back():
 def test_ctrl_c_reaches_the_runner_alone_and_leaves_nothing(run_stack, times: int):
     runner = run_stack("daemon")
     runner.wait_until_reported("ready")
-    wait_until(lambda: len(runner.processes) >= 3)
+    block_until(lambda: len(runner.processes) >= 3)
     for _ in range(times):
         os.killpg(runner.process.pid, signal.SIGINT)
     runner.wait_until_reported("ended")
@@ -135,7 +135,7 @@ def test_nothing_outlives_a_killed_runner(run_stack):
 def test_nothing_outlives_a_runner_that_is_killed_while_it_starts(run_stack):
     runner = run_stack("daemon")
     runner.wait_until_reported("stack")
-    wait_until(lambda: runner.processes)
+    block_until(lambda: runner.processes)
     runner.process.kill()
     runner.wait_until_gone()
 
@@ -154,7 +154,7 @@ def test_a_killed_reaper_is_replaced_and_nothing_outlives_the_runner(run_stack):
     runner = run_stack("daemon")
     runner.wait_until_reported("ready")
     os.kill(runner.facts["reaper"], signal.SIGKILL)
-    wait_until(lambda: reaper_pids(runner.facts["stack"]) - {runner.facts["reaper"]})
+    block_until(lambda: reaper_pids(runner.facts["stack"]) - {runner.facts["reaper"]})
     runner.process.kill()
     runner.wait_until_gone()
 
@@ -167,7 +167,7 @@ def test_children_vanish_when_runner_and_reaper_are_killed_together(run_stack):
     runner.process.kill()
     os.kill(runner.facts["reaper"], signal.SIGKILL)
     assert children
-    wait_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in children))
+    block_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in children))
     # A daemon of a daemon has no parent left that could die; the next start in the same folder kills it.
     assert reaper.kill_stack(runner.facts["stack"]) == set()
 

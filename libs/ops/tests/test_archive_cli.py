@@ -11,12 +11,14 @@ from typing import Any
 
 import aio_pika
 import pytest
-from desk import NOW, Gruppetto, emit
-from rig import Broker, Noted, effects, until, write
+from dead_letter_helpers import NOW, Gruppetto, emit
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.messaging.bus import Bus
+from testkit.consumer_queue import ConsumerQueue, ThingNoted
+from testkit.effects import add_effects, list_effects
+from testkit.waiting import wait_until
 
 #: Documented, and in this order.
 KEYS = ["offset", "id", "type", "subject", "time", "source", "exchange", "routing_key", "traceparent"]
@@ -29,11 +31,11 @@ async def lines(gruppetto: Gruppetto, *words: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-async def test_the_command_prints_one_object_a_line(broker: Broker, gruppetto: Gruppetto) -> None:
-    await emit(broker, 1, hours=1)
-    await emit(broker, 2, hours=2)
+async def test_the_command_prints_one_object_a_line(queue: ConsumerQueue, gruppetto: Gruppetto) -> None:
+    await emit(queue, 1, hours=1)
+    await emit(queue, 2, hours=2)
     one, two = (NOW + timedelta(hours=1)).isoformat(), (NOW + timedelta(hours=2)).isoformat()
-    subject = f"{broker.event.producer}-1"
+    subject = f"{queue.event.producer}-1"
     [event] = await lines(gruppetto, "--subject", subject)
     assert list(event) == KEYS
     assert (event["time"], event["body"], event["body_encoding"]) == (one, {"number": 1}, "json")
@@ -47,8 +49,8 @@ async def test_the_command_prints_one_object_a_line(broker: Broker, gruppetto: G
         assert len(await lines(gruppetto, *words, "--subject", subject)) == number, words
 
 
-async def test_the_command_stops_at_its_limit(broker: Broker, gruppetto: Gruppetto) -> None:
-    await emit(broker, 1, 2, 3)
+async def test_the_command_stops_at_its_limit(queue: ConsumerQueue, gruppetto: Gruppetto) -> None:
+    await emit(queue, 1, 2, 3)
     assert len(await lines(gruppetto, "--type", "thing.noted", "--limit", "2")) == 2
 
 
@@ -57,20 +59,20 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-async def test_following_ends_quietly_with_ctrl_c(broker: Broker) -> None:
-    await emit(broker, 1)
+async def test_following_ends_quietly_with_ctrl_c(queue: ConsumerQueue) -> None:
+    await emit(queue, 1)
     program = str(Path(sys.executable).with_name("gruppetto"))
-    words = [program, "archive", "read", "--follow", "--subject", f"{broker.event.producer}-1"]
+    words = [program, "archive", "read", "--follow", "--subject", f"{queue.event.producer}-1"]
     process = await asyncio.create_subprocess_exec(
         *words,
-        env={"RABBITMQ_URL": broker.url},
+        env={"RABBITMQ_URL": queue.url},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=hear_ctrl_c,
     )
     assert process.stdout is not None
     assert json.loads(await process.stdout.readline())["body"] == {"number": 1}
-    await emit(broker, 1)
+    await emit(queue, 1)
     assert json.loads(await process.stdout.readline())["body"] == {"number": 1}
     process.send_signal(signal.SIGINT)
     assert await process.communicate() == (b"", b"")
@@ -89,102 +91,102 @@ async def test_following_ends_quietly_with_ctrl_c(broker: Broker) -> None:
     ],
 )
 async def test_a_mistake_is_told_before_anything_is_done(
-    broker: Broker, gruppetto: Gruppetto, words: list[str]
+    queue: ConsumerQueue, gruppetto: Gruppetto, words: list[str]
 ) -> None:
-    done = await gruppetto("archive", *(broker.queue if word == "QUEUE" else word for word in words))
+    done = await gruppetto("archive", *(queue.name if word == "QUEUE" else word for word in words))
     assert (done.exit_code, done.stdout) == (2, "")
 
 
 @pytest.fixture
-async def other(broker: Broker) -> str:
+async def other(queue: ConsumerQueue) -> str:
     """Another consumer's queue that hears the same."""
-    name = f"{broker.queue}.other"
-    broker.extra.append(name)
-    queue = await broker.channel.declare_queue(name, durable=True)
-    await queue.bind(broker.exchange, routing_key="#")
+    name = f"{queue.name}.other"
+    queue.extra.append(name)
+    declared = await queue.channel.declare_queue(name, durable=True)
+    await declared.bind(queue.exchange, routing_key="#")
     return name
 
 
-async def purge(broker: Broker, *queues: str) -> None:
-    for queue in queues:
-        await (await broker.channel.get_queue(queue)).purge()
+async def purge(queue: ConsumerQueue, *names: str) -> None:
+    for name in names:
+        await (await queue.channel.get_queue(name)).purge()
 
 
 async def test_a_replay_gives_a_consumer_what_it_hears_and_nobody_else_anything(
-    broker: Broker, gruppetto: Gruppetto, other: str
+    queue: ConsumerQueue, gruppetto: Gruppetto, other: str
 ) -> None:
-    await emit(broker, *range(5))
-    target = await broker.channel.get_exchange(broker.exchange, ensure=False)
+    await emit(queue, *range(5))
+    target = await queue.channel.get_exchange(queue.exchange, ensure=False)
     await target.publish(aio_pika.Message(b"{}", message_id="unheard"), "thing.unheard.v1")
-    await until(lambda: has(broker, broker.queue, 5))
-    await purge(broker, broker.queue, other)
-    done = await gruppetto("archive", "replay", broker.queue, "--from", "first", "--yes")
+    await wait_until(lambda: has(queue, queue.name, 5))
+    await purge(queue, queue.name, other)
+    done = await gruppetto("archive", "replay", queue.name, "--from", "first", "--yes")
     assert done.exit_code == 0
-    assert f"{broker.queue}: 5 events given once more; the last one was " in done.stdout
-    assert await broker.count(broker.queue) == 5
-    assert await broker.count(other) == 0
-    message = await broker.take(broker.queue)
+    assert f"{queue.name}: 5 events given once more; the last one was " in done.stdout
+    assert await queue.count(queue.name) == 5
+    assert await queue.count(other) == 0
+    message = await queue.take(queue.name)
     assert message.body == b'{"number":0}'
     assert {key: value for key, value in message.headers.items() if key.startswith("x-") and value} == {"x-replay": 1}
     assert message.headers["traceparent"] == "00-a-b-01"
     assert message.delivery_mode is aio_pika.DeliveryMode.PERSISTENT
 
 
-async def has(broker: Broker, queue: str, number: int) -> bool:
-    return await broker.count(queue) == number
+async def has(queue: ConsumerQueue, name: str, number: int) -> bool:
+    return await queue.count(name) == number
 
 
-async def test_a_replay_counts_and_asks_first(broker: Broker, gruppetto: Gruppetto) -> None:
-    await emit(broker, 1, 2)
-    await purge(broker, broker.queue)
-    done = await gruppetto("archive", "replay", broker.queue, "--from", "first", answer="n\n")
+async def test_a_replay_counts_and_asks_first(queue: ConsumerQueue, gruppetto: Gruppetto) -> None:
+    await emit(queue, 1, 2)
+    await purge(queue, queue.name)
+    done = await gruppetto("archive", "replay", queue.name, "--from", "first", answer="n\n")
     assert done.exit_code == 1
-    assert f"Give 2 events to {broker.queue} once more?" in done.output
-    assert await broker.count(broker.queue) == 0
-    subject = f"{broker.event.producer}-2"
-    done = await gruppetto("archive", "replay", broker.queue, "--from", "first", "--subject", subject, answer="y\n")
-    assert f"{broker.queue}: 1 event given once more" in done.stdout
-    assert (await broker.take(broker.queue)).body == b'{"number":2}'
+    assert f"Give 2 events to {queue.name} once more?" in done.output
+    assert await queue.count(queue.name) == 0
+    subject = f"{queue.event.producer}-2"
+    done = await gruppetto("archive", "replay", queue.name, "--from", "first", "--subject", subject, answer="y\n")
+    assert f"{queue.name}: 1 event given once more" in done.stdout
+    assert (await queue.take(queue.name)).body == b'{"number":2}'
 
 
 async def test_a_consumer_that_lost_some_state_gets_it_back_and_handles_the_rest_once(
-    broker: Broker, gruppetto: Gruppetto, database: Database
+    queue: ConsumerQueue, gruppetto: Gruppetto, database: Database
 ) -> None:
-    async def note(event: Noted, session: AsyncSession) -> None:
-        await write(session, [event])
+    async def note(event: ThingNoted, session: AsyncSession) -> None:
+        await add_effects(session, [event])
 
-    async def consumed(*numbers: int) -> None:
+    async def consumed(*take_numbers: int) -> None:
         async def done() -> bool:
-            return sorted(await effects(database)) == list(numbers) and await broker.count(broker.queue) == 0
+            return sorted(await list_effects(database)) == list(take_numbers) and await queue.count(queue.name) == 0
 
-        bus = Bus(broker.url, "tests", database)
-        bus.subscribe(broker.queue, {broker.event: note})
+        bus = Bus(queue.url, "tests", database)
+        bus.subscribe(queue.name, {queue.event: note})
         await bus.start()
-        await until(done)
+        await wait_until(done)
         await bus.stop()
 
-    await emit(broker, 1, 2)
+    await emit(queue, 1, 2)
     await consumed(1, 2)
-    await emit(broker, 3)
-    await until(lambda: has(broker, broker.queue, 1))
-    await purge(broker, broker.queue)
-    await gruppetto("archive", "replay", broker.queue, "--from", "first", "--yes")
+    await emit(queue, 3)
+    await wait_until(lambda: has(queue, queue.name, 1))
+    await purge(queue, queue.name)
+    await gruppetto("archive", "replay", queue.name, "--from", "first", "--yes")
     await consumed(1, 2, 3)
 
 
-async def test_a_replay_of_more_than_one_batch_gives_everything(broker: Broker, gruppetto: Gruppetto) -> None:
-    await emit(broker, *range(450))
-    await until(lambda: has(broker, broker.queue, 450))
-    await purge(broker, broker.queue)
-    done = await gruppetto("archive", "replay", broker.queue, "--from", "first", "--yes")
-    assert f"{broker.queue}: 450 events given once more" in done.stdout
-    assert await broker.count(broker.queue) == 450
+async def test_a_replay_of_more_than_one_batch_gives_everything(queue: ConsumerQueue, gruppetto: Gruppetto) -> None:
+    await emit(queue, *range(450))
+    await wait_until(lambda: has(queue, queue.name, 450))
+    await purge(queue, queue.name)
+    done = await gruppetto("archive", "replay", queue.name, "--from", "first", "--yes")
+    assert f"{queue.name}: 450 events given once more" in done.stdout
+    assert await queue.count(queue.name) == 450
 
 
-async def test_a_replay_to_a_queue_that_is_gone_is_told(broker: Broker, gruppetto: Gruppetto) -> None:
-    await emit(broker, 1)
-    await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
-    done = await gruppetto("archive", "replay", broker.queue, "--from", "first", "--yes")
+async def test_a_replay_to_a_queue_that_is_gone_is_told(queue: ConsumerQueue, gruppetto: Gruppetto) -> None:
+    await emit(queue, 1)
+    await queue.channel.queue_delete(queue.name, if_unused=False, if_empty=False)
+    done = await gruppetto("archive", "replay", queue.name, "--from", "first", "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "does not take a message" in done.stderr
     assert "gruppetto topology declare" in done.stderr

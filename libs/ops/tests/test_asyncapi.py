@@ -104,7 +104,7 @@ def test_no_host_is_named() -> None:
     assert DOCUMENT["servers"]["broker"]["host"] == "{host}"
 
 
-def test_the_version_is_the_project_s() -> None:
+def test_the_version_is_the_one_given() -> None:
     assert DOCUMENT["info"]["version"] == "1.2.3"
 
 

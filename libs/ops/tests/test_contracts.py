@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ops.contracts import breaks
+from ops.contracts import breaking_changes
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
@@ -148,6 +148,11 @@ BREAKING = {
         body(a={"oneOf": [TEXT, NULL]}),
         "`a` has another `oneOf`",
     ),
+    "two types of one alternative in two alternatives": (
+        body(a={"anyOf": [{"type": ["number", "string"]}]}),
+        body(a={"anyOf": [{"type": "number"}, TEXT]}),
+        "`a` is written with another number of alternatives",
+    ),
     "the message is no object any more": (body(), listed(TEXT), "the message was object and is array now"),
 }
 
@@ -173,17 +178,17 @@ ADDITIVE = {
 
 @pytest.mark.parametrize(("old", "new", "sentence"), BREAKING.values(), ids=BREAKING.keys())
 def test_a_break_is_told_in_a_sentence(old: dict, new: dict, sentence: str) -> None:
-    assert breaks(old, new) == [sentence]
+    assert breaking_changes(old, new) == [sentence]
 
 
 @pytest.mark.parametrize(("old", "new"), ADDITIVE.values(), ids=ADDITIVE.keys())
 def test_an_additive_change_breaks_nothing(old: dict, new: dict) -> None:
-    assert breaks(old, new) == []
+    assert breaking_changes(old, new) == []
 
 
 def test_every_break_of_a_change_is_told() -> None:
     old, new = body("a", a=TEXT, b=chosen("x", "y")), body("c", a=TEXT, b=chosen("x"), c=TEXT)
-    assert breaks(old, new) == [
+    assert breaking_changes(old, new) == [
         "`c` is newly required",
         "`a` is no longer required",
         '`b` does not allow "y" any more',
@@ -194,8 +199,8 @@ def test_a_schema_that_contains_itself_is_compared_to_its_end() -> None:
     tree = body(next=nullable({"$ref": "#/$defs/Tree"}), label=TEXT)
     whole = {"$ref": "#/$defs/Tree", "$defs": {"Tree": tree}}
     other = {"$ref": "#/$defs/Tree", "$defs": {"Tree": tree | {"required": ["label"]}}}
-    assert breaks(whole, whole) == []
-    assert "`label` is newly required" in breaks(whole, other)
+    assert breaking_changes(whole, whole) == []
+    assert "`label` is newly required" in breaking_changes(whole, other)
 
 
 bounds = st.integers(0, 3)
@@ -232,26 +237,26 @@ VALUES = [None, "", "a", "b", "aa", 0, 1, 2, 2.5, 4, [], ["a"], ["a", "b"], [1],
 
 @given(events)
 def test_a_schema_does_not_break_itself(schema: dict) -> None:
-    assert breaks(schema, schema) == []
+    assert breaking_changes(schema, schema) == []
 
 
 @given(events, schemas)
 def test_a_new_optional_field_never_breaks(schema: dict, field: dict) -> None:
     wider = schema | {"properties": {**schema["properties"], "added": field}}
-    assert breaks(schema, wider) == []
+    assert breaking_changes(schema, wider) == []
 
 
 @given(events, st.data())
 def test_a_removed_field_always_breaks(schema: dict, data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(schema["properties"])))
     kept = {name: node for name, node in schema["properties"].items() if name != gone}
-    assert f"`{gone}` is removed" in breaks(schema, schema | {"properties": kept})
+    assert f"`{gone}` is removed" in breaking_changes(schema, schema | {"properties": kept})
 
 
 @settings(max_examples=300)
 @given(leaves, leaves)
 def test_what_breaks_nothing_accepts_every_old_value(old: dict, other: dict) -> None:
     for new in (other, old | other):
-        if not breaks(old, new):
+        if not breaking_changes(old, new):
             accepted = [value for value in VALUES if Draft202012Validator(old).is_valid(value)]
             assert [value for value in accepted if not Draft202012Validator(new).is_valid(value)] == []

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from desk import Gruppetto
-from rig import Broker, Noted, effects, until, write
+from dead_letter_helpers import Gruppetto
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -15,87 +14,104 @@ from shared.database.engine import Database
 from shared.messaging import topology
 from shared.messaging.bus import Bus
 from shared.messaging.outbox import Relay, emit
+from testkit.consumer_queue import ConsumerQueue, ThingNoted
+from testkit.databases import fetch_rows
+from testkit.effects import add_effects, list_effects
+from testkit.waiting import wait_until
 
 
 class Load:
-    """Commits an event for each number, one after the other, until it is told to end."""
+    """A producer that commits an event for each number, its relay, and a consumer that has an effect for each."""
 
-    def __init__(self, database: Database, broker: Broker) -> None:
-        self._sessions = database
-        self._broker = broker
+    def __init__(self, database: Database, queue: ConsumerQueue) -> None:
+        async def add_effect(event: ThingNoted, session: AsyncSession) -> None:
+            await add_effects(session, [event])
+
+        self._database = database
+        self._queue = queue
+        self._bus = Bus(queue.url, "tests", database)
+        self._bus.subscribe(queue.name, {queue.event: add_effect})
+        self._relay = Relay(database, queue.url, "tests", 0.02)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._enough = asyncio.Event()
         self.committed = 0
 
-    async def run(self) -> None:
-        while True:
-            async with self._sessions.transaction() as session:
-                await emit(session, self._broker.event(number=self.committed))
+    async def start(self) -> None:
+        await self._bus.start()
+        self._tasks = [asyncio.create_task(self._relay.run()), asyncio.create_task(self._produce())]
+
+    async def finish(self) -> None:
+        """Stop producing, and have everything delivered and acknowledged."""
+        self._enough.set()
+        await wait_until(self._is_outbox_empty, deadline_s=30)
+        await wait_until(self._is_queue_empty, deadline_s=30)
+        await self._bus.stop()
+
+    async def stop(self) -> None:
+        self._enough.set()
+        self._relay.stop()
+        await asyncio.gather(*self._tasks)
+        await self._bus.stop()
+
+    async def _produce(self) -> None:
+        while not self._enough.is_set():
+            async with self._database.transaction() as session:
+                await emit(session, self._queue.event(number=self.committed))
             self.committed += 1
             await asyncio.sleep(0)
 
+    async def _is_outbox_empty(self) -> bool:
+        return not await fetch_rows(self._database, "select 1 from outbox limit 1")
+
+    async def _is_queue_empty(self) -> bool:
+        return await self._queue.count(self._queue.name) == 0
+
 
 @pytest.fixture
-async def load(database: Database, broker: Broker) -> AsyncIterator[Load]:
-    """Events of a running producer, its relay, and a consumer that writes each down."""
-
-    async def note(event: Noted, session: AsyncSession) -> None:
-        await write(session, [event])
-
-    relay = Relay(database, broker.url, "tests", 0.02)
-    bus = Bus(broker.url, "tests", database)
-    bus.subscribe(broker.queue, {broker.event: note})
-    await bus.start()
-    relaying = asyncio.create_task(relay.run())
-    load = Load(database, broker)
-    producing = asyncio.create_task(load.run())
+async def load(database: Database, queue: ConsumerQueue) -> AsyncIterator[Load]:
+    load = Load(database, queue)
+    await load.start()
     yield load
-    producing.cancel()
-    await asyncio.wait([producing])
-    relay.stop()
-    await relaying
-    await bus.stop()
+    await load.stop()
 
 
 async def test_what_went_past_a_deleted_queue_is_given_to_it_again_and_each_event_has_one_effect(
-    load: Load, broker: Broker, database: Database, gruppetto: Gruppetto, management_url: str
+    load: Load, queue: ConsumerQueue, database: Database, gruppetto: Gruppetto, management_url: str
 ) -> None:
     async def handled(number: int) -> bool:
-        return len(await effects(database)) >= number
+        return len(await list_effects(database)) >= number
 
     all_was_well = datetime.now(UTC)  # what was under way when the queue was deleted is older than that moment
-    await until(lambda: handled(100))
+    await wait_until(lambda: handled(100))
     with capture_logs() as logged:
-        await broker.channel.queue_delete(broker.queue, if_unused=False, if_empty=False)
+        await queue.channel.queue_delete(queue.name, if_unused=False, if_empty=False)
         lost = load.committed + 100
-        await until(lambda: any(line["event"].startswith("a queue is missing") for line in logged))
-        await until(lambda: load.committed > lost)
+        await wait_until(lambda: any(line["event"].startswith("a queue is missing") for line in logged))
+        await wait_until(lambda: load.committed > lost)
     remedy = next(line["remedy"] for line in logged if line["event"].startswith("a queue is missing"))
-    assert remedy == f"gruppetto topology declare, then gruppetto archive replay {broker.queue} --from TIME"
+    assert remedy == f"gruppetto topology declare, then gruppetto archive replay {queue.name} --from TIME"
 
-    declared = await topology.declare(broker.url, management_url, {broker.queue: (broker.event,)})
-    assert declared.new_queues == (broker.queue,)
-    seen = len(await effects(database))
-    await until(lambda: handled(seen + 100), 30)
-    missing = set(range(load.committed)) - set(await effects(database))
+    declared = await topology.declare(queue.url, management_url, {queue.name: (queue.event,)})
+    assert declared.new_queues == (queue.name,)
+    seen = len(await list_effects(database))
+    await wait_until(lambda: handled(seen + 100), deadline_s=30)
+    missing = set(range(load.committed)) - set(await list_effects(database))
     assert len(missing) > 50, "events have gone past the queue"
 
-    done = await gruppetto("archive", "replay", broker.queue, "--from", all_was_well.isoformat(), "--yes")
+    done = await gruppetto("archive", "replay", queue.name, "--from", all_was_well.isoformat(), "--yes")
     assert done.exit_code == 0, done.output
 
-    async def nothing_is_missing() -> bool:
-        return set(await effects(database)) >= set(range(lost))
-
-    await until(nothing_is_missing, 30)
-    counted = Counter(await effects(database))
-    assert set(counted.values()) == {1}
+    await load.finish()
+    assert Counter(await list_effects(database)) == Counter(range(load.committed))
 
 
 async def test_declaring_says_which_queue_was_lost_and_how_it_gets_what_it_missed(
-    broker: Broker, gruppetto: Gruppetto, management_url: str, monkeypatch: pytest.MonkeyPatch
+    queue: ConsumerQueue, gruppetto: Gruppetto, management_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RABBITMQ_MANAGEMENT_URL", management_url)
     await gruppetto("topology", "declare")
     assert "is new" not in (await gruppetto("topology", "declare")).stdout
-    await broker.channel.queue_delete("sync.people", if_unused=False, if_empty=False)
+    await queue.channel.queue_delete("sync.people", if_unused=False, if_empty=False)
     done = await gruppetto("topology", "declare")
     assert "sync.people is new. If it was there before, give it what it missed" in done.stdout
     assert "gruppetto archive replay sync.people --from " in done.stdout

@@ -449,7 +449,7 @@ async def test_a_consumer_whose_queue_was_deleted_does_not_count_as_consuming_un
         await queue.channel.queue_delete(queue.name, if_unused=False, if_empty=False)
         await wait_until(lambda: is_not(bus.is_consuming))
         await topology.declare(rabbitmq_url, management_url, {queue.name: (queue.event,)})
-        await wait_until(bus.is_consuming, 30)
+        await wait_until(bus.is_consuming, deadline_s=30)
         await queue.put(1)
         await wait_until(lambda: has(database, 1))
 

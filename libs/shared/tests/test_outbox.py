@@ -162,7 +162,7 @@ async def test_an_event_that_closes_the_channel_harms_the_others_once_and_is_sen
         exchange = await queue.channel.declare_exchange(f"ev.{nowhere}", "topic", durable=True)
         bound = await queue.channel.get_queue(queue.name)
         await bound.bind(exchange, "#")
-        await wait_until(lambda: is_empty(database), 60)
+        await wait_until(lambda: is_empty(database), deadline_s=60)
         await queue.channel.exchange_delete(exchange.name)
     arrived = await numbers_in(queue, await queue.count(queue.name))
     assert set(arrived) == set(range(11))
@@ -226,7 +226,7 @@ async def test_rows_that_failed_before_get_out_although_the_broker_is_slow(
     proxy = await make_proxy(queue.url)
     proxy.delay_s = 0.1
     async with relaying(impatient, proxy.url):
-        await wait_until(lambda: is_empty(database), 30)
+        await wait_until(lambda: is_empty(database), deadline_s=30)
     await impatient.engine.dispose()
     assert sorted(await numbers_in(queue, 30)) == list(range(30)), "each went out once"
     assert await queue.count(queue.name) == 0

@@ -146,7 +146,7 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
     http_port, internal_port = reserve_ports(2)
     ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
     async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), 30)
+        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), deadline_s=30)
         assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
         metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
         for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):

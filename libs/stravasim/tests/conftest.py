@@ -1,7 +1,6 @@
 """A simulator in this process, a manual clock, and clients of its APIs."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,9 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not add the folder
-
 from live_server import started
 
 from stravasim.app import create_app

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-
-async def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+from testkit.waiting import wait_until
 
 
 @asynccontextmanager
@@ -51,7 +46,7 @@ class Callback:
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     responses: list[int | float] = field(default_factory=list)
-    challenge: str | None = None  # a wrong one, if set
+    challenge_body: bytes | None = None  # the answer to the challenge, if not the right one
     delay_per_byte_s: float = 0.0  # between the bytes of the challenge's answer
     queries: list[dict[str, str]] = field(default_factory=list)
     verify_tokens: list[str] = field(default_factory=list)
@@ -64,8 +59,9 @@ class Callback:
     async def _challenge(self, request: Request) -> Response:
         self.verify_tokens.append(request.query_params["hub.verify_token"])
         self.queries.append(dict(request.query_params))
-        answer = JSONResponse({"hub.challenge": self.challenge or request.query_params["hub.challenge"]})
-        return StreamingResponse(self._slowly(bytes(answer.body))) if self.delay_per_byte_s else answer
+        right = bytes(JSONResponse({"hub.challenge": request.query_params["hub.challenge"]}).body)
+        body = right if self.challenge_body is None else self.challenge_body
+        return StreamingResponse(self._slowly(body)) if self.delay_per_byte_s else Response(body)
 
     async def _slowly(self, body: bytes) -> AsyncIterator[bytes]:
         for at in range(len(body)):
@@ -73,6 +69,7 @@ class Callback:
             yield body[at : at + 1]
 
     async def _receive(self, request: Request) -> Response:
+        self.queries.append(dict(request.query_params))
         response = self.responses.pop(0) if self.responses else 200
         if isinstance(response, float):
             await asyncio.sleep(response)

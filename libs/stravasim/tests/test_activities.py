@@ -30,9 +30,10 @@ async def test_a_detail_has_what_the_list_has_and_more(harness, control):
     assert (await detail(reader, added["id"])).json() == whole
 
 
-@pytest.mark.parametrize("path", ["1", "99", "0", "-1", "x", "9" * 30, "٣"])
+@pytest.mark.parametrize("path", ["1", "50", "99", "0", "-1", "x", "9" * 30, "٣"])
 async def test_absent_strange_hidden_and_other_people_s_activities_look_the_same(open_harness, path):
     async with open_harness([started(1, private=True)]) as harness:
+        await harness.client.post("/_sim/athletes/8/activities", json={"id": 50})
         answer = await detail(await harness.reader(granted="activity:read"), path)
         assert answer.status_code == 404
         assert answer.json() == {
@@ -122,6 +123,7 @@ async def test_keys_of_the_detail_alone_are_not_in_the_list(harness, control):
         {"start_date_local": "0001-01-01T00:00:00Z"},
         {"moving_time": 10**400},
         {"distance": -1e308},
+        {"distance": 5e-324, "moving_time": 10},
     ],
 )
 async def test_odd_values_can_be_uploaded_listed_and_fetched(harness, control, given):
@@ -131,10 +133,25 @@ async def test_odd_values_can_be_uploaded_listed_and_fetched(harness, control, g
     assert (await detail(reader, added["id"])).status_code == 200
 
 
-@pytest.mark.parametrize("body", ['{"distance": NaN}', '{"name": "\\ud800"}', "[1]", "{"])
-async def test_an_edit_that_is_no_json_is_refused(harness, body):
-    answer = await harness.client.patch("/_sim/athletes/7/activities/3", content=body)
-    assert answer.status_code == 400
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"distance": NaN}',
+        '{"name": "\\ud800"}',
+        '{"description": "\\ud800"}',
+        '{"calories": NaN}',
+        '{"perceived_exertion": 1e999}',
+        "[1]",
+        "{",
+    ],
+)
+async def test_an_edit_that_is_no_json_is_refused_and_changes_nothing(harness, body):
+    reader = await harness.reader()
+    before = (await detail(reader, 3)).json()
+    for method, path in (("PATCH", "/_sim/athletes/7/activities/3"), ("POST", "/_sim/athletes/7/activities")):
+        answer = await harness.client.request(method, path, content=body)
+        assert answer.status_code == 400
+    assert (await detail(reader, 3)).json() == before
 
 
 async def test_a_control_body_with_nan_is_refused_in_json(harness):

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from stravasim.app import create_app
+from stravasim.control.models import athlete_summaries
 from stravasim.dataset.loader import MAX_FILE_BYTES, InvalidDatasetError, load_dataset
+from stravasim.simulator import Settings
 
 
 async def test_activities_are_served_with_their_keys_order_and_values(open_harness):
@@ -92,7 +95,13 @@ def test_a_file_beyond_the_size_bound_is_refused_unread(tmp_path):
         load_dataset(tmp_path)
 
 
-def test_names_follow_from_the_id(make_folder):
-    folder = make_folder({"7.json": json.dumps([{"id": 1}])})
+def test_names_follow_from_the_id_whatever_else_is_in_the_folder(make_folder):
+    def name_of_athlete_7():
+        simulator = create_app(load_dataset(folder), None, Settings()).state.simulator
+        [athlete] = [one for one in athlete_summaries(simulator) if one.id == 7]
+        return athlete.firstname, athlete.lastname
 
-    assert load_dataset(folder).get_index(7).entries == load_dataset(folder).get_index(7).entries
+    folder = make_folder({"7.json": [{"id": 1}]})
+    alone = name_of_athlete_7()
+    make_folder({"3.json": [{"id": 2}], "9.json": []})
+    assert name_of_athlete_7() == alone

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from live_server import Callback, consent, serve_app, wait_until
+from live_server import Callback, consent, serve_app
 from requests.adapters import HTTPAdapter
 from stravalib import Client, exc
 from stravalib.strava_model import ActivityType, SportType
@@ -25,6 +25,7 @@ from stravasim.control.client import ControlClient
 from stravasim.dataset.generator import generate_dataset
 from stravasim.simulator import Settings
 from stravasim.strava.sport_types import SPORT_TYPES
+from testkit.waiting import wait_until
 
 CLIENT_ID, SECRET = 12345, "simulated-secret"
 BACK = "http://localhost/back"

@@ -1,50 +1,49 @@
 """A database with the real migrations for each test of auth, and its rig."""
 
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 import stamina
-
-from devstack.service_tests import emptied, service_sessions
-from shared.database.engine import Database
-from stravasim.app import create_app
-from stravasim.dataset.loader import load_dataset
-from stravasim.simulator import Settings as StravaSettings
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode leaves the rig unfindable
-
-from auth_rig import ATHLETE, SYNC_KEY, WEB_KEY, HandClock, Rotation, Wire, World, app, caller
+from auth_helpers import ATHLETE, SYNC_KEY, WEB_KEY, AuthUnderTest, create_app, make_client
 
 from auth.tables import Base
+from shared.database.engine import Database
+from stravasim.app import create_app as create_strava
+from stravasim.dataset.loader import load_dataset
+from stravasim.simulator import Settings as StravaSettings
+from stravasim.strava.oauth import Rotation
+from testkit.clock import ManualClock
+from testkit.databases import migrated_database, truncate_all
+from testkit.transports import ScriptedTransport
 
 
 @pytest.fixture(scope="session")
 async def auth_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
-    async with service_sessions(database_url_for("auth"), "auth") as database:
+    async with migrated_database(database_url_for("auth"), "auth") as database:
         yield database
 
 
 @pytest.fixture
 async def database(auth_database: Database) -> Database:
     """The database, empty."""
-    return await emptied(auth_database, Base.metadata)
+    await truncate_all(auth_database, Base.metadata)
+    return auth_database
 
 
 @pytest.fixture
-async def world(database: Database, tmp_path: Path) -> AsyncIterator[World]:
+async def service(database: Database, tmp_path: Path) -> AsyncIterator[AuthUnderTest]:
     """auth with a Strava of two athletes."""
     for athlete in (ATHLETE, 8):
         (tmp_path / f"{athlete}.json").write_text("[]")
-    clock = HandClock()
-    strava = create_app(load_dataset(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
-    wire = Wire(httpx.ASGITransport(strava))
-    async with httpx.AsyncClient(transport=wire) as client:
-        application = app(database, client)
-        async with caller(application, WEB_KEY) as web, caller(application, SYNC_KEY) as sync:
-            yield World(web, sync, wire, clock, strava.state.simulator, database)
+    clock = ManualClock()
+    strava = create_strava(load_dataset(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
+    transport = ScriptedTransport(httpx.ASGITransport(strava))
+    async with httpx.AsyncClient(transport=transport) as client:
+        application = create_app(database, client)
+        async with make_client(application, WEB_KEY) as web, make_client(application, SYNC_KEY) as sync:
+            yield AuthUnderTest(web, sync, transport, clock, strava.state.simulator, database)
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@
 import pytest
 
 from auth.config import Settings
-from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
 from shared.settings import load_settings
+from testkit.settings import assert_all_are_named_in_one_line, assert_missing_is_named, start
 
 WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://auth:pw@127.0.0.1:1/nowhere",

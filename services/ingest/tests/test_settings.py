@@ -2,8 +2,8 @@
 
 import pytest
 
-from devstack.settings_tests import assert_all_are_named_in_one_line, assert_missing_is_named, start
 from ingest.config import Settings
+from testkit.settings import assert_all_are_named_in_one_line, assert_missing_is_named, start
 
 WORKING = {
     "DATABASE_URL": "postgresql+asyncpg://ingest:pw@127.0.0.1:1/nowhere",

@@ -1,46 +1,35 @@
 """A migrated database, the site over fakes, and a browser."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import text
+from web_fakes import FakeAuth, FakeLeaderboard
+from web_harness import build
+from web_server import Server, start_server
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # the helpers below; pytest's importlib mode does not look beside tests
-
-from web_fakes import FakeAuth, FakeLeaderboard  # noqa: E402
-from web_harness import build  # noqa: E402
-from web_server import Server, start_server  # noqa: E402
-
-from shared.database.engine import Database, create_engine  # noqa: E402
+from shared.database.engine import Database
+from testkit.databases import migrated_database, truncate_all
+from web.tables import Base
 
 
 @pytest.fixture(scope="session")
-def database_url(database_url_for: Callable[[str], str]) -> str:
-    url = database_url_for("web")
-    config = Config(HERE.parent / "alembic.ini")
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head")
-    return url
+async def web_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with migrated_database(database_url_for("web"), "web") as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
-async def engine_database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(create_engine(database_url, "web"))
-    yield database
-    await database.engine.dispose()
+def database_url(web_database: Database) -> str:
+    """The address of the migrated database, for processes."""
+    return web_database.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
-async def database(engine_database: Database) -> Database:
-    async with engine_database.transaction() as session:
-        await session.execute(text("truncate sessions, sign_ins, board_snapshots"))
-    return engine_database
+async def database(web_database: Database) -> Database:
+    """The database, empty."""
+    await truncate_all(web_database, Base.metadata)
+    return web_database
 
 
 @pytest.fixture

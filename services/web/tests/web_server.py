@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.testing import until
+from testkit.waiting import wait_until
 
 HERE = Path(__file__).parent
 
@@ -25,7 +25,7 @@ async def start_server(database_url: str) -> Server:
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(HERE / "web_harness.py"), str(port), database_url
     )
-    await asyncio.to_thread(until, lambda: _listens(port), 30)
+    await wait_until(lambda: _listens(port), "the server listens")
     return Server(f"http://127.0.0.1:{port}", process)
 
 

@@ -1,4 +1,4 @@
-"""The archive: a stream of all events of the last days, read from any point, and given once more to one consumer."""
+"""The archive, a stream of all events of the last days: reading it from any point."""
 
 import asyncio
 import itertools
@@ -10,15 +10,15 @@ from typing import Literal, TypeAlias
 
 from aiormq.abc import AbstractConnection
 
-from ops import messages
-from ops.broker import MAX_PREFETCH, Deliveries, connected, look_at
-from ops.messages import Raw
+from ops import message_codec
+from ops.broker import MAX_PREFETCH, QueueReader, open_connection, queue_stats
+from ops.message_codec import RawMessage
 from shared.contracts.events import Event
 from shared.contracts.queues import ARCHIVE, exchange_name
 
 NAME = "gruppetto archive"
 #: In this time the broker sends the first event from wherever it is; measured: less than 0.1 s.
-SILENCE_S = 5.0
+RECEIVE_TIMEOUT_S = 5.0
 #: The events of one chunk come together; measured: less than 0.01 s apart.
 _BURST_S = 0.5
 _LONGEST_BURST_S = 3.0
@@ -36,7 +36,7 @@ End: TypeAlias = int | datetime
 
 @dataclass(frozen=True)
 class ArchivedEvent:
-    """An event as the archive holds it; what it does not say is empty."""
+    """An event of the archive; fields that the message does not have are empty."""
 
     offset: int
     id: str
@@ -47,7 +47,7 @@ class ArchivedEvent:
     exchange: str
     routing_key: str
     traceparent: str
-    raw: Raw
+    raw: RawMessage
 
     @property
     def body(self) -> bytes:
@@ -56,23 +56,23 @@ class ArchivedEvent:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which events are meant; what is not said does not matter."""
+class ArchiveFilter:
+    """Selects events; an empty field selects all."""
 
     types: Collection[str] = ()
     subject: str = ""
     heard: Collection[type[Event]] | None = None  # the events that a consumer's queue is bound to
 
     def includes(self, event: ArchivedEvent) -> bool:
-        """Whether the event is one of them."""
+        """Whether the filter selects this one."""
         return (
-            (not self.types or any(messages.is_of_type(event.type, kind) for kind in self.types))
+            (not self.types or any(message_codec.is_of_type(event.type, kind) for kind in self.types))
             and (not self.subject or event.subject == self.subject)
             and (self.heard is None or any(_is_address(event, kind) for kind in self.heard))
         )
 
 
-EVERYTHING = Wanted()
+EVERYTHING = ArchiveFilter()
 
 
 def _is_address(event: ArchivedEvent, kind: type[Event]) -> bool:
@@ -81,7 +81,7 @@ def _is_address(event: ArchivedEvent, kind: type[Event]) -> bool:
 
 @dataclass(frozen=True)
 class _Span:
-    """From where to where; `stop` is the last offset, None for no end."""
+    """The range to read; `stop` is the last offset, None for no end."""
 
     start: Start
     until: End | None
@@ -90,7 +90,7 @@ class _Span:
 
     @property
     def argument(self) -> str | int | datetime:
-        """Where the broker shall begin; it may send some events that come before."""
+        """The consumer argument `x-stream-offset`; the broker may send some events before it."""
         if not isinstance(self.start, datetime):
             return self.start
         # An event occurred before it got here, unless the clocks differ.
@@ -114,7 +114,7 @@ async def read(
     start: Start = "first",
     until: End | None = None,
     *,
-    wanted: Wanted = EVERYTHING,
+    wanted: ArchiveFilter = EVERYTHING,
     follow: bool = False,
     queue: str = ARCHIVE,
 ) -> AsyncGenerator[ArchivedEvent, None]:
@@ -124,7 +124,7 @@ async def read(
     event that does not tell it is included. It ends with the event that was the last one at the beginning; with
     `follow` it waits for more.
     """
-    async with connected(url, NAME) as connection:
+    async with open_connection(url, NAME) as connection:
         span = await _span(connection, queue, start, until, follow)
         if span is None:
             return
@@ -137,10 +137,10 @@ async def read(
 async def _span(
     connection: AbstractConnection, queue: str, start: Start, until: End | None, follow: bool
 ) -> _Span | None:
-    """What there is to read; None when there is nothing."""
+    """The range that can be read; None when it is empty."""
     stop = until if isinstance(until, int) else None
     if follow and start != "last":
-        await look_at(connection, queue)
+        await queue_stats(connection, queue)
         return _Span(start, until, stop, follow)
     last = await last_offset(connection, queue)
     if follow:
@@ -156,12 +156,12 @@ async def last_offset(connection: AbstractConnection, queue: str = ARCHIVE) -> i
     Only a reader of the last chunk can tell: the broker's count of a stream's messages is seconds old, and on 3.10
     it is 0 until then.
     """
-    await look_at(connection, queue)
+    await queue_stats(connection, queue)
     last = None
-    async with aclosing(Deliveries(connection, queue)) as stream:
+    async with aclosing(QueueReader(connection, queue)) as stream:
         await stream.open(MAX_PREFETCH, {"x-stream-offset": "last"})
         with suppress(TimeoutError):
-            last = _offset(await stream.next(SILENCE_S))
+            last = _offset(await stream.next(RECEIVE_TIMEOUT_S))
             async with asyncio.timeout(_LONGEST_BURST_S):
                 while True:
                     last = _offset(await stream.next(_BURST_S))
@@ -169,42 +169,42 @@ async def last_offset(connection: AbstractConnection, queue: str = ARCHIVE) -> i
 
 
 async def _read(connection: AbstractConnection, queue: str, span: _Span) -> AsyncGenerator[ArchivedEvent, None]:
-    async with aclosing(Deliveries(connection, queue)) as stream:
+    async with aclosing(QueueReader(connection, queue)) as stream:
         await stream.open(_PREFETCH, {"x-stream-offset": span.argument})
         # Where a moment begins only the broker knows; if nothing got there since, nothing comes.
         by_moment = isinstance(span.start, datetime)
         for number in itertools.count():
             first_by_moment = by_moment and number == 0
             try:
-                raw = await stream.next(None if span.follow else SILENCE_S if first_by_moment else _STALL_S)
+                raw = await stream.next(None if span.follow else RECEIVE_TIMEOUT_S if first_by_moment else _STALL_S)
             except TimeoutError:
                 if first_by_moment:
                     return
                 raise
             if number % _ACK_EVERY == 0:
                 await stream.ack(raw, multiple=True)
-            event = event_of(raw)
+            event = parse_event(raw)
             if span.includes(event):
                 yield event
             if span.is_over(event):
                 return
 
 
-def event_of(raw: Raw) -> ArchivedEvent:
-    """Read an event's envelope."""
+def parse_event(raw: RawMessage) -> ArchivedEvent:
+    """Decode the envelope of an event."""
     return ArchivedEvent(
         offset=_offset(raw),
-        id=messages.printable(messages.message_id(raw)),
-        type=messages.event_type(raw),
-        subject=messages.text(messages.attribute(raw, "subject")),
-        time=messages.time(raw),
-        source=messages.text(messages.attribute(raw, "source")),
+        id=message_codec.escape_control(message_codec.message_id(raw)),
+        type=message_codec.event_type(raw),
+        subject=message_codec.to_text(message_codec.attribute(raw, "subject")),
+        time=message_codec.occurred_at(raw),
+        source=message_codec.to_text(message_codec.attribute(raw, "source")),
         exchange=raw.exchange or "",
         routing_key=raw.routing_key or "",
-        traceparent=messages.text(messages.headers(raw).get("traceparent")),
+        traceparent=message_codec.to_text(message_codec.headers(raw).get("traceparent")),
         raw=raw,
     )
 
 
-def _offset(raw: Raw) -> int:
-    return int(messages.headers(raw)["x-stream-offset"])
+def _offset(raw: RawMessage) -> int:
+    return int(message_codec.headers(raw)["x-stream-offset"])

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ops import archive, messages
-from ops.archive import ArchivedEvent, End, Start, Wanted
-from ops.broker import Trouble, in_one_sentence
-from ops.command import broker_url, known, run
-from ops.sending import send_again
+from ops import archive, message_codec
+from ops.archive import ArchivedEvent, ArchiveFilter, End, Start
+from ops.broker import OperatorError, describe_error
+from ops.cli_common import broker_url, require_queue, run
+from ops.republish import republish
 from shared.contracts.queues import QUEUES
 from shared.messaging.publisher import BROKER_ERRORS, Publisher
 
@@ -49,7 +49,7 @@ def read(
     limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")] = 0,
 ) -> None:
     """Print events, one JSON object a line. It ends with the event that was the last one when it began."""
-    start, end, wanted = _start(from_), _end(until), Wanted(type_ or (), subject)
+    start, end, wanted = _start(from_), _end(until), ArchiveFilter(type_ or (), subject)
     if follow and end is not None:
         raise typer.BadParameter("--follow has no --until")
     url = broker_url()
@@ -69,8 +69,8 @@ def replay(
     """Give events once more to one consumer that lost its state, and to no other.
     Only events that its queue hears are given. What its inbox still knows it does not handle again.
     """
-    known(queue, QUEUES)
-    start, end, wanted = _start(from_), _end(until), Wanted(type_ or (), subject, QUEUES[queue])
+    require_queue(queue, QUEUES)
+    start, end, wanted = _start(from_), _end(until), ArchiveFilter(type_ or (), subject, QUEUES[queue])
     url = broker_url()
     if not yes:
         number = run(url, _count(archive.read(url, start, end, wanted=wanted)))
@@ -80,12 +80,12 @@ def replay(
         run(url, _replay(url, queue, archive.read(url, start, end, wanted=wanted), given))
     except SystemExit:
         if given:  # what was given before a trouble is given
-            _tell(queue, given)
+            _report(queue, given)
         raise
-    _tell(queue, given)
+    _report(queue, given)
 
 
-def _tell(queue: str, given: Sequence[int]) -> None:
+def _report(queue: str, given: Sequence[int]) -> None:
     last = f"; the last one was {given[-1]}" if given else ""
     typer.echo(f"{queue}: {_events(len(given))} given once more{last}")
 
@@ -129,18 +129,18 @@ async def _print(url: str, events: AsyncGenerator[ArchivedEvent, None], limit: i
         except BROKER_ERRORS as error:
             if last is None:
                 raise
-            raise Trouble(f"{in_one_sentence(url, error)}; go on with --from {last + 1}") from None
+            raise OperatorError(f"{describe_error(url, error)}; go on with --from {last + 1}") from None
 
 
 def _line(event: ArchivedEvent) -> str:
-    body, encoding = messages.body(event.raw)
-    return messages.as_json(
+    body, encoding = message_codec.decode_body(event.raw)
+    return message_codec.as_json(
         {
             "offset": event.offset,
             "id": event.id,
             "type": event.type,
             "subject": event.subject,
-            "time": messages.plain(event.time),
+            "time": message_codec.to_json_value(event.time),
             "source": event.source,
             "exchange": event.exchange,
             "routing_key": event.routing_key,
@@ -164,7 +164,7 @@ async def _replay(url: str, queue: str, events: AsyncGenerator[ArchivedEvent, No
     try:
         async with (
             aclosing(events),
-            aclosing(send_again(publisher, queue, events, lambda event: event.raw)) as confirmed,
+            aclosing(republish(publisher, queue, events, lambda event: event.raw)) as confirmed,
         ):
             async for event in confirmed:
                 given += [event.offset]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ops.contracts import inlined, schema_of
+from ops.contracts import resolve_refs, schema_of
 from shared.contracts.events import Event
 from shared.contracts.queues import exchange_name
 
@@ -116,7 +116,7 @@ def _messages_at(channel: str, events: Sequence[type[Event]]) -> Json:
 
 def _message(event: type[Event], samples: Mapping[str, Any]) -> Json:
     key = event.routing_key()
-    schema = inlined(schema_of(event))
+    schema = resolve_refs(schema_of(event))
     del schema["$id"], schema["$schema"]
     summary, *more = schema["description"].split("\n\n")
     return {

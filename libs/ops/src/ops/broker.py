@@ -1,4 +1,4 @@
-"""Reading a broker's queues without changing them, and its troubles in one sentence."""
+"""Reading queues without changing them, and describing broker errors in one sentence."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from ops.messages import Raw
+from ops.message_codec import RawMessage
 from shared.messaging.properties import tolerate_unreadable_properties
 from shared.messaging.publisher import with_heartbeat
 
@@ -24,12 +24,12 @@ ANSWER_TIMEOUT_S = 10.0
 MAX_PREFETCH = 65_535  # what the protocol can count; 0, for no limit, is 2,000 on a quorum queue
 
 
-class Trouble(Exception):
-    """Something that stops the work and that the operator has to know; the text is one sentence."""
+class OperatorError(Exception):
+    """An error that the operator is told; the text is one sentence."""
 
 
 @asynccontextmanager
-async def connected(url: str, name: str) -> AsyncIterator[AbstractConnection]:
+async def open_connection(url: str, name: str) -> AsyncIterator[AbstractConnection]:
     """A connection for reading."""
     tolerate_unreadable_properties()
     async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -46,8 +46,8 @@ async def _close(either: AbstractConnection | AbstractChannel) -> None:
             await either.close()
 
 
-class Deliveries:
-    """What a queue gives us, in its order; closing gives back, in that order, what was not acknowledged.
+class QueueReader:
+    """Receives the messages of a queue in order; closing requeues, in that order, what was not acknowledged.
 
     One consumer whose channel ends is the only way that keeps the order. On RabbitMQ 3.10 a `nack` puts messages
     behind all others, or in the order of a hash table if the queue has a delivery limit; and whatever was taken with
@@ -60,13 +60,13 @@ class Deliveries:
         self._connection = connection
         self._queue = queue
         self._channel: AbstractChannel | None = None
-        self._arrived: asyncio.Queue[Raw | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[RawMessage | None] = asyncio.Queue()
         self._ended = False
         self._tag: str | None = None
         self._acked = False
 
     async def open(self, prefetch: int, arguments: dict[str, Any] | None = None) -> None:
-        """Let the broker send; never more than `prefetch` that are not acknowledged."""
+        """Start receiving, at most `prefetch` messages that are not acknowledged."""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             self._channel = await self._connection.channel(publisher_confirms=False)
             self._channel.on_consumer_cancel_callbacks.add(self._end)
@@ -75,15 +75,15 @@ class Deliveries:
             consumer = await self._channel.basic_consume(self._queue, self._arrive, arguments=arguments)
             self._tag = consumer.consumer_tag
 
-    async def _arrive(self, raw: Raw) -> None:
+    async def _arrive(self, raw: RawMessage) -> None:
         self._arrived.put_nowait(raw)
 
     def _end(self, _why: object) -> None:
         self._ended = True
         self._arrived.put_nowait(None)
 
-    async def next(self, within_s: float | None) -> Raw:
-        """The next message; TimeoutError when none comes in time, ConnectionError when we hold none any more."""
+    async def next(self, within_s: float | None) -> RawMessage:
+        """The next message. Raises TimeoutError when none comes in time, ConnectionError when the channel ended."""
         async with asyncio.timeout(within_s):
             raw = await self._arrived.get()
         if raw is None or self._ended:
@@ -91,8 +91,8 @@ class Deliveries:
             raise ConnectionError("the broker sends no more")
         return raw
 
-    async def ack(self, raw: Raw, *, multiple: bool = False) -> None:
-        """Done with this one, or with all up to it."""
+    async def ack(self, raw: RawMessage, *, multiple: bool = False) -> None:
+        """Acknowledge this message, or all up to it."""
         assert self._channel is not None
         assert raw.delivery_tag is not None
         await self._channel.basic_ack(raw.delivery_tag, multiple=multiple)
@@ -116,20 +116,20 @@ class Deliveries:
             await _close(self._channel)
 
 
-async def look_at(connection: AbstractConnection, queue: str) -> tuple[int, int]:
-    """How many messages a queue has that nobody holds at this moment, and how many consumers."""
+async def queue_stats(connection: AbstractConnection, queue: str) -> tuple[int, int]:
+    """The number of ready messages of a queue, and of its consumers. Raises OperatorError without the queue."""
     channel = await connection.channel(publisher_confirms=False, timeout=ANSWER_TIMEOUT_S)
     try:
         found = await channel.queue_declare(queue, passive=True, timeout=ANSWER_TIMEOUT_S)
     except ChannelNotFoundEntity:
-        raise Trouble(f"the broker has no queue {queue}: declare the topology first") from None
+        raise OperatorError(f"the broker has no queue {queue}: declare the topology first") from None
     finally:
         await _close(channel)
     return found.message_count or 0, found.consumer_count or 0
 
 
-def in_one_sentence(url: str, error: BaseException) -> str:
-    """What went wrong between us and the broker, without the password that its address holds."""
+def describe_error(url: str, error: BaseException) -> str:
+    """A sentence about a broker error, without the password in the broker's address."""
     parts = urlsplit(url)
     place = f"the broker at {parts.hostname}:{parts.port or 5672}"
     match error:

@@ -3,12 +3,12 @@
 import typer
 
 from ops.archive_cli import archive_app
-from ops.letters_cli import letters_app
-from ops.publishing import contracts_app
+from ops.contracts_cli import contracts_app
+from ops.dead_letters_cli import dead_letters_app
 from ops.topology_cli import topology_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-app.add_typer(letters_app, name="letters")
+app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(archive_app, name="archive")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(topology_app, name="topology")

@@ -84,30 +84,30 @@ def is_schema(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def faults(sample: object, schema: Schema) -> list[str]:
+def validation_errors(sample: object, schema: Schema) -> list[str]:
     """Where a sample does not follow the schema."""
     validator = Draft202012Validator(schema, format_checker=_formats)
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(sample)]
 
 
-def inlined(schema: Schema) -> Schema:
+def resolve_refs(schema: Schema) -> Schema:
     """The same schema with every local reference replaced by what it refers to."""
-    return _inline(schema, schema.get("$defs", {}), ())  # type: ignore[no-any-return]
+    return _resolve(schema, schema.get("$defs", {}), ())  # type: ignore[no-any-return]
 
 
-def _inline(node: Any, definitions: Schema, open_names: tuple[str, ...]) -> Any:
+def _resolve(node: Any, definitions: Schema, open_names: tuple[str, ...]) -> Any:
     if isinstance(node, list):
-        return [_inline(each, definitions, open_names) for each in node]
+        return [_resolve(each, definitions, open_names) for each in node]
     if not isinstance(node, dict):
         return node
     name = str(node.get("$ref", "")).removeprefix("#/$defs/")
     if name in definitions and name not in open_names:
         rest = {key: value for key, value in node.items() if key != "$ref"}
-        return _inline(definitions[name] | rest, definitions, (*open_names, name))
-    return {key: _inline(value, definitions, open_names) for key, value in node.items() if key != "$defs"}
+        return _resolve(definitions[name] | rest, definitions, (*open_names, name))
+    return {key: _resolve(value, definitions, open_names) for key, value in node.items() if key != "$defs"}
 
 
-def breaks(old: Schema, new: Schema) -> list[str]:
+def breaking_changes(old: Schema, new: Schema) -> list[str]:
     """What breaks when messages of `old` and of `new` meet consumers of either: a sentence each, [] if nothing does.
 
     Both ways count, because messages outlive a release in the outboxes, the queues and the archive. New consumers
@@ -116,13 +116,16 @@ def breaks(old: Schema, new: Schema) -> list[str]:
     field breaks when it stops coming. Allowed are new optional fields, new values of an enumeration and wider
     bounds: consumers have to bear values that they do not know. A keyword that is not judged here may not change.
     """
-    return list(_compare("", inlined(old), inlined(new)))
+    return list(_compare("", resolve_refs(old), resolve_refs(new)))
 
 
 def _compare(path: str, old: Any, new: Any) -> Iterator[str]:
     old, new = _node(old), _node(new)
     if _kind(old) != _kind(new):
         yield f"{_name(path)} was {_kind(old)} and is {_kind(new)} now"
+        return
+    if len(_branches(old)) != len(_branches(new)):  # such as two types in one branch, or one in each of two
+        yield f"{_name(path)} is written with another number of alternatives"
         return
     yield from _compare_values(path, old, new)
     yield from _compare_bounds(path, old, new)
@@ -169,8 +172,7 @@ def _nested(path: str, old: Schema, new: Schema) -> Iterator[tuple[str, Any, Any
     for key, sign in (("items", "[]"), ("additionalProperties", ".*")):
         if key in old or key in new:
             yield f"{path}{sign}", old.get(key, True), new.get(key, True)
-    branches = zip(_branches(old), _branches(new), strict=True)
-    yield from ((path, before, after) for before, after in branches)
+    yield from ((path, before, after) for before, after in zip(_branches(old), _branches(new), strict=True))
 
 
 def _branches(node: Schema) -> list[Schema]:

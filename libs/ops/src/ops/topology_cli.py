@@ -8,8 +8,8 @@ import typer
 from pydantic import AmqpDsn, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ops.broker import Trouble
-from ops.command import fail, run
+from ops.broker import OperatorError
+from ops.cli_common import fail, run
 from shared.contracts.queues import QUEUES
 from shared.messaging import topology
 from shared.settings import load_settings
@@ -51,9 +51,9 @@ async def _declare(url: str, management_url: str | None) -> topology.Declared:
     try:
         return await topology.declare(url, management_url)
     except topology.TopologyError as error:
-        raise Trouble(str(error)) from None
+        raise OperatorError(str(error)) from None
     except httpx.HTTPError as error:
-        raise Trouble(f"the management API does not answer ({type(error).__name__})") from None
+        raise OperatorError(f"the management API does not answer ({type(error).__name__})") from None
 
 
 @topology_app.command()

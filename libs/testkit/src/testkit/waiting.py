@@ -9,23 +9,27 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 POLL_INTERVAL_S = 0.02
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
-async def wait_until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-    """The first true value of a function or coroutine function. Raises TimeoutError when there is none in time."""
-    async with asyncio.timeout(deadline_s):
-        while not (value := await _evaluate(condition)):  # noqa: ASYNC110 - conditions are of any kind
-            await asyncio.sleep(POLL_INTERVAL_S)
+async def wait_until(
+    condition: Callable[[], Any], what: str = "the condition", deadline_s: float = DEADLINE_S
+) -> Any:
+    """The first true value of a function or coroutine function. Raises TimeoutError, which names `what`."""
+    deadline = time.monotonic() + deadline_s
+    while not (value := await _evaluate(condition)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {deadline_s:g} s")
+        await asyncio.sleep(POLL_INTERVAL_S)
     return value
 
 
-def block_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S) -> T:
-    """`wait_until` for tests without a loop. Raises TimeoutError."""
+def block_until(condition: Callable[[], T], what: str = "the condition", deadline_s: float = DEADLINE_S) -> T:
+    """`wait_until` for code without a loop."""
     deadline = time.monotonic() + deadline_s
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not true within {deadline_s} s")
+            raise TimeoutError(f"{what}: not within {deadline_s:g} s")
         time.sleep(POLL_INTERVAL_S)
     return value
 

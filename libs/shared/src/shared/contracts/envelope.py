@@ -30,10 +30,10 @@ def find_attribute(headers: Mapping[str, Any], name: str) -> Any:
 
 
 def find_time(headers: Mapping[str, Any]) -> datetime | None:
-    """When the event occurred, in UTC if the message names no zone; None when it does not say so readably."""
+    """When the event occurred, in UTC, which a time without a zone is taken for; None when it is not readable."""
     value = find_attribute(headers, "time")
     try:
         time = datetime.fromisoformat(value.decode() if isinstance(value, bytes) else str(value))
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter at either end of the calendar
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -57,9 +57,9 @@ def _build_map(summary: Mapping[str, object]) -> object:
 
 
 def _build_splits(distance: float, moving: int, length_m: float) -> list[dict[str, object]]:
-    if distance <= 0 or moving <= 0:
+    speed = distance / moving if distance > 0 and moving > 0 else 0.0
+    if not speed:  # also for a distance that is too small to be divided
         return []
-    speed = distance / moving
     whole = min(int(distance // length_m), _MAX_SPLITS)
     lengths = [length_m] * whole + ([distance % length_m] if distance % length_m else [])
     return [

@@ -71,5 +71,6 @@ class Dataset:
         entry = build_entry({key: value for key, value in activity.items() if key not in DETAIL_ONLY})
         detail = {key: value for key, value in activity.items() if key in DETAIL_ONLY}
         if detail:
+            build_entry({"id": entry.id, **detail})  # raises, before anything has changed
             self._details[entry.id] = detail
         return entry

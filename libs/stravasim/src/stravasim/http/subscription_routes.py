@@ -101,6 +101,6 @@ class SubscriptionRoutes:
 def _parse_challenge(response: httpx.Response) -> object:
     try:
         body: object = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body.get("hub.challenge") if isinstance(body, dict) else None

@@ -1,4 +1,4 @@
-"""What the commands share: settings, troubles in one line, output for people and for programs."""
+"""What the commands share: settings, errors in one line, output as tables and as JSON."""
 
 import asyncio
 import logging
@@ -11,8 +11,8 @@ from pydantic import AmqpDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 
-from ops.broker import Trouble, in_one_sentence
-from ops.messages import as_json, plain
+from ops.broker import OperatorError, describe_error
+from ops.message_codec import as_json, to_json_value
 from shared.messaging.publisher import BROKER_ERRORS
 from shared.settings import load_settings
 
@@ -22,7 +22,7 @@ _PIPE_WIDTH = 1_000  # for grep: a line stays a line
 
 
 class OpsSettings(BaseSettings):
-    """What the commands need to know."""
+    """The settings of commands that use the broker."""
 
     model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
 
@@ -35,18 +35,18 @@ def broker_url() -> str:
 
 
 def run(url: str, work: Coroutine[Any, Any, T]) -> T:
-    """Do the work; every expected trouble is one line on stderr and exit status 1."""
-    # They log each lost connection with its stack; what matters of it is told by us.
+    """Run the coroutine; an expected error is one line on stderr and exit status 1."""
+    # They log each lost connection with its stack; the operator reads one line instead.
     for name in ("aiormq", "aio_pika"):
         logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         return asyncio.run(work)
-    except Trouble as trouble:
-        fail(str(trouble))
+    except OperatorError as operator_error:
+        fail(str(operator_error))
     except BrokenPipeError:  # whoever reads our output has enough
         raise
     except BROKER_ERRORS as error:
-        fail(in_one_sentence(url, error))
+        fail(describe_error(url, error))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -57,22 +57,22 @@ def fail(why: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def terminal(*, err: bool = False) -> Console:
-    """Where tables go: as wide as the terminal, and not folded when it is no terminal."""
+def make_console(*, err: bool = False) -> Console:
+    """A console for tables: as wide as the terminal, and without folding when it is no terminal."""
     console = Console(highlight=False, stderr=err)
     return console if console.is_terminal else Console(highlight=False, stderr=err, width=_PIPE_WIDTH)
 
 
-def known(queue: str, queues: Mapping[str, object]) -> str:
-    """The queue, if it is one of ours."""
+def require_queue(queue: str, queues: Mapping[str, object]) -> str:
+    """The queue; exits with status 1 if no consumer has one of that name."""
     if queue not in queues:
         fail(f"there is no consumer's queue {queue!r}; there are {', '.join(queues)}")
     return queue
 
 
-def row(fact: Any) -> dict[str, Any]:
+def to_row(fact: Any) -> dict[str, Any]:
     """A dataclass as a JSON object."""
-    return {key: plain(value) for key, value in asdict(fact).items()}
+    return {key: to_json_value(value) for key, value in asdict(fact).items()}
 
 
 def write_array(rows: list[dict[str, Any]]) -> None:

@@ -1,10 +1,10 @@
-"""Older versions of a file, as far as the checkout has them."""
+"""The committed versions of a file, as far as the checkout has them."""
 
 import subprocess
 from pathlib import Path
 
 
-def versions(root: Path, file: Path) -> list[str]:
+def committed_versions(root: Path, file: Path) -> list[str]:
     """The text of the file in every commit that changed it, newest first; fewer or none without a full history."""
     # Without --full-history a version that a merge overruled would be left out.
     commits = _git(root, "rev-list", "--full-history", "HEAD", "--", f"./{file.as_posix()}").split()

@@ -1,4 +1,4 @@
-"""Servers for tests, one of each kind per session: `pytest_plugins = ["devstack.testing"]`.
+"""Servers for tests, started when they are first used.
 
 TEST_DATABASE_URL (a superuser's) and TEST_RABBITMQ_URL name servers to use instead of private ones; the latter with
 TEST_RABBITMQ_MANAGEMENT_URL, unless that is on the usual port. The private broker collects statistics, as operators'
@@ -10,15 +10,12 @@ import os
 import secrets
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-
-import pytest
 
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
@@ -28,24 +25,11 @@ from devstack.servers.secret_store import generate_secret
 from devstack.servers.servers import stack_folder, start_rabbitmq
 
 T = TypeVar("T")
-POLL_SECONDS = 0.02
 
 
 def report(line: str) -> None:
     """To standard error, whatever a test made of it; pytest shows it with the first failure."""
     print(line, file=sys.__stderr__, flush=True)
-
-
-def wait_until(condition: Callable[[], T], seconds: float = 10.0) -> T:
-    """The condition's first true value; fails the test when there is none within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
-        time.sleep(POLL_SECONDS)
-    return value
-
-
-until = wait_until
 
 
 class LazyServers:
@@ -63,7 +47,7 @@ class LazyServers:
 
     @property
     def stack_id(self) -> str | None:
-        """The mark of the private servers' processes; None while there are none."""
+        """The id of the private servers' processes; None while there are none."""
         return self._stack[0].stack_id if self._stack else None
 
     @cached_property
@@ -113,7 +97,7 @@ class LazyServers:
 
 @contextmanager
 def running_servers() -> Iterator[LazyServers]:
-    """Servers for a block of tests; each starts when it is first used. They vanish even when we are killed."""
+    """Servers for a block of tests; each starts when it is first used. They end even when this process is killed."""
     servers = LazyServers()
     try:
         yield servers
@@ -132,44 +116,6 @@ async def fresh_database(superuser_url: str, *schemas: str) -> AsyncIterator[dic
         yield {role.schema: _url(superuser_url, role, database) for role in roles}
     finally:
         await _drop(superuser_url, database, roles)
-
-
-@pytest.fixture(scope="session")
-def test_servers() -> Iterator[LazyServers]:
-    """The session's servers, none of them started yet."""
-    with running_servers() as servers:
-        yield servers
-
-
-@pytest.fixture(scope="session")
-def postgres_server(test_servers: LazyServers) -> str:
-    """A superuser's url of the session's Postgres."""
-    return test_servers.superuser_url
-
-
-@pytest.fixture(scope="session")
-def rabbitmq_url(test_servers: LazyServers) -> str:
-    """The url of the session's RabbitMQ."""
-    return test_servers.rabbitmq[0]
-
-
-@pytest.fixture(scope="session")
-def management_url(test_servers: LazyServers) -> str:
-    """The url of its management API."""
-    return test_servers.rabbitmq[1]
-
-
-@pytest.fixture(scope="session")
-def database_url_for(test_servers: LazyServers) -> Callable[[str], str]:
-    """database_url_for(schema): the schema in a database of its own, the same for the whole session."""
-    urls: dict[str, str] = {}
-
-    def url(schema: str) -> str:
-        if schema not in urls:
-            urls.update(test_servers.database(schema))
-        return urls[schema]
-
-    return url
 
 
 def _management_url(rabbitmq_url: str) -> str:

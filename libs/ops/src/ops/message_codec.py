@@ -1,4 +1,4 @@
-"""What a raw message says: nothing in it is trusted to be there, or to be of the type that it should have."""
+"""Decoding received messages, any field of which may be missing or of another type, and encoding for terminals."""
 
 import base64
 import hashlib
@@ -17,77 +17,77 @@ from shared.contracts.envelope import find_attribute, find_time
 from shared.messaging.properties import writable_headers
 from shared.messaging.redelivery import REPLAY
 
-Raw: TypeAlias = DeliveredMessage
+RawMessage: TypeAlias = DeliveredMessage
 BodyEncoding: TypeAlias = Literal["json", "text", "base64"]
 
 _TYPE_PREFIX = "gruppetto."
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
-def headers(raw: Raw) -> Mapping[str, Any]:
-    """Its headers, whatever they are."""
+def headers(raw: RawMessage) -> Mapping[str, Any]:
+    """The headers; empty if there are none."""
     return raw.header.properties.headers or {}
 
 
-def attribute(raw: Raw, name: str) -> Any:
-    """A CloudEvents attribute, in either of the two spellings."""
+def attribute(raw: RawMessage, name: str) -> Any:
+    """A CloudEvents attribute; None if there is none."""
     return find_attribute(headers(raw), name)
 
 
-def text(value: Any) -> str:
-    """A value as one piece of text; none is the empty text."""
+def to_text(value: Any) -> str:
+    """The value as text; empty for None."""
     if value is None:
         return ""
-    value = plain(value)
+    value = to_json_value(value)
     return value if isinstance(value, str) else as_json(value)
 
 
-def count(value: Any) -> int:
-    """A header that counts; whatever is no count is 0."""
+def to_count(value: Any) -> int:
+    """The value as a count; 0 if it is none."""
     return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def event_type(raw: Raw) -> str:
-    """The CloudEvents type; else the property, because a foreign producer may know only that."""
-    return text(attribute(raw, "type") or raw.header.properties.message_type)
+def event_type(raw: RawMessage) -> str:
+    """The CloudEvents type, else the property `type`, which is all that some producers set."""
+    return to_text(attribute(raw, "type") or raw.header.properties.message_type)
 
 
 def short_type(kind: str) -> str:
-    """Without the prefix that all of ours have."""
+    """The type without the prefix `gruppetto.`."""
     return kind.removeprefix(_TYPE_PREFIX)
 
 
 def is_of_type(kind: str, wanted: str) -> bool:
-    """Whether somebody who says `activity.recorded`, with or without prefix and version, means this type."""
+    """Whether `wanted`, such as `activity.recorded`, with or without prefix and version, names this type."""
     wanted, short = short_type(wanted), short_type(kind)
     return wanted in (short, re.sub(r"\.v\d+$", "", short))
 
 
-def time(raw: Raw) -> datetime | None:
-    """When the event occurred, as far as the message tells."""
+def occurred_at(raw: RawMessage) -> datetime | None:
+    """When the event occurred; None if the message does not tell."""
     return find_time(headers(raw)) or raw.header.properties.timestamp
 
 
-def message_id(raw: Raw) -> str:
-    """Its own id, or one derived from what it says, so that it can be named all the same."""
+def message_id(raw: RawMessage) -> str:
+    """The message id, or one derived from the content if it has none."""
     return raw.header.properties.message_id or _derived_id(raw)
 
 
-def _derived_id(raw: Raw) -> str:
-    # The broker's and our own notes (x-) change while the message is what it was.
-    said = {key: plain(value) for key, value in headers(raw).items() if not key.startswith("x-")}
+def _derived_id(raw: RawMessage) -> str:
+    # Headers about its failures (x-) change while the message stays the same.
+    said = {key: to_json_value(value) for key, value in headers(raw).items() if not key.startswith("x-")}
     digest = hashlib.sha256(json.dumps([event_type(raw), said], sort_keys=True).encode())
     digest.update(raw.body)
     return str(UUID(bytes=digest.digest()[:16], version=5))
 
 
-def again(raw: Raw) -> aio_pika.Message:
-    """A copy for one more try: the same message, without the notes about its failures."""
+def copy_for_replay(raw: RawMessage) -> aio_pika.Message:
+    """A copy for another attempt: the same message without the headers about its failures."""
     properties = raw.header.properties
     kept = writable_headers({key: value for key, value in headers(raw).items() if not key.startswith("x-")})
     return aio_pika.Message(
         raw.body,
-        headers={**kept, REPLAY: count(headers(raw).get(REPLAY)) + 1},
+        headers={**kept, REPLAY: to_count(headers(raw).get(REPLAY)) + 1},
         # The client library would invent a random one, and a second replay would be another message.
         message_id=message_id(raw),
         type=properties.message_type,
@@ -101,12 +101,12 @@ def again(raw: Raw) -> aio_pika.Message:
     )
 
 
-def plain(value: Any) -> Any:
-    """A header's value as JSON knows it: dates in ISO 8601, bytes as text or as {"base64": …}."""
+def to_json_value(value: Any) -> Any:
+    """A header's value in JSON types: dates in ISO 8601, bytes as text or as {"base64": …}."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_json_value(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_json_value(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
@@ -117,8 +117,8 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def body(raw: Raw) -> tuple[Any, BodyEncoding]:
-    """The body and how it is given: parsed JSON, else text, else base64."""
+def decode_body(raw: RawMessage) -> tuple[Any, BodyEncoding]:
+    """The body and its encoding: parsed JSON, else text, else base64."""
     try:
         value = json.loads(raw.body, parse_constant=_refuse)
         as_json(value)  # what cannot be written again is no JSON for us: infinite numbers, abysmal nesting
@@ -139,7 +139,7 @@ def _unpacked(content: bytes) -> tuple[str, BodyEncoding]:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON that no terminal takes for a command: what is not printable is escaped."""
+    """JSON with control characters escaped, so that a terminal does not interpret them."""
     written = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return "\n".join(_NOT_PLAIN.sub(_json_escape, line) for line in written.split("\n"))
 
@@ -148,8 +148,8 @@ def _json_escape(found: re.Match[str]) -> str:
     return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
-def printable(value: str) -> str:
-    """One line of text that no terminal takes for a command."""
+def escape_control(value: str) -> str:
+    """One line of text with control characters escaped, so that a terminal does not interpret them."""
     return _NOT_PLAIN.sub(_escape, value)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from typer.testing import CliRunner, Result
 
-from ops import publishing
+from ops import contracts_cli
 from shared.contracts.events import EVENTS, ActivityRemoved, Event, StandingsChanged
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def contracts(root: Path, command: str) -> Result:
-    return CliRunner().invoke(publishing.contracts_app, [command, "--root", str(root)])
+    return CliRunner().invoke(contracts_cli.contracts_app, [command, "--root", str(root)])
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -65,7 +65,7 @@ def commit(root: Path) -> None:
 def replaced(monkeypatch: pytest.MonkeyPatch, other: type[Event] | None) -> None:
     """Let the commands see another class, or none, in the place of ActivityRemoved."""
     kept = [other if event is ActivityRemoved else event for event in EVENTS]
-    monkeypatch.setattr(publishing, "EVENTS", tuple(event for event in kept if event))
+    monkeypatch.setattr(contracts_cli, "EVENTS", tuple(event for event in kept if event))
 
 
 def edited(path: Path, **changes: object) -> None:
@@ -93,6 +93,26 @@ def test_an_additive_change_is_written_and_then_passes(checkout: Path, monkeypat
     assert f"{REMOVED} is not what the code gives: run `make events`." in stale.output
     assert f"wrote {REMOVED}" in contracts(checkout, "write").output
     assert contracts(checkout, "check").exit_code == 0
+
+
+def test_the_document_has_the_version_of_the_project(checkout: Path) -> None:
+    project = checkout / "pyproject.toml"
+    project.write_text(
+        re.sub(r'(?m)^version = ".*"', 'version = "7.8.9"', project.read_text(encoding="utf-8"), count=1)
+    )
+    contracts(checkout, "write")
+    assert (
+        json.loads((checkout / "docs/events/asyncapi.json").read_text(encoding="utf-8"))["info"]["version"] == "7.8.9"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[" * 100_000, "null"])
+def test_a_file_that_holds_no_schema_is_written_anew(checkout: Path, text: str) -> None:
+    before = (checkout / REMOVED).read_text(encoding="utf-8")
+    (checkout / REMOVED).write_text(text, encoding="utf-8")
+    assert f"{REMOVED} is not what the code gives" in contracts(checkout, "check").output
+    assert contracts(checkout, "write").exit_code == 0
+    assert (checkout / REMOVED).read_text(encoding="utf-8") == before
 
 
 @pytest.mark.parametrize("command", ["write", "check"])
@@ -201,5 +221,5 @@ def test_a_second_version_lives_beside_the_first(checkout: Path, monkeypatch: py
 
         total: int
 
-    monkeypatch.setattr(publishing, "EVENTS", (*EVENTS, StandingsChangedV2))
+    monkeypatch.setattr(contracts_cli, "EVENTS", (*EVENTS, StandingsChangedV2))
     assert "wrote docs/events/standings.changed.v2.schema.json" in contracts(checkout, "write").output

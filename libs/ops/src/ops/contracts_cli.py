@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from ops.asyncapi import document
-from ops.contracts import Schema, breaks, faults, is_schema, schema_of
-from ops.history import versions
+from ops.contracts import Schema, breaking_changes, is_schema, schema_of, validation_errors
+from ops.git_history import committed_versions
 from shared.contracts.events import EVENTS, Event
 from shared.contracts.queues import QUEUES
 
@@ -72,7 +72,7 @@ def _wanted(root: Path, samples: dict[str, Any]) -> dict[Path, str]:
 def _broken(root: Path) -> Iterator[str]:
     for event in EVENTS:
         schema = schema_of(event)
-        found = [sentence for old in _published(root, event) for sentence in breaks(old, schema)]
+        found = [sentence for old in _published(root, event) for sentence in breaking_changes(old, schema)]
         if found:
             yield (
                 f"{event.routing_key()} would break its consumers: {'; '.join(dict.fromkeys(found))}. "
@@ -82,16 +82,16 @@ def _broken(root: Path) -> Iterator[str]:
 
 def _published(root: Path, event: type[Event]) -> Iterator[Schema]:
     file = _schema_file(event)
-    for text in dict.fromkeys([_text(root / file), *versions(root, file)]):
+    for text in dict.fromkeys([_text(root / file), *committed_versions(root, file)]):
         schema = _parsed(text)
         if is_schema(schema):
             yield schema
 
 
 def _orphans(root: Path) -> Iterator[str]:
-    known = {_schema_file(event).name for event in EVENTS}
+    require_queue = {_schema_file(event).name for event in EVENTS}
     for path in sorted((root / FOLDER).glob("*.schema.json")):
-        if path.name not in known:
+        if path.name not in require_queue:
             yield (
                 f"{FOLDER / path.name} has no event any more. Bring the event back while anybody may rely on it; "
                 "when nobody does, delete the schema and the sample by hand."
@@ -108,7 +108,9 @@ def _samples(root: Path) -> tuple[dict[str, Any], list[str]]:
             complaints.append(f"{file} is missing or is not JSON: store one message there as a sample.")
             continue
         samples[event.routing_key()] = sample
-        complaints += [f"{file} does not follow its schema: {fault}." for fault in faults(sample, schema_of(event))]
+        complaints += [
+            f"{file} does not follow its schema: {error}." for error in validation_errors(sample, schema_of(event))
+        ]
     return samples, complaints
 
 
@@ -123,7 +125,7 @@ def _json(value: Any) -> str:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -1,10 +1,10 @@
-"""Giving messages once more to one consumer: many in flight, each confirmed."""
+"""Publishing copies of messages to one queue, many in flight, each confirmed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection
 from typing import TypeVar
 
-from ops.messages import Raw, again, message_id
+from ops.message_codec import RawMessage, copy_for_replay, message_id
 from shared.messaging.publisher import Publisher
 
 T = TypeVar("T")
@@ -12,12 +12,12 @@ T = TypeVar("T")
 _IN_FLIGHT = 200
 
 
-async def send_again(
-    publisher: Publisher, queue: str, items: AsyncIterable[T], raw_of: Callable[[T], Raw]
+async def republish(
+    publisher: Publisher, queue: str, items: AsyncIterable[T], raw_of: Callable[[T], RawMessage]
 ) -> AsyncGenerator[T, None]:
-    """Put copies right into the queue; each item is told when the broker has confirmed its copy.
+    """Publish a copy of each item's message to the queue; yields each item when its copy is confirmed.
 
-    A failure ends it, after those were told that had no failure.
+    Raises the first error of a batch, after the confirmed items of that batch.
     """
     # By id: of two in flight that have the same, the client library takes one's refusal for the other's.
     batch: dict[str, T] = {}
@@ -33,9 +33,9 @@ async def send_again(
 
 
 async def _confirmed(
-    publisher: Publisher, queue: str, items: Collection[T], raw_of: Callable[[T], Raw]
+    publisher: Publisher, queue: str, items: Collection[T], raw_of: Callable[[T], RawMessage]
 ) -> AsyncGenerator[T, None]:
-    sending = [publisher.publish(again(raw_of(item)), "", queue) for item in items]
+    sending = [publisher.publish(copy_for_replay(raw_of(item)), "", queue) for item in items]
     outcomes = await asyncio.gather(*sending, return_exceptions=True)
     for item, outcome in zip(items, outcomes, strict=True):
         if outcome is None:

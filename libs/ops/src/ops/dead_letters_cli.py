@@ -1,4 +1,4 @@
-"""`gruppetto letters`: the dead letters of all consumers."""
+"""`gruppetto dead-letters`: the dead letters of all consumers."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
@@ -12,17 +12,17 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ops import letters, messages
-from ops.broker import connected
-from ops.command import broker_url, fail, known, row, run, terminal, write_array
-from ops.letters import Held, Letter, Pile, Wanted
-from ops.messages import printable, short_type
+from ops import dead_letters, message_codec
+from ops.broker import open_connection
+from ops.cli_common import broker_url, fail, make_console, require_queue, run, to_row, write_array
+from ops.dead_letters import DeadLetter, DeadLetterFilter, DeadLetterPage, LeasedDeadLetter
+from ops.message_codec import escape_control, short_type
 from shared.contracts.queues import QUEUES
 from shared.messaging.publisher import Publisher
 
-NAME = "gruppetto letters"
+NAME = "gruppetto dead-letters"
 
-letters_app = typer.Typer(
+dead_letters_app = typer.Typer(
     no_args_is_help=True,
     help="Dead letters: messages that a consumer could not handle. Looking at them changes nothing. While one "
     "command looks at a queue its letters are invisible, and other commands wait for their turn; RabbitMQ gives them "
@@ -36,10 +36,10 @@ Type = Annotated[str, typer.Option("--type", help="Only this type, such as activ
 Reason = Annotated[str, typer.Option("--reason", help="Only if the reason contains this text, in any case.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array instead of text.")]
 
-Note: TypeAlias = Callable[[Letter], None]
+OnDone: TypeAlias = Callable[[DeadLetter], None]
 
 
-@letters_app.command("list")
+@dead_letters_app.command("list")
 def list_(
     queue: Annotated[str, typer.Argument(help="One consumer's queue; without it, all.")] = "",
     *,
@@ -49,18 +49,18 @@ def list_(
     json: Json = False,
 ) -> None:
     """List dead letters, oldest first, and how many there are."""
-    queues, url, wanted = _queues(queue), broker_url(), Wanted(type=type_, reason=reason)
-    piles = run(url, _piles(url, queues, wanted, limit))
+    queues, url, wanted = _queues(queue), broker_url(), DeadLetterFilter(type=type_, reason=reason)
+    pages = run(url, _list_pages(url, queues, wanted, limit))
     if json:
-        write_array([row(letter) for pile in piles for letter in pile.letters])
-    for pile in piles:
-        shown = "" if len(pile.letters) == pile.total else f", {len(pile.letters)} of them listed"
-        typer.echo(f"{pile.queue}: {_number(pile.total)}{shown}", err=json)
-        if pile.letters and not json:
-            _show_table(pile.letters)
+        write_array([to_row(letter) for page in pages for letter in page.dead_letters])
+    for page in pages:
+        shown = "" if len(page.dead_letters) == page.total else f", {len(page.dead_letters)} of them listed"
+        typer.echo(f"{page.queue}: {_number(page.total)}{shown}", err=json)
+        if page.dead_letters and not json:
+            _print_table(page.dead_letters)
 
 
-@letters_app.command()
+@dead_letters_app.command()
 def show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The letter's id as listed.")],
     *,
@@ -76,10 +76,10 @@ def show(
         write_array(found)
         return
     for letter in found:
-        _show_whole(letter)
+        _print_details(letter)
 
 
-@letters_app.command(short_help="Give letters to their consumer once more, and to no other consumer.")
+@dead_letters_app.command(short_help="Give letters to their consumer once more, and to no other consumer.")
 def replay(
     queue: Queue, *, id_: Ids = None, all_: All = False, type_: Type = "", reason: Reason = "", json: Json = False
 ) -> None:
@@ -87,12 +87,12 @@ def replay(
     Each is removed after RabbitMQ has confirmed its copy. If the command is interrupted in between, both stay: a
     duplicate, which the consumer's inbox absorbs, and never a loss. Letters with the same id go together.
     """
-    known(queue, QUEUES)
+    require_queue(queue, QUEUES)
     wanted, url = _wanted(id_, all_, type_, reason), broker_url()
-    _tell("replayed", queue, wanted, json, lambda note: run(url, _replay(url, queue, wanted, note)))
+    _report("replayed", queue, wanted, json, lambda on_done: run(url, _replay(url, queue, wanted, on_done)))
 
 
-@letters_app.command()
+@dead_letters_app.command()
 def discard(
     queue: Queue,
     *,
@@ -104,94 +104,98 @@ def discard(
     json: Json = False,
 ) -> None:
     """Remove letters for ever. Letters with the same id go together."""
-    known(queue, QUEUES)
+    require_queue(queue, QUEUES)
     wanted, url = _wanted(id_, all_, type_, reason), broker_url()
     chosen = wanted if yes else _confirmed(url, queue, wanted, json)
-    _tell("discarded", queue, wanted, json, lambda note: run(url, _discard(url, queue, chosen, note)))
+    _report("discarded", queue, wanted, json, lambda on_done: run(url, _discard(url, queue, chosen, on_done)))
 
 
 def _queues(queue: str) -> Sequence[str]:
-    return [known(queue, QUEUES)] if queue else list(QUEUES)
+    return [require_queue(queue, QUEUES)] if queue else list(QUEUES)
 
 
-def _wanted(ids: Sequence[str] | None, all_: bool, type_: str, reason: str) -> Wanted:
+def _wanted(ids: Sequence[str] | None, all_: bool, type_: str, reason: str) -> DeadLetterFilter:
     if bool(ids) == all_:
         raise typer.BadParameter("say which letters: either --id or --all")
-    return Wanted(frozenset(ids) if ids else None, type_, reason)
+    return DeadLetterFilter(frozenset(ids) if ids else None, type_, reason)
 
 
-def _confirmed(url: str, queue: str, wanted: Wanted, json: bool) -> Wanted:
+def _confirmed(url: str, queue: str, wanted: DeadLetterFilter, json: bool) -> DeadLetterFilter:
     """Exactly those that the operator has seen and agreed to, held by nobody meanwhile."""
-    [pile] = run(url, _piles(url, [queue], wanted, 0))
-    if pile.letters:
-        _show_table(pile.letters, err=json)
-        typer.confirm(f"Discard {_number(len(pile.letters))} of {queue} for ever?", abort=True, err=json)
-    return replace(wanted, ids=frozenset(letter.id for letter in pile.letters))
+    [page] = run(url, _list_pages(url, [queue], wanted, 0))
+    if page.dead_letters:
+        _print_table(page.dead_letters, err=json)
+        typer.confirm(f"Discard {_number(len(page.dead_letters))} of {queue} for ever?", abort=True, err=json)
+    return replace(wanted, ids=frozenset(letter.id for letter in page.dead_letters))
 
 
-def _tell(verb: str, queue: str, wanted: Wanted, json: bool, act: Callable[[Note], None]) -> None:
-    done: list[Letter] = []
+def _report(verb: str, queue: str, wanted: DeadLetterFilter, json: bool, act: Callable[[OnDone], None]) -> None:
+    done: list[DeadLetter] = []
     try:
         act(done.append)
     except SystemExit:
         if done:
-            _show_done(verb, queue, done, json)
+            _print_done(verb, queue, done, json)
         raise
-    _show_done(verb, queue, done, json)
+    _print_done(verb, queue, done, json)
     missing = (wanted.ids or frozenset()) - {letter.id for letter in done}
     if missing:
         fail(_missing(sorted(missing), [queue]))
 
 
-def _show_done(verb: str, queue: str, done: Sequence[Letter], json: bool) -> None:
+def _print_done(verb: str, queue: str, done: Sequence[DeadLetter], json: bool) -> None:
     if json:
-        write_array([row(letter) for letter in done])
+        write_array([to_row(letter) for letter in done])
         return
     typer.echo(f"{queue}: {_number(len(done))} {verb}")
     if done:
-        _show_table(done)
+        _print_table(done)
 
 
-async def _piles(url: str, queues: Sequence[str], wanted: Wanted, limit: int) -> list[Pile]:
-    async with connected(url, NAME) as connection:
-        return [await letters.pile(connection, queue, wanted, limit) for queue in queues]
+async def _list_pages(url: str, queues: Sequence[str], wanted: DeadLetterFilter, limit: int) -> list[DeadLetterPage]:
+    async with open_connection(url, NAME) as connection:
+        return [await dead_letters.list_dead_letters(connection, queue, wanted, limit) for queue in queues]
 
 
 async def _find(url: str, queues: Sequence[str], id_: str) -> list[dict[str, Any]]:
     found = []
-    async with connected(url, NAME) as connection:
+    async with open_connection(url, NAME) as connection:
         for queue in queues:
-            async with letters.look(connection, queue, Wanted(frozenset([id_]))) as same:
-                found += [_whole(held) async for held in same]
+            async with dead_letters.browse(connection, queue, DeadLetterFilter(frozenset([id_]))) as same:
+                found += [_to_details(leased) async for leased in same]
     return found
 
 
-async def _replay(url: str, queue: str, wanted: Wanted, note: Note) -> None:
+async def _replay(url: str, queue: str, wanted: DeadLetterFilter, on_done: OnDone) -> None:
     publisher = Publisher(url, NAME)
     try:
-        await _each(url, lambda connection: letters.replay(connection, publisher, queue, wanted), note)
+        await _each(url, lambda connection: dead_letters.replay(connection, publisher, queue, wanted), on_done)
     finally:
         await publisher.close()
 
 
-async def _discard(url: str, queue: str, wanted: Wanted, note: Note) -> None:
-    await _each(url, lambda connection: letters.discard(connection, queue, wanted), note)
+async def _discard(url: str, queue: str, wanted: DeadLetterFilter, on_done: OnDone) -> None:
+    await _each(url, lambda connection: dead_letters.discard(connection, queue, wanted), on_done)
 
 
-async def _each(url: str, act: Callable[[AbstractConnection], AsyncGenerator[Letter, None]], note: Note) -> None:
-    async with connected(url, NAME) as connection, aclosing(act(connection)) as steps:
+async def _each(
+    url: str, act: Callable[[AbstractConnection], AsyncGenerator[DeadLetter, None]], on_done: OnDone
+) -> None:
+    async with open_connection(url, NAME) as connection, aclosing(act(connection)) as steps:
         async for letter in steps:
-            note(letter)
+            on_done(letter)
 
 
-def _whole(held: Held) -> dict[str, Any]:
-    raw = held.raw
-    properties = {key: messages.plain(value) for key, value in raw.header.properties if key != "headers" and value}
-    body, encoding = messages.body(raw)
+def _to_details(leased: LeasedDeadLetter) -> dict[str, Any]:
+    raw = leased.raw
+    properties = {
+        key: message_codec.to_json_value(value) for key, value in raw.header.properties if key != "headers" and value
+    }
+    body, encoding = message_codec.decode_body(raw)
     return {
-        **row(held.letter),
+        **to_row(leased.letter),
         "properties": properties,
-        "headers": messages.plain(dict(messages.headers(raw))),
+        "headers": message_codec.to_json_value(dict(message_codec.headers(raw))),
         "body_encoding": encoding,
         "body": body,
     }
@@ -205,7 +209,7 @@ def _number(letters_: int) -> str:
     return "1 dead letter" if letters_ == 1 else f"{letters_} dead letters"
 
 
-def _show_table(found: Iterable[Letter], *, err: bool = False) -> None:
+def _print_table(found: Iterable[DeadLetter], *, err: bool = False) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("id", no_wrap=True)
     for title in ("type", "subject", "reason", "attempts", "when (UTC)"):
@@ -220,20 +224,20 @@ def _show_table(found: Iterable[Letter], *, err: bool = False) -> None:
             "" if letter.attempts is None else str(letter.attempts),
             f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else "",
         )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    terminal(err=err).print(table)
+        table.add_row(*(Text(escape_control(cell)) for cell in cells))
+    make_console(err=err).print(table)
 
 
-def _show_whole(letter: dict[str, Any]) -> None:
+def _print_details(letter: dict[str, Any]) -> None:
     for key, value in letter.items():
         if key not in ("properties", "headers", "body"):
-            typer.echo(f"{key:<14}{'' if value is None else printable(str(value))}")
+            typer.echo(f"{key:<14}{'' if value is None else escape_control(str(value))}")
     for title in ("properties", "headers"):
         typer.echo(f"\n{title}")
         for key, value in letter[title].items():
-            typer.echo(f"  {printable(key)}: {messages.as_json(value)}")
+            typer.echo(f"  {escape_control(key)}: {message_codec.as_json(value)}")
     typer.echo("\nbody")
     if letter["body_encoding"] == "json":
-        typer.echo(messages.as_json(letter["body"], indent=2))
+        typer.echo(message_codec.as_json(letter["body"], indent=2))
     else:
-        typer.echo("\n".join(printable(line) for line in letter["body"].split("\n")))
+        typer.echo("\n".join(escape_control(line) for line in letter["body"].split("\n")))
