@@ -21,7 +21,7 @@ DELAY_S = 12  # longer than it takes until all rows of this small dataset are ri
 async def remove_late(stack: Stack) -> None:
     """Make ingest publish, after DELAY_S seconds, that an existing activity was removed."""
     url = stack.database_urls["ingest"]
-    [activity] = await wait_until(lambda: fetch_rows(url, _COUNTED_ACTIVITY), FETCH_S)
+    [activity] = await wait_until(lambda: fetch_rows(url, _COUNTED_ACTIVITY), "an activity that counts", FETCH_S)
     body = {
         "user_id": str(activity["user_id"]),
         "strava_id": activity["strava_id"],

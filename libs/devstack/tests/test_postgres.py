@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,10 +9,12 @@ import asyncpg
 import pytest
 
 from devstack.errors import StackError
+from devstack.process import reaper
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.roles import create_roles, open_connection
+from testkit.waiting import block_until
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +134,48 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", tmp_path], check=True)
 
 
+async def start(supervisor: Supervisor, folder: Path) -> PostgresServer:
+    server = PostgresServer(folder, reserve_ports(1)[0], durable=False)
+    await server.start(supervisor)
+    return server
+
+
+async def fetch_value(server: PostgresServer, statement: str) -> object:
+    async with open_connection(server.superuser_url()) as connection:
+        return await connection.fetchval(statement)
+
+
+async def test_a_killed_server_recovers_although_another_program_has_its_process_id(tmp_path: Path):
+    async with Supervisor() as supervisor:
+        server = PostgresServer(tmp_path, reserve_ports(1)[0])
+        await server.start(supervisor)
+        await fetch_value(server, "create table kept as select 7 as number")
+        everything = reaper.list_stack_pids(supervisor.stack_id)
+        process = supervisor.processes["postgres"]
+        process.stopping = True
+        process.send_signal(signal.SIGKILL)
+        block_until(lambda: all(reaper.find_parent_pid(pid) is None for pid in everything))
+        await supervisor.stop("postgres")
+        another = await supervisor.start("another", ["/bin/sleep", "60"], user=process.command.user)
+        # Not before it runs as the server's user: Postgres takes no notice of other users' processes.
+        block_until(lambda: Path(f"/proc/{another.pid}/comm").read_text() == "sleep\n")
+        lock = server.data / "postmaster.pid"
+        lock.write_text(lock.read_text().replace(str(process.pid), str(another.pid), 1))
+        await server.start(supervisor)
+        assert await fetch_value(server, "select number from kept") == 7
+
+
+async def test_a_second_server_on_the_data_of_a_running_one_is_refused(tmp_path: Path):
+    async with Supervisor() as supervisor, Supervisor() as other:
+        server = await start(supervisor, tmp_path)
+        with pytest.raises(StackError, match=r'lock file "postmaster\.pid" already exists'):
+            await start(other, tmp_path)
+        assert await fetch_value(server, "select 1") == 1
+
+
 async def start_in(folder: Path) -> None:
     async with Supervisor() as supervisor:
-        await PostgresServer(folder, reserve_ports(1)[0], durable=False).start(supervisor)
+        await start(supervisor, folder)
 
 
 async def test_the_cluster_of_another_version_is_refused_in_one_line(tmp_path: Path):
