@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from web_fakes import FakeLeaderboard, row
+from web_fakes import FakeLeaderboard, entry
 
 POLISH = {"Accept-Language": "pl-PL,pl;q=0.9,en;q=0.5"}
 
@@ -32,7 +32,7 @@ async def test_home_shows_the_first_board_of_the_current_challenge(client: httpx
 async def test_numbers_are_written_as_readers_expect_them(
     client: httpx.AsyncClient, leaderboard: FakeLeaderboard
 ) -> None:
-    leaderboard.rows = [row(0, 1042.24, moving_time_s=360_059, elev_gain_m=2345.6, activities=88)]
+    leaderboard.rows = [entry(0, 1042.24, moving_time_s=360_059, elev_gain_m=2345.6, activities=88)]
     english = await client.get("/c/autumn/running")
     polish = await client.get("/c/autumn/running", headers=POLISH)
     assert numbers_of(english.text, "Ania K.") == ["1,042.2", "100:00", "2,346", "88"]
@@ -47,13 +47,13 @@ async def test_the_ranked_column_alone_is_marked(client: httpx.AsyncClient) -> N
 
 
 async def test_people_who_tie_share_a_place(client: httpx.AsyncClient, leaderboard: FakeLeaderboard) -> None:
-    leaderboard.rows = [row(0, 50), row(1, 50), row(2, 40)]
+    leaderboard.rows = [entry(0, 50), entry(1, 50), entry(2, 40)]
     page = await client.get("/c/autumn/running")
     assert re.findall(r'<td class="place">(\d+)</td>', page.text) == ["1", "1", "3"]
 
 
 async def test_names_are_escaped(client: httpx.AsyncClient, leaderboard: FakeLeaderboard) -> None:
-    leaderboard.rows = [row(0, 50, display_name="<script>alert(1)</script>")]
+    leaderboard.rows = [entry(0, 50, display_name="<script>alert(1)</script>")]
     page = await client.get("/c/autumn/running")
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script>alert" not in page.text
@@ -79,9 +79,9 @@ async def test_an_empty_board_says_what_will_fill_it(client: httpx.AsyncClient, 
 async def test_home_tells_in_words_how_long_the_challenge_runs(
     client: httpx.AsyncClient, leaderboard: FakeLeaderboard, *, first: int, last: int, english: str, polish: str
 ) -> None:
-    site = client.app.state.site  # type: ignore[attr-defined]
+    context = client.app.state.context  # type: ignore[attr-defined]
     noon = datetime.now(UTC).replace(hour=12)
-    client.app.state.site = type(site)(**{**vars(site), "clock": lambda: noon})  # type: ignore[attr-defined]
+    client.app.state.context = type(context)(**{**vars(context), "clock": lambda: noon})  # type: ignore[attr-defined]
     leaderboard.first_day, leaderboard.last_day = today() + timedelta(days=first), today() + timedelta(days=last)
     assert english in (await client.get("/")).text
     assert polish in (await client.get("/", headers=POLISH)).text
@@ -130,7 +130,7 @@ async def test_a_mistake_of_ours_shows_no_trace(client: httpx.AsyncClient) -> No
     def broken(*_: Any) -> str:
         raise ZeroDivisionError("a secret detail")
 
-    client.app.state.site.boards._render = broken  # type: ignore[attr-defined]
+    client.app.state.boards._render = broken  # type: ignore[attr-defined]
     client._transport.raise_app_exceptions = False  # type: ignore[attr-defined]
     page = await client.get("/")
     assert page.status_code == 500

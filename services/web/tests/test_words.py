@@ -6,15 +6,15 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from web.rendering import HERE, load_translations
+from web.http.rendering import ROOT, load_translations
 
-CATALOGUE = HERE / "locale" / "pl" / "LC_MESSAGES" / "web.po"
+CATALOGUE = ROOT / "locale" / "pl" / "LC_MESSAGES" / "web.po"
 METHODS = [("**.html", "jinja2")]
 OPTIONS = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 
 
 def words_of_templates() -> set[str | tuple[str, ...]]:
-    return {found[2] for found in extract_from_dir(str(HERE / "templates"), METHODS, OPTIONS)}
+    return {found[2] for found in extract_from_dir(str(ROOT / "templates"), METHODS, OPTIONS)}
 
 
 def test_every_sentence_has_a_polish_one() -> None:

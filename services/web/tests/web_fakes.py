@@ -1,4 +1,4 @@
-"""Hand-made stand-ins for leaderboard and auth: small apps with a state that tests change."""
+"""Fakes of leaderboard and auth: small applications with a state that tests change."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +9,10 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from shared.contracts.auth_api import AuthorizeUrl, SignedInUser, SignInRequest
+from shared.contracts.error_body import ErrorBody
+from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, BoardStandings, ChallengeInfo, StandingEntry
+
 # fmt: off
 NAMES = [
     "Ania K.", "Bartek W.", "Celina Z.", "Dominik Ś.", "Ela N.", "Filip J.", "Grażyna B.", "Hubert O.",
@@ -17,39 +21,41 @@ NAMES = [
 ]
 # fmt: on
 
-BOARDS = [
-    {"slug": "running", "name": "Running", "metric": "distance"},
-    {"slug": "cycling", "name": "Cycling", "metric": "distance"},
-    {"slug": "climbing", "name": "Climbing", "metric": "elevation"},
-]
+BOARDS = (
+    BoardInfo(slug="running", name="Running", metric=BoardMetric.DISTANCE),
+    BoardInfo(slug="cycling", name="Cycling", metric=BoardMetric.DISTANCE),
+    BoardInfo(slug="climbing", name="Climbing", metric=BoardMetric.ELEVATION),
+)
 
 
 def user_id(number: int) -> UUID:
     return UUID(int=0x01930000_0000_7000_8000_000000000000 + number)
 
 
-def row(number: int, distance_km: float, **changes: Any) -> dict[str, Any]:
-    return {
-        "user_id": str(user_id(number)),
+def entry(number: int, distance_km: float, **changes: Any) -> StandingEntry:
+    """A row without its place, which the fake leaderboard gives it."""
+    usual: dict[str, Any] = {
+        "place": 1,
+        "user_id": user_id(number),
         "display_name": NAMES[number % len(NAMES)],
         "distance_m": distance_km * 1000,
         "moving_time_s": int(distance_km * 335),
         "elev_gain_m": distance_km * 9.3,
         "activities": max(1, int(distance_km / 9)),
-        **changes,
     }
+    return StandingEntry(**{**usual, **changes})
 
 
-def club(size: int = len(NAMES)) -> list[dict[str, Any]]:
-    return [row(number, round(412.7 * 0.86**number, 1)) for number in range(size)]
+def club(size: int = len(NAMES)) -> list[StandingEntry]:
+    return [entry(number, round(412.7 * 0.86**number, 1)) for number in range(size)]
 
 
 @dataclass
 class FakeLeaderboard:
     """Places follow the order of distance, whatever the metric says; that is enough for pages."""
 
-    rows: list[dict[str, Any]] = field(default_factory=club)
-    boards: list[dict[str, str]] = field(default_factory=lambda: list(BOARDS))
+    rows: list[StandingEntry] = field(default_factory=club)
+    boards: tuple[BoardInfo, ...] = BOARDS
     exists: bool = True
     visibility: str = "public"
     first_day: date = field(default_factory=lambda: datetime.now(UTC).date() - timedelta(days=20))
@@ -58,30 +64,30 @@ class FakeLeaderboard:
     away: bool = False
     asked: int = 0
 
-    def challenge(self) -> dict[str, Any]:
-        return {
-            "slug": "autumn",
-            "name": "Autumn Kilometres",
-            "first_day": self.first_day.isoformat(),
-            "last_day": self.last_day.isoformat(),
-            "time_zone": "Europe/Warsaw",
-            "visibility": self.visibility,
-            "boards": self.boards,
-        }
+    def challenge(self) -> ChallengeInfo:
+        return ChallengeInfo(
+            slug="autumn",
+            name="Autumn Kilometres",
+            first_day=self.first_day,
+            last_day=self.last_day,
+            time_zone="Europe/Warsaw",
+            visibility=self.visibility,
+            boards=self.boards,
+        )
 
-    def standings(self, board: str) -> dict[str, Any] | None:
-        found = [one for one in self.boards if one["slug"] == board]
+    def standings(self, board: str) -> BoardStandings | None:
+        found = [one for one in self.boards if one.slug == board]
         if not (self.exists and found):
             return None
-        ranked = sorted(self.rows, key=lambda one: -one["distance_m"])
-        distances = [one["distance_m"] for one in ranked]
-        return {
-            "challenge": self.challenge(),
-            "board": found[0],
-            "revision": self.revision,
-            "as_of": "2026-11-22T20:00:00+00:00",
-            "rows": [{"place": distances.index(one["distance_m"]) + 1, **one} for one in ranked],
-        }
+        ranked = sorted(self.rows, key=lambda one: -one.distance_m)
+        distances = [one.distance_m for one in ranked]
+        return BoardStandings(
+            challenge=self.challenge(),
+            board=found[0],
+            revision=self.revision,
+            as_of=datetime(2026, 11, 22, 20, tzinfo=UTC),
+            rows=tuple(one.model_copy(update={"place": distances.index(one.distance_m) + 1}) for one in ranked),
+        )
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -89,19 +95,15 @@ class FakeLeaderboard:
         @app.middleware("http")
         async def away(request: Request, call_next: Any) -> Any:
             self.asked += 1
-            return (
-                JSONResponse({"code": "unavailable", "message": "away"}, 503)
-                if self.away
-                else await call_next(request)
-            )
+            return _error(503, "unavailable") if self.away else await call_next(request)
 
         @app.get("/challenges/{slug}")
         async def challenge(slug: str) -> Any:
-            return self.challenge() if self.exists and slug in {"current", "autumn"} else _not_found()
+            return self.challenge() if self.exists and slug in {"current", "autumn"} else _error(404, "not_found")
 
         @app.get("/challenges/{slug}/boards/{board}")
         async def board(slug: str, board: str) -> Any:
-            return (self.standings(board) if slug == "autumn" else None) or _not_found()
+            return (self.standings(board) if slug == "autumn" else None) or _error(404, "not_found")
 
         return app
 
@@ -113,29 +115,25 @@ class FakeAuth:
     authorize: str = "https://strava.example/oauth/authorize"
     user: UUID = field(default_factory=lambda: user_id(4))
     refusal: tuple[int, str] | None = None
-    sign_ins: list[dict[str, str]] = field(default_factory=list)
+    sign_ins: list[SignInRequest] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
     def app(self) -> FastAPI:
         app = FastAPI()
 
         @app.get("/authorize-url")
-        async def authorize_url(request: Request, state: str) -> dict[str, str]:
+        async def authorize_url(request: Request, state: str) -> AuthorizeUrl:
             self.keys.append(request.headers["authorization"])
-            return {"url": f"{self.authorize}?state={state}"}
+            return AuthorizeUrl(url=f"{self.authorize}?state={state}")
 
         @app.post("/sign-ins")
-        async def sign_in(request: Request) -> Any:
-            self.sign_ins.append(await request.json())
+        async def sign_in(request: SignInRequest) -> Any:
+            self.sign_ins.append(request)
             if self.refusal:
-                return JSONResponse({"code": self.refusal[1], "message": "no"}, self.refusal[0])
-            return {
-                "user_id": str(self.user),
-                "athlete_id": 104,
-                "display_name": "Ela N.",
-                "is_admin": False,
-                "first_time": True,
-            }
+                return _error(*self.refusal)
+            return SignedInUser(
+                user_id=self.user, athlete_id=104, display_name="Ela N.", is_admin=False, first_time=True
+            )
 
         return app
 
@@ -144,5 +142,5 @@ def transport(app: FastAPI) -> httpx.ASGITransport:
     return httpx.ASGITransport(app)
 
 
-def _not_found() -> JSONResponse:
-    return JSONResponse({"code": "not_found", "message": "There is nothing here."}, 404)
+def _error(status: int, code: str) -> JSONResponse:
+    return JSONResponse(ErrorBody(code=code, message="Not now.").model_dump(), status)

@@ -9,15 +9,17 @@ from datetime import date
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
-from web_fakes import FakeAuth, FakeLeaderboard, row, transport
+from web_fakes import FakeAuth, FakeLeaderboard, entry, transport
 
 from shared.background import PeriodicTask
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database, create_engine
 from shared.http.api import create_api
-from web.clients import Auth, Leaderboard, connect
-from web.main import furnish
-from web.site import COOKIES
+from web.clients.auth import AuthClient
+from web.clients.calls import make_client
+from web.clients.leaderboard import LeaderboardClient
+from web.http.dependencies import COOKIES
+from web.main import configure_app
 
 SECRET = b"a secret of tests that is long enough"
 
@@ -37,18 +39,18 @@ def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.create_task(PeriodicTask(app.state.site.boards.refresh, 0.05).run(stopping))
+        loop = asyncio.create_task(PeriodicTask(app.state.boards.refresh, 0.05).run(stopping))
         yield
         stopping.set()
         await loop
 
     app = create_api("web", cookies=COOKIES, lifespan=lifespan)
     app.state.leaderboard, app.state.auth = leaderboard, auth
-    furnish(
+    configure_app(
         app,
         database,
-        Leaderboard(connect("http://leaderboard", transport(leaderboard.app()))),
-        Auth(connect("http://auth", transport(auth.app())), "key"),
+        LeaderboardClient(make_client("http://leaderboard", transport(leaderboard.app()))),
+        AuthClient(make_client("http://auth", transport(auth.app())), "key"),
         SECRET,
     )
     return app
@@ -59,9 +61,9 @@ def add_controls(app: FastAPI, leaderboard: FakeLeaderboard, auth: FakeAuth) -> 
 
     @app.get("/test/move")
     async def move(number: int, km: float) -> dict[str, int]:
-        leaderboard.rows[number] = row(number, km)
+        leaderboard.rows[number] = entry(number, km)
         leaderboard.revision += 1
-        await app.state.site.boards.on_standings_changed(news(leaderboard.revision))
+        await app.state.boards.mark_stale(news(leaderboard.revision))
         return {"revision": leaderboard.revision}
 
     @app.get("/test/set")

@@ -1,4 +1,4 @@
-"""Pages for participants: the composition root."""
+"""web: pages for participants."""
 
 from datetime import UTC, datetime
 
@@ -8,56 +8,72 @@ from starlette.middleware.gzip import GZipMiddleware
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
-from web import joining, pages, queries
-from web.assets import load_assets
-from web.clients import Auth, Leaderboard, connect
+from web.boards import routes as boards_routes
+from web.boards.board_cache import BoardCache
+from web.boards.rendering import BoardRenderer
+from web.clients.auth import AuthClient
+from web.clients.calls import make_client
+from web.clients.leaderboard import LeaderboardClient
 from web.config import Settings
-from web.guard import Guard
-from web.live import Boards
-from web.problems import add_error_pages
-from web.rendering import LANGUAGES, Renderer
-from web.site import COOKIES, Site
+from web.http import routes as http_routes
+from web.http.assets import load_assets
+from web.http.dependencies import COOKIES, AppContext
+from web.http.error_pages import add_error_pages
+from web.http.queries import purge_expired_sessions
+from web.http.rendering import LANGUAGES, Renderer
+from web.http.security import SecurityMiddleware
+from web.legal import routes as legal_routes
+from web.sign_in import routes as sign_in_routes
+from web.sign_in.queries import purge_expired_sign_ins
 
-REFRESH_EVERY_S = 0.2
-FORGET_EVERY_S = 3600.0
+REFRESH_INTERVAL_S = 0.2
+PURGE_INTERVAL_S = 3600.0
 
 
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("web", settings, cookies=COOKIES)
-    to_leaderboard = connect(str(settings.leaderboard_url))
-    to_auth = connect(str(settings.auth_url))
-    auth = Auth(to_auth, settings.auth_api_key.get_secret_value())
-    secret = settings.secret_key_base.get_secret_value().encode()
-    site = furnish(service.app, service.database, Leaderboard(to_leaderboard), auth, secret)
+    leaderboard_http = make_client(str(settings.leaderboard_url))
+    auth_http = make_client(str(settings.auth_url))
+    boards = configure_app(
+        service.app,
+        service.database,
+        LeaderboardClient(leaderboard_http),
+        AuthClient(auth_http, settings.auth_api_key.get_secret_value()),
+        settings.secret_key_base.get_secret_value().encode(),
+    )
 
-    async def forget_expired() -> bool:
+    async def purge_expired() -> bool:
         async with service.database.transaction() as session:
-            await queries.forget_expired(session, datetime.now(UTC))
+            await purge_expired_sessions(session, datetime.now(UTC))
+            await purge_expired_sign_ins(session, datetime.now(UTC))
         return False
 
-    service.bus.subscribe_broadcast(StandingsChanged, site.boards.on_standings_changed)
-    service.add_periodic_task(site.boards.refresh, REFRESH_EVERY_S)
-    service.add_periodic_task(forget_expired, FORGET_EVERY_S)
-    service.on_stop(to_leaderboard.aclose)
-    service.on_stop(to_auth.aclose)
+    service.bus.subscribe_broadcast(StandingsChanged, boards.mark_stale)
+    service.add_periodic_task(boards.refresh, REFRESH_INTERVAL_S)
+    service.add_periodic_task(purge_expired, PURGE_INTERVAL_S)
+    service.on_stop(leaderboard_http.aclose)
+    service.on_stop(auth_http.aclose)
     return service
 
 
-def furnish(app: FastAPI, database: Database, leaderboard: Leaderboard, auth: Auth, secret: bytes) -> Site:
-    """Put the pages into an app."""
+def configure_app(
+    app: FastAPI, database: Database, leaderboard: LeaderboardClient, auth: AuthClient, secret: bytes
+) -> BoardCache:
+    """Add the pages to an application; returns its boards."""
     assets = load_assets()
     renderer = Renderer(assets)
-    boards = Boards(leaderboard, database, renderer.board, tuple(LANGUAGES))
-    site = Site(renderer, boards, leaderboard, auth, database, secret, lambda: datetime.now(UTC))
-    app.state.site = site
+    board_renderer = BoardRenderer(renderer)
+    boards = BoardCache(leaderboard, database, board_renderer.render, tuple(LANGUAGES))
+    app.state.context = AppContext(renderer, leaderboard, auth, database, secret, lambda: datetime.now(UTC))
+    app.state.boards, app.state.board_renderer = boards, board_renderer
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    app.include_router(pages.router)
-    app.include_router(joining.router)
+    for routes in (boards_routes, sign_in_routes, legal_routes, http_routes):
+        app.include_router(routes.router)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
-    app.add_middleware(Guard)
-    return site
+    app.add_middleware(SecurityMiddleware)
+    return boards
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Errors as pages: what happened, and a way on."""
+"""Errors as pages: what happened, and what to do."""
 
 import structlog
 from fastapi import FastAPI, Request
@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from shared.database.engine import is_transient
 from shared.errors import AppError
-from web.guard import add_security_headers
-from web.site import Visitor, answer, find_visitor, reader
+from web.http.dependencies import Visitor, find_visitor, read_visitor, render_page
+from web.http.security import add_security_headers
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -17,7 +17,7 @@ _KINDS = {404: "not_found", 405: "not_found", 422: "not_found", 503: "unavailabl
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Replace the JSON answers of `shared.http.api`: here people read."""
+    """Replace the JSON answers of `shared.http.api`: these are read by people."""
 
     @app.exception_handler(AppError)
     async def expected(request: Request, error: AppError) -> Response:
@@ -38,12 +38,12 @@ def add_error_pages(app: FastAPI) -> None:
     async def unforeseen(request: Request, error: Exception) -> Response:
         log.error("request failed", error=type(error).__name__, path=request.scope["path"])
         away = is_transient(error)
-        visitor = reader(request)  # whatever failed may fail again: ask nobody
+        visitor = read_visitor(request)  # without the database, which may have failed
         return _page(request, visitor, "unavailable" if away else "internal", 503 if away else 500)
 
 
 def _page(request: Request, visitor: Visitor, kind: str, status: int) -> Response:
-    response = answer(request, visitor, "problem.html", {"kind": kind}, status)
+    response = render_page(request, visitor, "errors/error.html", {"kind": kind}, status)
     # The handler of `Exception` runs outside all middleware.
     add_security_headers(response.headers)
     return response

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 from web_fakes import FakeAuth, FakeLeaderboard, user_id
 
+from shared.contracts.auth_api import SignInRequest
 from shared.database.engine import Database
-from web import queries
-from web.joining import CONSENT_VERSION
+from web.http.queries import purge_expired_sessions
+from web.sign_in.queries import purge_expired_sign_ins
+from web.sign_in.routes import CONSENT_VERSION
 
 CALLBACK = "/auth/strava/callback"
 SCOPE = "read,activity:read"
@@ -30,15 +32,15 @@ async def come_back(client: httpx.AsyncClient, state: str, **more: str) -> httpx
 
 
 async def travel(client: httpx.AsyncClient, ahead: timedelta) -> None:
-    site = client.app.state.site  # type: ignore[attr-defined]
-    clock = site.clock
-    client.app.state.site = type(site)(**{**vars(site), "clock": lambda: clock() + ahead})  # type: ignore[attr-defined]
+    context = client.app.state.context  # type: ignore[attr-defined]
+    clock = context.clock
+    client.app.state.context = type(context)(**{**vars(context), "clock": lambda: clock() + ahead})  # type: ignore[attr-defined]
 
 
 async def test_a_consent_and_a_yes_on_strava_sign_in(client: httpx.AsyncClient, auth: FakeAuth) -> None:
     back = await come_back(client, await start(client))
     assert (back.status_code, back.headers["location"]) == (303, "/c/autumn/running")
-    assert auth.sign_ins == [{"code": "abc", "scope": SCOPE, "consent_version": CONSENT_VERSION}]
+    assert auth.sign_ins == [SignInRequest(code="abc", scope=SCOPE, consent_version=CONSENT_VERSION)]
     assert set(auth.keys) == {"Bearer key"}
     page = await client.get("/c/autumn/running")
     assert "Ela N.</span>" in page.text
@@ -179,14 +181,15 @@ async def test_sessions_end_by_idleness_and_by_age(
 async def test_what_expired_is_forgotten(client: httpx.AsyncClient, database: Database) -> None:
     await come_back(client, await start(client))
     await start(client)
-    now = client.app.state.site.clock()  # type: ignore[attr-defined]
+    now = client.app.state.context.clock()  # type: ignore[attr-defined]
     for ahead, left in (
         (timedelta(minutes=1), (1, 1)),
         (timedelta(minutes=16), (1, 0)),
         (timedelta(days=15), (0, 0)),
     ):
         async with database.transaction() as session:
-            await queries.forget_expired(session, now + ahead)
+            await purge_expired_sessions(session, now + ahead)
+            await purge_expired_sign_ins(session, now + ahead)
             counts = await session.execute(
                 text("select (select count(*) from sessions), (select count(*) from sign_ins)")
             )

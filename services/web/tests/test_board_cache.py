@@ -1,9 +1,10 @@
-"""Boards in memory: fresh, in order, and cheap for the leaderboard service."""
+"""BoardCache in memory: fresh, in order, and cheap for the leaderboard service."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from markupsafe import Markup
 from sqlalchemy import text
 from web_fakes import FakeLeaderboard, transport
 from web_harness import news
@@ -11,9 +12,11 @@ from web_harness import news
 from shared.contracts.leaderboard_api import BoardStandings
 from shared.database.engine import Database
 from shared.errors import NotFound, Unavailable
-from web import queries
-from web.clients import Leaderboard, connect
-from web.live import AWAY_FOR_S, PUSH_EVERY_S, TRUSTED_FOR_S, Boards
+from web.boards import queries
+from web.boards.board_cache import FETCH_INTERVAL_S, MAX_AGE_S, RETRY_INTERVAL_S, BoardCache
+from web.boards.rendering import BoardFragment
+from web.clients.calls import make_client
+from web.clients.leaderboard import LeaderboardClient
 
 BOARD = ("autumn", "running")
 
@@ -34,53 +37,58 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def boards(database: Database, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[Boards]:
-    async with connect("http://leaderboard", transport(leaderboard.app())) as http:
-        yield Boards(Leaderboard(http), database, _plain, ("en", "pl"), clock)
+async def boards(database: Database, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[BoardCache]:
+    async with make_client("http://leaderboard", transport(leaderboard.app())) as http:
+        yield BoardCache(LeaderboardClient(http), database, _plain, ("en", "pl"), clock)
 
 
-def _plain(standings: BoardStandings, language: str) -> str:
-    return f"{language} revision {standings.revision}\nfirst {standings.rows[0].display_name}"
+def _plain(standings: BoardStandings, language: str) -> BoardFragment:
+    text = f"{language} revision {standings.revision}\nfirst {standings.rows[0].display_name}"
+    return BoardFragment(Markup(text))
 
 
-async def revision(boards: Boards) -> int:
-    shown, _current = await boards.show(*BOARD)
-    return shown.standings.revision
+async def revision(boards: BoardCache) -> int:
+    rendered, _current = await boards.get(*BOARD)
+    return rendered.standings.revision
 
 
-async def test_many_readers_of_a_cold_board_cost_one_question(boards: Boards, leaderboard: FakeLeaderboard) -> None:
-    await asyncio.gather(*(boards.show(*BOARD) for _ in range(50)))
+async def test_many_readers_of_a_cold_board_cost_one_question(
+    boards: BoardCache, leaderboard: FakeLeaderboard
+) -> None:
+    await asyncio.gather(*(boards.get(*BOARD) for _ in range(50)))
     assert leaderboard.asked == 1
 
 
 async def test_a_burst_of_news_costs_one_question_a_second(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     for number in range(8, 40):
         leaderboard.revision = number
-        await boards.on_standings_changed(news(number))
+        await boards.mark_stale(news(number))
         await boards.refresh()
     assert leaderboard.asked == 1
-    clock.now += PUSH_EVERY_S
+    clock.now += FETCH_INTERVAL_S
     await boards.refresh()
     await boards.refresh()
     assert leaderboard.asked == 2
     assert await revision(boards) == 39
 
 
-async def test_news_that_are_known_cost_nothing(boards: Boards, leaderboard: FakeLeaderboard, clock: Clock) -> None:
-    await boards.show(*BOARD)
-    clock.now += PUSH_EVERY_S
-    await boards.on_standings_changed(news(leaderboard.revision))
+async def test_news_that_are_known_cost_nothing(
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    await boards.get(*BOARD)
+    clock.now += FETCH_INTERVAL_S
+    await boards.mark_stale(news(leaderboard.revision))
     await boards.refresh()
     assert leaderboard.asked == 1
 
 
 async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
-    boards: Boards, leaderboard: FakeLeaderboard, database: Database
+    boards: BoardCache, leaderboard: FakeLeaderboard, database: Database
 ) -> None:
-    await boards.on_standings_changed(news(7, "cycling"))
+    await boards.mark_stale(news(7, "cycling"))
     await boards.refresh()
     async with database.transaction() as session:
         kept = await queries.find_snapshot(session, "autumn", "cycling")
@@ -89,23 +97,23 @@ async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
 
 
 async def test_a_leaderboard_that_was_restored_is_believed_though_its_revision_is_older(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
     stream = boards.stream(*BOARD, "en")
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     assert b"revision 7" in _bytes(await anext(stream))
     leaderboard.revision = 6
-    clock.now += TRUSTED_FOR_S
-    shown, current = await boards.show(*BOARD)
-    assert (shown.standings.revision, current) == (6, True)
+    clock.now += MAX_AGE_S
+    rendered, current = await boards.get(*BOARD)
+    assert (rendered.standings.revision, current) == (6, True)
     assert b"revision 6" in _bytes(await anext(stream))
     await stream.aclose()
 
 
 async def test_of_replicas_at_once_the_older_answer_is_not_kept_but_later_it_is(
-    boards: Boards, database: Database
+    boards: BoardCache, database: Database
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     async with database.transaction() as session:
         newest = await queries.find_snapshot(session, *BOARD)
         assert newest is not None
@@ -118,82 +126,82 @@ async def test_of_replicas_at_once_the_older_answer_is_not_kept_but_later_it_is(
 
 
 async def test_a_missed_event_is_made_good_by_a_later_view(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     leaderboard.revision = 8
     assert await revision(boards) == 7
-    clock.now += TRUSTED_FOR_S
+    clock.now += MAX_AGE_S
     assert await revision(boards) == 8
 
 
 async def test_a_missed_event_is_made_good_on_an_open_page(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     stream = boards.stream(*BOARD, "en")
     assert b"revision 7" in _bytes(await anext(stream))
     leaderboard.revision = 8
-    clock.now += TRUSTED_FOR_S
+    clock.now += MAX_AGE_S
     await boards.refresh()
     assert b"revision 8" in _bytes(await anext(stream))
 
 
-async def test_a_stream_begins_with_the_whole_board_and_names_its_revision(boards: Boards) -> None:
-    await boards.show(*BOARD)
+async def test_a_stream_begins_with_the_whole_board_and_names_its_revision(boards: BoardCache) -> None:
+    await boards.get(*BOARD)
     first = _bytes(await anext(boards.stream(*BOARD, "pl")))
     assert first == b"id: 7\r\ndata: pl revision 7\r\ndata: first Ania K.\r\n\r\n"
 
 
-async def test_all_streams_share_the_same_bytes(boards: Boards) -> None:
-    await boards.show(*BOARD)
+async def test_all_streams_share_the_same_bytes(boards: BoardCache) -> None:
+    await boards.get(*BOARD)
     first, second = [await anext(boards.stream(*BOARD, "en")) for _ in range(2)]
     assert first is second
 
 
 async def test_while_the_leaderboard_is_away_it_is_not_asked_by_every_reader(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     leaderboard.away = True
-    clock.now += TRUSTED_FOR_S
+    clock.now += MAX_AGE_S
     for _ in range(20):
-        shown, current = await boards.show(*BOARD)
-        assert (shown.standings.revision, current) == (7, False)
+        rendered, current = await boards.get(*BOARD)
+        assert (rendered.standings.revision, current) == (7, False)
     assert leaderboard.asked == 2
     leaderboard.away, leaderboard.revision = False, 9
-    clock.now += AWAY_FOR_S
-    shown, current = await boards.show(*BOARD)
-    assert (shown.standings.revision, current) == (9, True)
+    clock.now += RETRY_INTERVAL_S
+    rendered, current = await boards.get(*BOARD)
+    assert (rendered.standings.revision, current) == (9, True)
 
 
 async def test_news_that_came_while_the_leaderboard_was_away_are_not_lost(
-    boards: Boards, leaderboard: FakeLeaderboard, clock: Clock
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:
-    await boards.show(*BOARD)
+    await boards.get(*BOARD)
     leaderboard.away, leaderboard.revision = True, 8
-    clock.now += PUSH_EVERY_S
-    await boards.on_standings_changed(news(8))
+    clock.now += FETCH_INTERVAL_S
+    await boards.mark_stale(news(8))
     await boards.refresh()
     leaderboard.away = False
-    clock.now += AWAY_FOR_S
+    clock.now += RETRY_INTERVAL_S
     await boards.refresh()
     assert await revision(boards) == 8
 
 
-async def test_addresses_made_up_by_strangers_are_not_remembered(boards: Boards) -> None:
+async def test_addresses_made_up_by_strangers_are_not_remembered(boards: BoardCache) -> None:
     for number in range(5):
         with pytest.raises(NotFound):
-            await boards.show("autumn", f"nothing-{number}")
-    assert boards._slots == {}
+            await boards.get("autumn", f"nothing-{number}")
+    assert boards._entries == {}
 
 
 async def test_a_cold_replica_without_anything_says_that_a_part_is_away(
-    boards: Boards, leaderboard: FakeLeaderboard
+    boards: BoardCache, leaderboard: FakeLeaderboard
 ) -> None:
     leaderboard.away = True
     with pytest.raises(Unavailable):
-        await boards.show(*BOARD)
+        await boards.get(*BOARD)
     with pytest.raises(Unavailable):
         await boards.current_challenge()
 

@@ -1,4 +1,4 @@
-"""What every route needs: the visitor, the site's parts, and an answer in the visitor's language."""
+"""What every route depends on: the application's context, the visitor, and pages in the visitor's language."""
 
 import hashlib
 import secrets
@@ -13,24 +13,24 @@ from fastapi import Depends, Request
 from starlette.responses import HTMLResponse, Response
 
 from shared.database.engine import Database, is_transient
-from web import queries
-from web.clients import Auth, Leaderboard
-from web.live import Boards
-from web.rendering import LANGUAGES, Renderer
+from web.clients.auth import AuthClient
+from web.clients.leaderboard import LeaderboardClient
+from web.http import queries
+from web.http.rendering import LANGUAGES, Renderer
 
 SESSION_COOKIE = "__Host-session"
 BROWSER_COOKIE = "__Host-sign-in"
-#: All that are read.
+#: All cookies that are read.
 COOKIES = (SESSION_COOKIE, BROWSER_COOKIE, "lang", "theme")
 PAGE_METHODS = ["GET", "HEAD"]  # monitors ask with HEAD whether a page is there
 YEAR_S = 365 * 24 * 3600
-MAX_LANGUAGES = 20  # of a browser's wishes, in the order of which we look
+MAX_LANGUAGES = 20  # of Accept-Language
 THEMES = ("system", "light", "dark")
 
 
 @dataclass(frozen=True)
 class User:
-    """Who is signed in on this browser."""
+    """The user that is signed in in this browser."""
 
     id: UUID
     display_name: str
@@ -38,7 +38,7 @@ class User:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Whoever asks: how they want to read, and who they are if they signed in."""
+    """Who sent the request: language, theme, and the user if signed in."""
 
     language: str
     theme: str
@@ -46,79 +46,80 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Site:
-    """The parts that `main` put together."""
+class AppContext:
+    """What `main` puts together for the routes; `secret` is SECRET_KEY_BASE."""
 
     renderer: Renderer
-    boards: Boards
-    leaderboard: Leaderboard
-    auth: Auth
+    leaderboard: LeaderboardClient
+    auth: AuthClient
     database: Database
     secret: bytes
     clock: Callable[[], datetime]
 
 
-def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site
+def _context(request: Request) -> AppContext:
+    context: AppContext = request.app.state.context
+    return context
 
 
-TheSite = Annotated[Site, Depends(_site)]
+ContextDep = Annotated[AppContext, Depends(_context)]
 
 
 async def find_visitor(request: Request) -> Visitor:
-    """Read the cookies; while the database is away everyone reads as a guest."""
+    """The visitor of the request; anonymous while the database is away."""
     user = None
     session_id = request.cookies.get(SESSION_COOKIE)
     if session_id:
-        site = _site(request)
+        context = _context(request)
         try:
-            async with site.database.transaction() as session:
-                row = await queries.find_session(session, hash_of(session_id), site.clock())
+            async with context.database.transaction() as session:
+                row = await queries.find_session(session, hash_token(session_id), context.clock())
                 user = User(row.user_id, row.display_name) if row else None
         except Exception as error:
             if not is_transient(error):
                 raise
-    return reader(request, user)
+    return read_visitor(request, user)
 
 
-def reader(request: Request, user: User | None = None) -> Visitor:
-    """The visitor as far as the request alone tells."""
+def read_visitor(request: Request, user: User | None = None) -> Visitor:
+    """The visitor as far as the request alone tells: anonymous, unless `user` is given."""
     theme = request.cookies.get("theme", "system")
     return Visitor(_language(request), theme if theme in THEMES else "system", user)
 
 
-TheVisitor = Annotated[Visitor, Depends(find_visitor)]
+VisitorDep = Annotated[Visitor, Depends(find_visitor)]
 
 
-def answer(
+def render_page(
     request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None, status: int = 200
 ) -> HTMLResponse:
-    """A whole page."""
+    """A page as a response that may not be cached by others."""
     # Not `request.url`, which parses what the client says of the host.
     path = request.scope["path"] if request.method in {"GET", "HEAD"} else "/"
     common = {"visitor": visitor, "path": path, "themes": THEMES}
-    body = _site(request).renderer.page(visitor.language, template, {**common, **(context or {})})
+    body = _context(request).renderer.render(visitor.language, template, {**common, **(context or {})})
     headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Cookie"}
     return HTMLResponse(body, status, headers)
 
 
-def set_cookie(response: Response, name: str, value: str, max_age: int) -> None:
-    response.set_cookie(name, value, max_age=max_age, path="/", secure=True, httponly=True, samesite="lax")
+def set_cookie(response: Response, name: str, value: str, max_age_s: int) -> None:
+    """Set a cookie that only this site and no script reads."""
+    response.set_cookie(name, value, max_age=max_age_s, path="/", secure=True, httponly=True, samesite="lax")
 
 
 def clear_cookie(response: Response, name: str) -> None:
+    """Delete a cookie of ours."""
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
 
 
-def new_secret() -> str:
-    """256 bits that nobody can guess."""
+def generate_token() -> str:
+    """256 random bits, URL-safe."""
     return secrets.token_urlsafe(32)
 
 
-def hash_of(secret: str) -> bytes:
-    """What the database keeps of a secret: enough to recognise it, nothing to use it."""
-    return hashlib.sha256(secret.encode()).digest()
+def hash_token(token: str) -> bytes:
+    """What the database stores of a token."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _language(request: Request) -> str:

@@ -14,16 +14,13 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from jinja2_fragments import render_block
 from markupsafe import Markup
 
-from shared.contracts.leaderboard_api import BoardStandings
-from web.assets import Asset
+from web.http.assets import Asset
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 LANGUAGES = {"en": "English", "pl": "Polski"}
 LOCALES = {"en": "en_GB", "pl": "pl_PL"}
-BOARD_TEMPLATE = "pages/board.html"
 
 
 class Renderer:
@@ -32,17 +29,14 @@ class Renderer:
     def __init__(self, assets: Mapping[str, Asset]) -> None:
         self._environments = {language: _environment(language, assets) for language in LANGUAGES}
 
-    def page(self, language: str, template: str, context: Mapping[str, Any]) -> str:
-        return self._environments[language].get_template(f"pages/{template}").render(context)
-
-    def board(self, standings: BoardStandings, language: str) -> str:
-        """The part of a board's page that is the same for everyone, and live."""
-        return render_block(self._environments[language], BOARD_TEMPLATE, "standings", standings=standings)
+    def render(self, language: str, template: str, context: Mapping[str, Any]) -> Markup:
+        """The template, such as `boards/board.html`, in that language."""
+        return Markup(self._environments[language].get_template(template).render(context))  # noqa: S704 - autoescaped
 
 
 def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -67,7 +61,7 @@ def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
 
 def load_translations(language: str) -> NullTranslations:
     """The catalogue, compiled in memory: a `.mo` file could be older than its `.po`."""
-    source = HERE / "locale" / language / "LC_MESSAGES" / "web.po"
+    source = ROOT / "locale" / language / "LC_MESSAGES" / "web.po"
     if not source.exists():  # English is the language of the templates
         return NullTranslations()
     compiled = io.BytesIO()

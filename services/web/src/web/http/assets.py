@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 #: One file in place of several. htmx starts itself as soon as it has a moment, and forgets elements of an extension
-#: that arrives later: on a slow line a board would never connect.
+#: that arrives later: on a slow connection a board would never connect.
 _BUNDLES = {"live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js")}
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

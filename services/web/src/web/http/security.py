@@ -1,4 +1,4 @@
-"""What protects every page: security headers, and no writes on behalf of other sites."""
+"""Security headers on every response, and no writes on behalf of other sites."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -16,7 +16,7 @@ _HEADERS = {
 
 
 def content_security_policy(form_origin: str = "") -> str:
-    """Nothing but our own files; `form_origin` is where a form of this page may be redirected to."""
+    """A policy that allows our own files only; `form_origin` is where a form of the page may be redirected to."""
     targets = f"'self' {form_origin}".rstrip()
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -25,14 +25,14 @@ def content_security_policy(form_origin: str = "") -> str:
 
 
 def add_security_headers(headers: MutableHeaders) -> None:
-    """Add what the answer did not set itself."""
+    """Add the headers that the response does not have yet."""
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("Content-Security-Policy", content_security_policy())
 
 
-class Guard:
-    """ASGI middleware; not Starlette's base class, which stands in the way of streams."""
+class SecurityMiddleware:
+    """ASGI middleware, without Starlette's base class, which buffers streams."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 add_security_headers(MutableHeaders(scope=message))
             await send(message)
@@ -55,7 +55,7 @@ class Guard:
             elif headers.get("content-type", _FORM).partition(";")[0].strip().lower() != _FORM:
                 # Our forms have this type; the parser of another one would only serve strangers.
                 app = PlainTextResponse("This is not a form of this site.", 415)
-        await app(scope, receive, send_guarded)
+        await app(scope, receive, send_with_headers)
 
 
 def _from_our_own_page(headers: Headers) -> bool:

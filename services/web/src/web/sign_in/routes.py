@@ -1,0 +1,164 @@
+"""Joining, signing in over Strava, and signing out."""
+
+import hashlib
+import hmac
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse, Response
+
+from shared.contracts.auth_api import AuthErrorCode, SignedInUser
+from shared.errors import AppError, NotFound, Unavailable
+from web.boards.board_cache import BoardCache
+from web.boards.routes import BoardsDep
+from web.http.dependencies import (
+    BROWSER_COOKIE,
+    PAGE_METHODS,
+    SESSION_COOKIE,
+    AppContext,
+    ContextDep,
+    Visitor,
+    VisitorDep,
+    clear_cookie,
+    generate_token,
+    hash_token,
+    render_page,
+    set_cookie,
+)
+from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
+from web.http.security import content_security_policy
+from web.sign_in import queries
+from web.sign_in.rules import CONSENT_VERSION
+
+SESSION_COOKIE_S = int(ABSOLUTE_LIMIT.total_seconds())
+SIGN_IN_COOKIE_S = int(queries.SIGN_IN_LIMIT.total_seconds())
+
+#: What auth may refuse -> which explanation the visitor reads, and its status.
+_REFUSALS: dict[str, tuple[str, int]] = {
+    AuthErrorCode.SIGN_IN_EXPIRED: ("expired", 409),
+    AuthErrorCode.SCOPE_MISSING: ("scope_missing", 403),
+    AuthErrorCode.CAPACITY: ("capacity", 403),
+    AuthErrorCode.UNAVAILABLE: ("away", 503),
+}
+
+
+class OAuthCallback(BaseModel):
+    """The query with which Strava sends a browser query."""
+
+    state: str = Field(default="", max_length=500)
+    code: str = Field(default="", max_length=500)
+    scope: str = Field(default="", max_length=500)
+    error: str = Field(default="", max_length=500)
+
+
+log = structlog.stdlib.get_logger(__name__)
+router = APIRouter()
+
+
+@router.api_route("/join", methods=PAGE_METHODS)
+async def join(request: Request, context: ContextDep, visitor: VisitorDep) -> Response:
+    """What is fetched, shown and kept, and the consent."""
+    return await _join_page(request, context, visitor, problem=False)
+
+
+@router.post("/join")
+async def connect(
+    request: Request, context: ContextDep, visitor: VisitorDep, consent: Annotated[str, Form()] = ""
+) -> Response:
+    """Redirect to Strava once the consent is given."""
+    if consent != "yes":
+        return await _join_page(request, context, visitor, problem=True)
+    state = generate_token()
+    browser = request.cookies.get(BROWSER_COOKIE) or generate_token()  # kept, so that two open tabs both work
+    url = await context.auth.authorize_url(state)
+    async with context.database.transaction() as session:
+        await queries.add_sign_in(session, _state_hash(context, state, browser), CONSENT_VERSION, context.clock())
+    response = RedirectResponse(url, 303)
+    set_cookie(response, BROWSER_COOKIE, browser, SIGN_IN_COOKIE_S)
+    return response
+
+
+@router.get("/auth/strava/callback")
+async def callback(
+    request: Request,
+    context: ContextDep,
+    boards: BoardsDep,
+    visitor: VisitorDep,
+    query: Annotated[OAuthCallback, Query()],
+) -> Response:
+    """The browser comes back from Strava, with or without a code."""
+    browser = request.cookies.get(BROWSER_COOKIE, "")
+    async with context.database.transaction() as session:
+        consent_version = await queries.consume_sign_in(
+            session, _state_hash(context, query.state, browser), context.clock()
+        )
+    if query.error:
+        return _failed(request, visitor, "denied", 403)
+    if consent_version is None or not query.code:
+        return _failed(request, visitor, "expired", 409)
+    try:
+        signed_in = await context.auth.sign_in(query.code, query.scope, consent_version)
+    except AppError as refusal:
+        log.info("sign-in refused", reason=refusal.code)
+        return _failed(request, visitor, *_REFUSALS.get(refusal.code, ("other", refusal.status)))
+    response = RedirectResponse(await _first_board_path(boards), 303)
+    await _start_session(request, response, context, signed_in)
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, context: ContextDep) -> Response:
+    """End this browser's session, here and in the database."""
+    session_id = request.cookies.get(SESSION_COOKIE)
+    if session_id:
+        async with context.database.transaction() as session:
+            await delete_session(session, hash_token(session_id))
+    response = RedirectResponse("/", 303)
+    clear_cookie(response, SESSION_COOKIE)
+    return response
+
+
+async def _join_page(request: Request, context: AppContext, visitor: Visitor, problem: bool) -> Response:
+    # Browsers apply form-action to redirects too, so the page must know where its form will lead.
+    target = urlsplit(await context.auth.authorize_url("unused"))
+    page: dict[str, Any] = {"problem": problem}
+    response = render_page(request, visitor, "sign_in/join.html", page, 422 if problem else 200)
+    response.headers["Content-Security-Policy"] = content_security_policy(f"{target.scheme}://{target.netloc}")
+    return response
+
+
+async def _start_session(request: Request, response: Response, context: AppContext, user: SignedInUser) -> None:
+    session_id = generate_token()
+    before = request.cookies.get(SESSION_COOKIE)
+    async with context.database.transaction() as session:
+        if before:
+            await delete_session(session, hash_token(before))
+        await add_session(
+            session,
+            hash_token(session_id),
+            user_id=user.user_id,
+            display_name=user.display_name,
+            is_admin=user.is_admin,
+            now=context.clock(),
+        )
+    set_cookie(response, SESSION_COOKIE, session_id, SESSION_COOKIE_S)
+
+
+async def _first_board_path(boards: BoardCache) -> str:
+    try:
+        challenge = await boards.current_challenge()
+    except (NotFound, Unavailable):
+        return "/"
+    return f"/c/{challenge.slug}/{challenge.boards[0].slug}" if challenge.boards else "/"
+
+
+def _state_hash(context: AppContext, state: str, browser: str) -> bytes:
+    """Identifies one sign-in of one browser by both halves together."""
+    return hmac.digest(context.secret, f"{state} {browser}".encode(), hashlib.sha256)
+
+
+def _failed(request: Request, visitor: Visitor, reason: str, status: int) -> Response:
+    return render_page(request, visitor, "sign_in/sign_in_failed.html", {"reason": reason}, status)

@@ -1,0 +1,32 @@
+"""What people agreed to can be looked up by the version that is stored with their consent."""
+
+import hashlib
+import re
+
+import pytest
+from httpx import AsyncClient
+
+from web.sign_in.rules import CONSENT_VERSION
+
+#: The digest of the texts of each version in each language. Those of a version that was served never change.
+AGREED_TEXTS = {
+    "2026-11-22": {
+        "en": "861fb17f63960507998d142b7f8133830720c57fd5c3cc693aaaf5ce28c1a01c",
+        "pl": "0edd4f37db36660d1c11d60eeda9c39790ec8d1fc68bc364720bd61871c68c70",
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+async def test_the_texts_that_people_agree_to_change_only_with_their_version(
+    client: AsyncClient, language: str
+) -> None:
+    pages = [
+        await client.get(path, headers={"Accept-Language": language}) for path in ("/join", "/privacy", "/terms")
+    ]
+    mains = [re.search(r"<main.*?</main>", page.text, re.DOTALL) for page in pages]
+    words = " ".join(re.sub(r"<[^>]+>", " ", main[0]) for main in mains if main).split()
+    digest = hashlib.sha256(" ".join(words).encode()).hexdigest()
+    assert AGREED_TEXTS[CONSENT_VERSION][language] == digest, (
+        "A text that people agree to has changed: give it a new CONSENT_VERSION, and add its digests to AGREED_TEXTS."
+    )
