@@ -17,15 +17,17 @@ from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.contracts.events import EVENTS
 from shared.contracts.queues import QUEUES
-from shared.messaging.inbox import Handlers
+from shared.messaging.inbox import BatchHandler, Handlers
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from sync.config import Settings as SyncSettings
 from sync.jobs.handlers import HANDLERS as SYNC
+from web.boards.board_cache import BoardCache
 from web.config import Settings as WebSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
@@ -43,6 +45,26 @@ def test_every_queue_hears_just_what_its_service_handles() -> None:
     assert {queue: set(heard) for queue, heard in QUEUES.items()} == {
         queue: set(handlers) for queue, handlers in CONSUMERS.items()
     }
+
+
+def test_the_table_of_the_system_is_what_the_code_does() -> None:
+    rows = re.findall(r"^\| `([a-z.]+)` \| `([a-z._]+)` \| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)
+    actual = {
+        (queue, event.topic, (handler.handle if isinstance(handler, BatchHandler) else handler).__name__)
+        for queue, handlers in CONSUMERS.items()
+        for event, handler in handlers.items()
+    }
+    assert set(rows) == actual | {("web", "standings.changed", BoardCache.mark_stale.__name__)}
+
+
+def test_every_folder_of_code_is_explained_and_nothing_else_is() -> None:
+    documented = re.findall(r"^\| `((?:libs|services)/[a-z_/]+)` \|", ARCHITECTURE, re.MULTILINE)
+    actual = {
+        init.parent.relative_to(ROOT).as_posix()
+        for part in ("libs", "services")
+        for init in ROOT.glob(f"{part}/*/src/**/__init__.py")
+    }
+    assert sorted(documented) == sorted(actual)
 
 
 def test_the_event_table_of_the_readme_is_what_the_code_does() -> None:

@@ -77,7 +77,7 @@ async def test_an_activity_that_changes_sport_changes_board(database: Database) 
     assert await metres(database) == {("cycling", 1): Decimal(20000)}
 
 
-async def test_removing_the_longer_twin_lets_the_other_count(database: Database) -> None:
+async def test_removing_the_longer_duplicate_lets_the_other_count(database: Database) -> None:
     await add_challenge(database)
     await handle(database, recorded(1, km=10.0), recorded(2, km=9.0))
     assert await metres(database) == {("running", 1): Decimal(10000)}

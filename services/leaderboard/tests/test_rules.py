@@ -82,7 +82,7 @@ def test_what_counts_has_no_reason_against_it(fields: dict[str, Any], challenge:
 
 
 @pytest.mark.parametrize(
-    ("second_start", "fields", "twins"),
+    ("second_start", "fields", "are_duplicates"),
     [
         ("2026-05-10T08:30:00", {}, True),
         ("2026-05-10T08:56:59", {}, True),
@@ -97,14 +97,14 @@ def test_what_counts_has_no_reason_against_it(fields: dict[str, Any], challenge:
     ],
 )
 def test_recordings_that_overlap_by_more_than_three_minutes_are_one_outing(
-    second_start: str, fields: dict[str, Any], twins: bool
+    second_start: str, fields: dict[str, Any], are_duplicates: bool
 ) -> None:
     judged = judge(MAY, RUNNING, [activity(1), activity(2, second_start, distance_m=Decimal(9000), **fields)])
     assert judged[1] == Counted(Decimal(10000))
-    assert (judged[2] == NotCounted("looks like a duplicate", 1)) is twins
+    assert (judged[2] == NotCounted("looks like a duplicate", 1)) is are_duplicates
 
 
-def test_of_twins_the_longest_counts_then_the_one_that_moved_longest_then_the_first() -> None:
+def test_of_duplicates_the_longest_counts_then_the_one_that_moved_longest_then_the_first() -> None:
     longer = activity(3, distance_m=Decimal(10001))
     moved = activity(2, moving_time_s=3001)
     assert counted([activity(1), moved, longer]) == {3}

@@ -116,7 +116,7 @@ async def browse(
 ) -> AsyncIterator[AsyncGenerator[LeasedDeadLetter, None]]:
     """The selected ones of the first `most` dead letters; at the end the broker requeues what was not removed."""
     name = dead_letter_queue(queue)
-    # What comes later is not ours to see: a replayed letter may fail again while we are looking.
+    # What comes later is not ours to see: a replayed dead letter may fail again while we are looking.
     total = min(await _count(connection, name), most)
     async with (
         aclosing(QueueReader(connection, name)) as reader,
@@ -171,7 +171,7 @@ async def discard(
 
 async def _count(connection: AbstractConnection, name: str) -> int:
     """How many dead letters there are, once no other reader holds any. Raises OperatorError when one does."""
-    # Also the end of an own look takes the broker a moment, until which its letters seem to be gone.
+    # Also the end of an own look takes the broker a moment, until which its dead letters seem to be gone.
     deadline = time.monotonic() + LEASE_TIMEOUT_S  # no asyncio.timeout: aiormq may swallow a cancellation
     while True:
         ready, consumers = await queue_stats(connection, name)

@@ -24,14 +24,14 @@ NAME = "gruppetto dead-letters"
 
 dead_letters_app = typer.Typer(
     no_args_is_help=True,
-    help="Dead letters: messages that a consumer could not handle. Looking at them changes nothing. While one "
-    "command looks at a queue its letters are invisible, and other commands wait for their turn; RabbitMQ gives them "
-    "back, in their order, when the command ends, however it ends.",
+    help="Dead letters: messages that a consumer could not handle. Listing them changes nothing. While one command reads "
+    "a queue its dead letters are invisible, and other commands wait for their turn; RabbitMQ gives them back, in their "
+    "order, when the command ends, however it ends.",
 )
 
 Queue = Annotated[str, typer.Argument(help="The consumer's queue, such as leaderboard.activity.")]
-Ids = Annotated[list[str] | None, typer.Option("--id", help="A letter's id as listed; repeat it for more.")]
-All = Annotated[bool, typer.Option("--all", help="Every letter that the filters leave.")]
+Ids = Annotated[list[str] | None, typer.Option("--id", help="A dead letter's id as listed; repeat it for more.")]
+All = Annotated[bool, typer.Option("--all", help="Every dead letter that the filters leave.")]
 Type = Annotated[str, typer.Option("--type", help="Only this type, such as activity.recorded.")]
 Reason = Annotated[str, typer.Option("--reason", help="Only if the reason contains this text, in any case.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON array instead of text.")]
@@ -62,12 +62,12 @@ def list_(
 
 @dead_letters_app.command()
 def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The letter's id as listed.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The dead letter's id as listed.")],
     *,
     queue: Annotated[str, typer.Option(help="Look only here.")] = "",
     json: Json = False,
 ) -> None:
-    """Show all of a letter, its body too, or of all that have this id."""
+    """Show a dead letter with its body, or all that have this id."""
     queues, url = _queues(queue), broker_url()
     found = run(url, _find(url, queues, id_))
     if not found:
@@ -79,13 +79,13 @@ def show(
         _print_details(letter)
 
 
-@dead_letters_app.command(short_help="Give letters to their consumer once more, and to no other consumer.")
+@dead_letters_app.command(short_help="Give dead letters to their consumer once more, and to no other consumer.")
 def replay(
     queue: Queue, *, id_: Ids = None, all_: All = False, type_: Type = "", reason: Reason = "", json: Json = False
 ) -> None:
-    """Give letters to their consumer once more, and to no other consumer.
+    """Give dead letters to their consumer once more, and to no other consumer.
     Each is removed after RabbitMQ has confirmed its copy. If the command is interrupted in between, both stay: a
-    duplicate, which the consumer's inbox absorbs, and never a loss. Letters with the same id go together.
+    duplicate, which the consumer's inbox absorbs, and never a loss. Dead letters with the same id go together.
     """
     require_queue(queue, QUEUES)
     wanted, url = _wanted(id_, all_, type_, reason), broker_url()
@@ -103,7 +103,7 @@ def discard(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove letters for ever. Letters with the same id go together."""
+    """Remove dead letters for ever. Dead letters with the same id go together."""
     require_queue(queue, QUEUES)
     wanted, url = _wanted(id_, all_, type_, reason), broker_url()
     chosen = wanted if yes else _confirmed(url, queue, wanted, json)
