@@ -24,9 +24,9 @@ NAME = "gruppetto dead-letters"
 
 dead_letters_app = typer.Typer(
     no_args_is_help=True,
-    help="Dead letters: messages that a consumer could not handle. Listing them changes nothing. While one command reads "
-    "a queue its dead letters are invisible, and other commands wait for their turn; RabbitMQ gives them back, in their "
-    "order, when the command ends, however it ends.",
+    help="Dead letters: messages that a consumer could not handle. Listing them changes nothing. While one command "
+    "reads a queue its dead letters are invisible, and other commands wait for their turn; RabbitMQ gives them back, "
+    "in their order, when the command ends, however it ends.",
 )
 
 Queue = Annotated[str, typer.Argument(help="The consumer's queue, such as leaderboard.activity.")]
