@@ -2,14 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.events import ActivityFetched
+from shared.contracts.events import ActivityFetched, SyncFinished
 from sync.fetching.rules import STRAVA_FIELDS, extract_activity
 from sync.jobs import rules
 
@@ -143,3 +143,9 @@ def test_waits_grow_until_the_job_is_given_up(attempts: int, wait_s: int | None)
 def test_what_is_extracted_is_what_the_event_has_in_strava_s_words() -> None:
     own = {"user_id", "athlete_id", "fetch_seq", "fetched_at", "id", "malformed"}
     assert set(STRAVA_FIELDS) == ActivityFetched.model_fields.keys() - own
+
+
+def test_every_kind_of_job_has_a_priority_and_can_be_the_reason_of_a_fetch() -> None:
+    kinds = set(get_args(rules.Kind))
+    assert rules.PRIORITIES.keys() == kinds
+    assert kinds <= set(get_args(SyncFinished.model_fields["reason"].annotation))
