@@ -21,7 +21,7 @@ from shared.messaging.inbox import Handlers
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from sync.config import Settings as SyncSettings
-from sync.handlers import HANDLERS as SYNC
+from sync.jobs.handlers import HANDLERS as SYNC
 from web.config import Settings as WebSettings
 
 ROOT = Path(__file__).parents[1]

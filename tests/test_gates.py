@@ -52,8 +52,8 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("services/sync/src/sync/handlers.py", "import leaderboard.handlers", "No service imports another"),
-        ("libs/shared/src/shared/loops.py", "import auth.domain", "Services stand on shared"),
+        ("services/sync/src/sync/jobs/handlers.py", "import leaderboard.seed", "No service imports another"),
+        ("libs/shared/src/shared/loops.py", "import auth.rules", "Services stand on shared"),
         ("services/web/src/web/pages.py", "import stravasim.clock", "Services stand on shared"),
         ("libs/devstack/src/devstack/stack/smoke.py", "import ingest.rules", "imports no service"),
         ("libs/devstack/src/devstack/process/ports.py", "import devstack.servers.roles", "Layers of devstack"),
@@ -62,13 +62,15 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
         ("services/leaderboard/src/leaderboard/standings/rules/ranking.py", "import sqlalchemy", "Rules have no"),
         ("services/leaderboard/src/leaderboard/challenges/exports.py", "", "Layers of leaderboard's features"),
         ("services/leaderboard/src/leaderboard/teams/__init__.py", "", "Features of leaderboard"),
-        ("services/auth/src/auth/queries.py", "import auth.api", "Layers of auth"),
+        ("services/auth/src/auth/queries.py", "import auth.routes", "Layers of auth"),
         ("services/leaderboard/src/leaderboard/challenges/queries.py", "import leaderboard.standings", "Features of"),
         (
             "services/leaderboard/src/leaderboard/challenges/rules.py",
             "import leaderboard.tables",
             "Rules have no clock",
         ),
+        ("services/sync/src/sync/jobs/rules.py", "import sync.tables", "Rules have no clock"),
+        ("services/sync/src/sync/jobs/queries.py", "import sync.fetching", "Features of sync"),
         ("services/ingest/src/ingest/utils.py", "", "Layers of ingest"),
         ("libs/stravasim/src/stravasim/strava/oauth.py", "import asyncio", "Strava's rules have no clock"),
         ("libs/stravasim/src/stravasim/dataset/cache.py", "import stravasim.http.openapi", "Layers of stravasim"),

@@ -119,7 +119,7 @@ async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_
 
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as running:
         assert len(list_stack_pids(running.stack_id)) > 8
-        users: set[str] = await wait_until(read_all_user_ids, "all have signed in", SIGN_IN_S)
+        users: set[str] = await wait_until(read_all_user_ids, "everybody has signed in", SIGN_IN_S)
         assert await running.end(signal.SIGKILL) == -signal.SIGKILL
         await wait_until(lambda: not list_stack_pids(running.stack_id), "no process is left", END_S)
     async with demo(tmp_path, "--athletes", "2", "--days", "10") as again:

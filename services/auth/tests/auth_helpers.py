@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from auth.api import Api
+from auth import routes
 from auth.strava import StravaOAuth
 from auth.token_encryption import Keyring
+from auth.use_cases import AuthContext
 from shared.database.engine import Database
 from shared.http.api import create_api
 from stravasim.simulator import Simulator
@@ -71,16 +72,17 @@ class AuthUnderTest:
 def create_app(
     database: Database, strava: httpx.AsyncClient, admins: frozenset[int] = frozenset({ATHLETE})
 ) -> FastAPI:
-    api = Api(
+    app = create_api("auth")
+    app.state.auth = AuthContext(
         database,
         StravaOAuth(strava, "http://strava.test/oauth", 12345, SECRET),
         KEYRING,
         "http://localhost:8000/auth/strava/callback",
         admins,
+        WEB_KEY,
+        SYNC_KEY,
     )
-    app = create_api("auth")
-    app.state.database = database
-    app.include_router(api.router(WEB_KEY, SYNC_KEY))
+    app.include_router(routes.router)
     return app
 
 

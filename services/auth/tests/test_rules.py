@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth import domain
+from auth import rules
 from auth.token_encryption import Keyring, TokenDecryptionError
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -25,8 +25,8 @@ OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2)
     ],
 )
 def test_granted_scopes_are_read_from_the_callback(scope: str, scopes: tuple[str, ...], may_read: bool) -> None:
-    assert domain.parse_scopes(scope) == scopes
-    assert domain.may_read_activities(scopes) is may_read
+    assert rules.parse_scopes(scope) == scopes
+    assert rules.may_read_activities(scopes) is may_read
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_granted_scopes_are_read_from_the_callback(scope: str, scopes: tuple[str
     ],
 )
 def test_a_display_name_is_the_first_name_and_an_initial(first: str | None, last: str | None, shown: str) -> None:
-    assert domain.default_display_name(first, last) == shown
+    assert rules.default_display_name(first, last) == shown
 
 
 @given(st.text() | st.none(), st.text() | st.none())
 def test_a_display_name_can_always_be_shown_and_stored(first: str | None, last: str | None) -> None:
-    name = domain.default_display_name(first, last)
+    name = rules.default_display_name(first, last)
     assert 1 <= len(name) <= 80
     assert name.isprintable()
 
@@ -60,8 +60,8 @@ def test_a_token_is_due_an_hour_before_it_ends_and_usable_until_nearly_then(
     left: int, due: bool, usable: bool
 ) -> None:
     expires_at = NOW + timedelta(seconds=left)
-    assert domain.needs_refresh(expires_at, NOW) is due
-    assert domain.is_valid(expires_at, NOW) is usable
+    assert rules.needs_refresh(expires_at, NOW) is due
+    assert rules.is_valid(expires_at, NOW) is usable
 
 
 @given(st.text(), st.text())

@@ -1,6 +1,6 @@
 """From Strava's words to ours."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from devstack.stack import expected_standings
 from ingest.rules import Activity, RawActivity, Rejected, map_activity
+from shared.contracts.events import ActivityFetched, ActivityState
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 LABEL = "(GMT+01:00) Europe/Warsaw"
@@ -235,3 +236,10 @@ def test_the_mapping_agrees_with_an_independent_reading(raw: dict[str, Any]) -> 
         assert ours.start_at + timedelta(seconds=ours.elapsed_time_s) == other.end
         assert ours.trainer == other.trainer
         assert ours.sport_type == (other.sport_type or "Unknown")
+
+
+def test_the_rules_read_and_give_what_the_events_carry() -> None:
+    fetched = ActivityFetched.model_fields.keys() - {"user_id", "athlete_id", "fetch_seq", "fetched_at"}
+    assert {field.name for field in fields(RawActivity)} == fetched
+    recorded = ActivityState.model_fields.keys() - {"user_id", "version", "reason"}
+    assert {field.name for field in fields(Activity)} == recorded

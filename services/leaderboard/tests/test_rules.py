@@ -1,7 +1,7 @@
 """The rules of the challenge: what counts, what is a duplicate, who is where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from devstack.stack import expected_standings
 from leaderboard.challenges.rules import DEFAULT_BOARDS, Board, Challenge, Metric, choose_current, month_bounds
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Activity, Counted, NotCounted, Totals, judge, sum_counted
+from shared.contracts.events import ActivityState
 from shared.contracts.leaderboard_api import BoardMetric
 
 MAY = Challenge(date(2026, 5, 1), date(2026, 5, 31))
@@ -296,3 +297,7 @@ def test_without_challenges_there_is_no_current_one() -> None:
 
 def test_the_rules_and_the_api_name_the_same_metrics() -> None:
     assert {metric.value for metric in Metric} == {metric.value for metric in BoardMetric}
+
+
+def test_the_rules_need_nothing_that_the_events_do_not_carry() -> None:
+    assert {field.name for field in fields(Activity)} <= ActivityState.model_fields.keys()

@@ -13,9 +13,10 @@ from shared.database.engine import Database
 from stravasim.app import create_app
 from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
-from sync.strava import AuthClient, StravaClient
+from sync.clients.auth import AuthClient
+from sync.clients.strava import StravaClient
+from sync.fetching.worker import Worker
 from sync.tables import Base
-from sync.worker import Worker
 from testkit.databases import migrated_database, truncate_all
 from testkit.transports import ScriptedTransport
 

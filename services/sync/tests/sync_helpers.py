@@ -10,8 +10,8 @@ import httpx
 from shared.database.engine import Database
 from stravasim.simulator import Simulator
 from stravasim.strava.oauth import ACCESS_LIFETIME, Grant, Rotation
-from sync.handlers import HANDLERS
-from sync.worker import Worker
+from sync.fetching.worker import Worker
+from sync.jobs.handlers import HANDLERS
 from testkit.databases import execute, fetch_rows
 from testkit.events import authorized
 from testkit.handling import emitted, handle

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sync_helpers import SyncUnderTest
 
-from sync import domain, queries
+from sync.jobs import queries, rules
 from testkit.databases import execute, fetch_rows
 
 
@@ -62,7 +62,7 @@ async def test_the_job_of_a_worker_that_died_is_taken_up_after_its_lease(service
 
 async def test_a_job_that_kills_its_workers_is_given_up(service: SyncUnderTest) -> None:
     await service.authorize()
-    await execute(service.database, "update jobs set attempts = :n", n=domain.MAX_ATTEMPTS)
+    await execute(service.database, "update jobs set attempts = :n", n=rules.MAX_ATTEMPTS)
     await service.worker.step()
     assert (await service.job()).outcome == "failed"
     assert service.transport.calls == 0

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.events import ActivityFetched
-from sync import domain
+from sync.fetching.rules import STRAVA_FIELDS, extract_activity
+from sync.jobs import rules
 
 NOW = datetime(2026, 5, 1, 12, 7, 30, tzinfo=UTC)
 WHOLE: dict[str, Any] = {
@@ -41,7 +42,7 @@ def summary(**changed: Any) -> dict[str, Any]:
 
 
 def test_just_the_needed_fields_are_picked() -> None:
-    extracted = domain.extract_activity(summary())
+    extracted = extract_activity(summary())
     assert extracted is not None
     assert {"id": extracted.strava_id, **extracted.fields} == WHOLE
     assert extracted.malformed == ()
@@ -51,7 +52,7 @@ def test_just_the_needed_fields_are_picked() -> None:
 def test_a_field_that_is_null_or_missing_is_just_absent(name: str) -> None:
     without = {key: value for key, value in summary().items() if key != name}
     for activity in (summary(**{name: None}), without):
-        extracted = domain.extract_activity(activity)
+        extracted = extract_activity(activity)
         assert extracted is not None
         assert name not in extracted.fields
         assert extracted.malformed == ()
@@ -68,7 +69,7 @@ def test_a_field_that_is_null_or_missing_is_just_absent(name: str) -> None:
 def test_a_field_of_another_type_is_named_and_not_passed_on(names: list[str], values: list[Any]) -> None:
     for name in names:
         for value in values:
-            extracted = domain.extract_activity(summary(**{name: value}))
+            extracted = extract_activity(summary(**{name: value}))
             assert extracted is not None
             assert extracted.malformed == (name,), (name, value)
             assert name not in extracted.fields
@@ -76,16 +77,16 @@ def test_a_field_of_another_type_is_named_and_not_passed_on(names: list[str], va
 
 @pytest.mark.parametrize("strava_id", [None, "1", 1.0, True, 0, -1, 2**63, [], {}])
 def test_nothing_can_be_said_about_an_activity_without_a_usable_id(strava_id: Any) -> None:
-    assert domain.extract_activity(summary(id=strava_id)) is None
+    assert extract_activity(summary(id=strava_id)) is None
 
 
 @pytest.mark.parametrize("rubbish", [None, 1, "activity", [], [1], True])
 def test_what_is_no_object_is_no_activity(rubbish: Any) -> None:
-    assert domain.extract_activity(rubbish) is None
+    assert extract_activity(rubbish) is None
 
 
 def test_ids_have_64_bits() -> None:
-    extracted = domain.extract_activity(summary(id=2**63 - 1))
+    extracted = extract_activity(summary(id=2**63 - 1))
     assert extracted is not None
     assert extracted.strava_id == 2**63 - 1
 
@@ -97,7 +98,7 @@ JSON = st.recursive(
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys([*WHOLE], JSON)))
 def test_whatever_strava_says_what_is_picked_can_be_told(activity: dict[str, Any]) -> None:
-    extracted = domain.extract_activity(json.loads(json.dumps({**activity, "id": 1})))
+    extracted = extract_activity(json.loads(json.dumps({**activity, "id": 1})))
     assert extracted is not None
     event = ActivityFetched(
         user_id=UUID(int=1),
@@ -117,7 +118,7 @@ def test_whatever_strava_says_what_is_picked_can_be_told(activity: dict[str, Any
     [("12:00:00", "12:15:01"), ("12:14:59", "12:15:01"), ("12:15:00", "12:30:01"), ("12:59:59", "13:00:01")],
 )
 def test_the_next_window_begins_at_a_quarter(now: str, window: str) -> None:
-    assert domain.next_quarter_reset(datetime.fromisoformat(f"2026-05-01T{now}+00:00")) == datetime.fromisoformat(
+    assert rules.next_quarter_reset(datetime.fromisoformat(f"2026-05-01T{now}+00:00")) == datetime.fromisoformat(
         f"2026-05-01T{window}+00:00"
     )
 
@@ -125,7 +126,7 @@ def test_the_next_window_begins_at_a_quarter(now: str, window: str) -> None:
 def test_the_last_window_of_the_day_and_the_day_itself_end_at_midnight_utc() -> None:
     late = datetime(2026, 12, 31, 23, 50, tzinfo=UTC)
     midnight = datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert domain.next_quarter_reset(late) == domain.next_daily_reset(late) == midnight
+    assert rules.next_quarter_reset(late) == rules.next_daily_reset(late) == midnight
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,12 @@ def test_the_last_window_of_the_day_and_the_day_itself_end_at_midnight_utc() -> 
 )
 def test_waits_grow_until_the_job_is_given_up(attempts: int, wait_s: int | None) -> None:
     if wait_s is None:
-        assert domain.retry_at(NOW, attempts, 0) is None
+        assert rules.retry_at(NOW, attempts, 0) is None
     else:
-        assert domain.retry_at(NOW, attempts, 0) == NOW + timedelta(seconds=wait_s)
-        assert domain.retry_at(NOW, attempts, 1) == NOW + timedelta(seconds=wait_s * 1.5)
+        assert rules.retry_at(NOW, attempts, 0) == NOW + timedelta(seconds=wait_s)
+        assert rules.retry_at(NOW, attempts, 1) == NOW + timedelta(seconds=wait_s * 1.5)
+
+
+def test_what_is_extracted_is_what_the_event_has_in_strava_s_words() -> None:
+    own = {"user_id", "athlete_id", "fetch_seq", "fetched_at", "id", "malformed"}
+    assert set(STRAVA_FIELDS) == ActivityFetched.model_fields.keys() - own

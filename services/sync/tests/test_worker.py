@@ -12,7 +12,7 @@ import structlog
 from sync_helpers import USER, SyncUnderTest
 
 from stravasim.strava.rate_limits import Limits
-from sync import domain
+from sync.jobs import rules
 from testkit.databases import fetch_rows
 
 GONE = httpx.ReadError("the kept-alive connection was closed")
@@ -81,7 +81,7 @@ async def test_a_spent_quarter_hour_makes_everyone_wait_for_the_window_at_no_cos
     before = datetime.now(UTC)
     assert await service.worker.step()
     for job in await fetch_rows(service.database, "select * from jobs"):
-        assert domain.next_quarter_reset(before) <= job.not_before <= domain.next_quarter_reset(datetime.now(UTC))
+        assert rules.next_quarter_reset(before) <= job.not_before <= rules.next_quarter_reset(datetime.now(UTC))
         assert (job.attempts, job.lease, job.closed_at) == (0, None, None)
     assert not await service.worker.step(), "a refused call would count, too"
     assert service.transport.calls == 1
@@ -92,7 +92,7 @@ async def test_a_spent_day_waits_for_midnight_utc(make_service: Callable[..., Sy
     service = make_service(limits=Limits(read_day=0))
     await service.authorize()
     await service.worker.step()
-    assert (await service.job()).not_before == domain.next_daily_reset(datetime.now(UTC))
+    assert (await service.job()).not_before == rules.next_daily_reset(datetime.now(UTC))
 
 
 @pytest.mark.parametrize("figures", ["", ",", "7", "\xb2,\xb2", "1,-1", "9" * 5_000 + ",1", "1," + "9" * 5_000])
@@ -103,7 +103,7 @@ async def test_figures_that_are_none_count_as_a_spent_quarter_hour(service: Sync
     before = datetime.now(UTC)
     await service.worker.step()
     job = await service.job()
-    assert domain.next_quarter_reset(before) <= job.not_before <= domain.next_quarter_reset(datetime.now(UTC))
+    assert rules.next_quarter_reset(before) <= job.not_before <= rules.next_quarter_reset(datetime.now(UTC))
     assert job.attempts == 0
 
 
@@ -155,7 +155,7 @@ async def test_a_connection_that_keeps_breaking_waits(service: SyncUnderTest) ->
 
 async def test_a_fetch_that_never_works_is_given_up_and_says_so(service: SyncUnderTest) -> None:
     await service.authorize()
-    for _ in range(domain.MAX_ATTEMPTS):
+    for _ in range(rules.MAX_ATTEMPTS):
         await service.make_due()
         service.transport.script = [httpx.Response(500)]
         assert await service.worker.step()

@@ -1,11 +1,12 @@
-"""auth: OAuth with Strava, the token vault, who is who."""
+"""auth: OAuth with Strava, the token vault, users."""
 
 import httpx
 
-from auth.api import Api
+from auth import routes
 from auth.config import Settings
 from auth.strava import StravaOAuth
 from auth.token_encryption import Keyring
+from auth.use_cases import AuthContext
 from shared.service import Service, serve
 
 
@@ -14,7 +15,7 @@ def create_service(settings: Settings) -> Service:
     service = Service("auth", settings)
     client = httpx.AsyncClient()
     service.on_stop(client.aclose)
-    api = Api(
+    service.app.state.auth = AuthContext(
         service.database,
         StravaOAuth(
             client,
@@ -25,10 +26,10 @@ def create_service(settings: Settings) -> Service:
         Keyring.parse(settings.vault_keys.get_secret_value()),
         str(settings.strava_redirect_uri),
         settings.admin_athlete_ids,
+        settings.auth_api_key.get_secret_value(),
+        settings.vault_access_key.get_secret_value(),
     )
-    service.app.include_router(
-        api.router(settings.auth_api_key.get_secret_value(), settings.vault_access_key.get_secret_value())
-    )
+    service.app.include_router(routes.router)
     return service
 
 

@@ -10,7 +10,7 @@ import stamina
 import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
-from auth.domain import REQUESTED_SCOPES
+from auth.rules import REQUESTED_SCOPES
 from shared.contracts.auth_api import AuthErrorCode
 from shared.errors import AppError, Conflict, Forbidden, Unavailable
 

@@ -1,4 +1,4 @@
-"""sync: `api` opens jobs as events ask for them; `worker`, alone with Strava's data API, does them."""
+"""sync: the process `api` opens jobs on events; the process `worker`, the only one that calls Strava, runs them."""
 
 import sys
 from collections.abc import Callable
@@ -7,16 +7,17 @@ import httpx
 
 from shared.service import Service, serve
 from shared.settings import exit_misconfigured
+from sync.clients.auth import AuthClient
+from sync.clients.strava import StravaClient
 from sync.config import Settings
-from sync.handlers import HANDLERS
-from sync.strava import AuthClient, StravaClient
-from sync.worker import Worker
+from sync.fetching.worker import Worker
+from sync.jobs.handlers import HANDLERS
 
 IDLE_S = 0.5  # between looks for a due job
 
 
 def create_api(settings: Settings) -> Service:
-    """The process that hears events."""
+    """The process that consumes events."""
     service = Service("sync-api", settings)
     service.bus.subscribe("sync.people", HANDLERS)
     return service

@@ -30,11 +30,11 @@ async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
 Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 
 
-def require_api_key(expected: str) -> Callable[..., Awaitable[None]]:
-    """A dependency that admits only callers with this key in `Authorization: Bearer`."""
+def require_api_key(get_expected: Callable[[Request], str]) -> Callable[..., Awaitable[None]]:
+    """A dependency that admits only callers with the expected key in `Authorization: Bearer`. Raises Forbidden."""
 
-    async def check(authorization: Annotated[str, Header()] = "") -> None:
-        if not secrets.compare_digest(authorization.encode(), f"Bearer {expected}".encode()):
+    async def check(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+        if not secrets.compare_digest(authorization.encode(), f"Bearer {get_expected(request)}".encode()):
             raise Forbidden
 
     return check

@@ -1,4 +1,4 @@
-"""Reactions of sync to events."""
+"""What sync does on events."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.events import UserAuthorized
 from shared.messaging.inbox import Handlers
-from sync import queries
+from sync.jobs import queries
+from sync.jobs.rules import PRIORITIES
 
 
 async def start_join_backfill(event: UserAuthorized, session: AsyncSession) -> None:
@@ -17,7 +18,7 @@ async def start_join_backfill(event: UserAuthorized, session: AsyncSession) -> N
     now = datetime.now(UTC)
     await queries.restart_job(session, event.user_id, "join", now)  # before the athlete, as workers lock them
     if await queries.authorize_athlete(session, event.user_id, event.athlete_id):
-        await queries.open_job(session, event.user_id, "join", now)
+        await queries.open_job(session, event.user_id, "join", PRIORITIES["join"], now)
 
 
 HANDLERS: Handlers = {UserAuthorized: start_join_backfill}

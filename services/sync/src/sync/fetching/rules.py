@@ -1,8 +1,7 @@
-"""Rules of fetching: what of Strava's answer is passed on, and when a job may go on."""
+"""Which fields of Strava's answer are passed on: pure, without a clock, without IO."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 _MAX_ID = 2**63 - 1
@@ -11,7 +10,7 @@ _MAX_TEXT = 200
 _NUMBER = (int, float)
 
 #: Strava's field -> the JSON types that its documentation allows.
-_FIELDS: dict[str, tuple[type, ...]] = {
+STRAVA_FIELDS: dict[str, tuple[type, ...]] = {
     "sport_type": (str,),
     "type": (str,),
     "start_date": (str,),
@@ -28,9 +27,6 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "private": (bool,),
     "visibility": (str,),
 }
-
-_BACKOFF_S = (10, 60, 300, 900, 3600)
-MAX_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,8 @@ def extract_activity(summary: object) -> ExtractedActivity | None:
     strava_id = summary.get("id")
     if not isinstance(strava_id, int) or isinstance(strava_id, bool) or not 0 < strava_id <= _MAX_ID:
         return None
-    present = {name: summary[name] for name in _FIELDS if summary.get(name) is not None}
-    fields = {name: value for name, value in present.items() if _is_a(value, _FIELDS[name])}
+    present = {name: summary[name] for name in STRAVA_FIELDS if summary.get(name) is not None}
+    fields = {name: value for name, value in present.items() if _is_a(value, STRAVA_FIELDS[name])}
     return ExtractedActivity(strava_id, fields, tuple(name for name in present if name not in fields))
 
 
@@ -65,22 +61,3 @@ def _is_a(value: Any, types: tuple[type, ...]) -> bool:
             return float in types and -_MAX_NUMBER < value < _MAX_NUMBER
         case _:
             return False
-
-
-def next_quarter_reset(now: datetime) -> datetime:
-    """When Strava's quarter-hour limit starts anew: at :00, :15, :30 or :45, with a second to spare."""
-    quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
-    return quarter + timedelta(minutes=15, seconds=1)
-
-
-def next_daily_reset(now: datetime) -> datetime:
-    """When Strava's daily limit starts anew: at midnight UTC, with a second to spare. `now` is in UTC."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1, seconds=1)
-
-
-def retry_at(now: datetime, attempts: int, jitter: float) -> datetime | None:
-    """When a job that failed `attempts` times goes on, with `jitter` from 0 to 1; None when it is given up."""
-    if attempts >= MAX_ATTEMPTS:
-        return None
-    wait_s = _BACKOFF_S[min(attempts - 1, len(_BACKOFF_S) - 1)]
-    return now + timedelta(seconds=wait_s * (1 + jitter / 2))

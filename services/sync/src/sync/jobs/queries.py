@@ -1,8 +1,7 @@
-"""Every SQL statement of sync."""
+"""SQL of athletes and jobs."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -10,10 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.versions import next_version
+from sync.jobs.rules import Kind
 from sync.tables import AthleteRow, JobRow
-
-Kind = Literal["join"]
-PRIORITY: dict[Kind, int] = {"join": 30}
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Job:
 
 
 async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: int) -> bool:
-    """Note that we may fetch this athlete, for the first time or again; false when they are another user by now.
+    """Store that this athlete may be fetched, for the first time or again; false when they are another user by now.
 
     Somebody who was erased and joined again is another user. User ids are in the order of their creation.
     """
@@ -51,11 +48,9 @@ async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: in
     return True
 
 
-async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> None:
+async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, priority: int, now: datetime) -> None:
     """Open a job, unless one of its kind is open for this athlete already."""
-    statement = insert(JobRow).values(
-        user_id=user_id, kind=kind, priority=PRIORITY[kind], not_before=now, opened_at=now
-    )
+    statement = insert(JobRow).values(user_id=user_id, kind=kind, priority=priority, not_before=now, opened_at=now)
     await session.execute(statement.on_conflict_do_nothing())
 
 
@@ -99,18 +94,18 @@ async def claim_job(session: AsyncSession, lease: UUID, now: datetime, until: da
 
 
 async def extend_lease(session: AsyncSession, job: Job, until: datetime) -> bool:
-    """Hold the job longer; false when another worker has it now."""
+    """Extend the lease; false when another worker has the job now."""
     return await _update_leased(session, job, lease_until=until)
 
 
 async def postpone_job(session: AsyncSession, job: Job, until: datetime, *, costs_attempt: bool) -> bool:
-    """Give the job back, due again at `until`; a job that only waits for its turn loses no attempt."""
+    """Release the job, due again at `until`; one that only waits for its turn loses no attempt."""
     attempts = job.attempts if costs_attempt else job.attempts - 1
     return await _update_leased(session, job, lease=None, lease_until=None, not_before=until, attempts=attempts)
 
 
 async def postpone_open_jobs(session: AsyncSession, until: datetime) -> None:
-    """Let all jobs that nobody is doing wait until then."""
+    """Make all jobs without a lease due then, unless they are due later."""
     await session.execute(
         text(
             """update jobs set not_before = :until where id in (
@@ -134,18 +129,3 @@ async def _update_leased(session: AsyncSession, job: Job, **values: object) -> b
         .returning(JobRow.id)
     )
     return updated.scalar_one_or_none() is not None
-
-
-async def mark_synced(session: AsyncSession, user_id: UUID, now: datetime) -> None:
-    """Note a complete fetch."""
-    await session.execute(
-        update(AthleteRow).where(AthleteRow.user_id == user_id).values(last_synced_at=now, last_error=None)
-    )
-
-
-async def mark_failed(session: AsyncSession, user_id: UUID, error: str, *, needs_reconnect: bool) -> None:
-    """Note why the last fetch failed, and whether only the athlete can mend it."""
-    values: dict[str, object] = {"last_error": error}
-    if needs_reconnect:
-        values["status"] = "needs_reconnect"
-    await session.execute(update(AthleteRow).where(AthleteRow.user_id == user_id).values(**values))
