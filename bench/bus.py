@@ -17,6 +17,7 @@ from bus_ours import Ours
 from sqlalchemy import text
 
 from devstack.process.supervisor import Supervisor
+from devstack.servers.roles import create_roles
 from devstack.servers.servers import Servers, private_servers
 from shared.contracts.events import ActivityRecorded
 from shared.database.engine import Database, create_engine
@@ -35,17 +36,15 @@ async def _emptied(database: Database, channel: aio_pika.abc.AbstractChannel) ->
 
 async def compare(servers: Servers) -> dict[str, Any]:
     """Publishing and consuming, ours and the floor's in turns; and the latency of one event."""
-    await topology.declare(servers.rabbitmq_url, servers.management_url, {QUEUE: (ActivityRecorded,)})
-    database_url = (await servers.create_service_roles(["bench"]))["bench"].replace(
-        "postgresql://", "postgresql+asyncpg://"
-    )
+    await topology.declare(servers.rabbitmq.url, servers.rabbitmq.management_url, {QUEUE: (ActivityRecorded,)})
+    database_url = (await create_roles(servers.postgres, ["bench"]))["bench"]
     database = Database(create_engine(database_url, "bench"))
     async with database.engine.begin() as connection:
         await connection.run_sync(service_metadata().create_all)
         await connection.execute(text("create table effects (strava_id bigint, user_id uuid, distance_m float8)"))
     sides: dict[str, Ours | Floor] = {"ours": Ours(servers, database_url), "floor": Floor(servers, database_url)}
     took: dict[str, list[float]] = {}
-    async with await aio_pika.connect(servers.rabbitmq_url) as broker:
+    async with await aio_pika.connect(servers.rabbitmq.url) as broker:
         channel = await broker.channel()
         for turn in range(ROUNDS + 1):  # the first warms up and is not counted
             batch = events(EVENTS)

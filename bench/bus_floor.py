@@ -21,7 +21,7 @@ class Floor:
     """The same hops with nothing in between: no models, no parsing of headers, no failure handling."""
 
     def __init__(self, servers: Servers, database_url: str) -> None:
-        self._amqp_url = servers.rabbitmq_url
+        self._amqp_url = servers.rabbitmq.url
         self._database_url = database_url.replace("+asyncpg", "")
 
     async def publish(self, batch: Sequence[ActivityRecorded]) -> float:

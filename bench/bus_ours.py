@@ -30,7 +30,7 @@ class Ours:
     """The services' way."""
 
     def __init__(self, servers: Servers, database_url: str) -> None:
-        self._amqp_url = servers.rabbitmq_url
+        self._amqp_url = servers.rabbitmq.url
         self._database_url = database_url
 
     async def publish(self, batch: Sequence[ActivityRecorded]) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from devstack.errors import StackError
 from devstack.process.supervisor import Supervisor, stop_on_signals
+from devstack.servers.roles import create_roles
 from devstack.servers.servers import private_servers
 
 # Its parent ends and it has its own session, like a daemon.
@@ -23,7 +24,8 @@ async def main(what: str, folder: Path | None) -> None:
         if what == "servers":
             servers = await context.enter_async_context(private_servers(folder, supervisor))
             servers.mark_topology_declared()
-            write_json(roles=await servers.create_service_roles(["auth", "ingest"]), rabbitmq=servers.rabbitmq_url)
+            roles = await create_roles(servers.postgres, ["auth", "ingest"])
+            write_json(roles=roles, rabbitmq=servers.rabbitmq.url)
         else:
             await supervisor.start("daemon", ["sh", "-c", DAEMON])
         write_json(ready=True)

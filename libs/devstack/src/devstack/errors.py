@@ -29,11 +29,3 @@ class ProcessExit:
             return "another program took its port meanwhile; start again"
         errors = [line for line in lines if "FATAL" in line or "error:" in line.lower()]
         return (errors or lines or [""])[-1][:300]
-
-
-class ProgramFailed(StackError):
-    """A program ended too early, or with an error code."""
-
-    def __init__(self, process_exit: ProcessExit) -> None:
-        super().__init__(str(process_exit))
-        self.process_exit = process_exit

@@ -44,8 +44,6 @@ def require_free_port(port: int, setting_name: str) -> None:
             probe.bind(("127.0.0.1", port))
         except PermissionError:
             raise StackError(f"port {port} needs root; choose one above 1023 with {setting_name}=...") from None
-        except OverflowError:
-            raise StackError(f"{port} is not a port; choose one below 65536 with {setting_name}=...") from None
         except OSError:
             raise StackError(f"port {port} is in use; choose another with {setting_name}=...") from None
 

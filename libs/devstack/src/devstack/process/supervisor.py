@@ -12,13 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from devstack.errors import ProcessExit, ProgramFailed, StackError
+from devstack.errors import ProcessExit, StackError
 from devstack.process import reaper
 from devstack.process.log import Log
 from devstack.process.process import Command, Process, start_process
 
 REAPER_SECONDS = 60.0  # longest wait for the reaper's last scan and exit actions
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 class Supervisor:
@@ -113,15 +113,10 @@ class Supervisor:
         finally:
             await self.stop(name)
         if code != 0:
-            raise ProgramFailed(process.get_exit())
+            raise StackError(str(process.get_exit()))
 
-    async def wait_until_ready(
-        self, name: str, check: Callable[[], Awaitable[bool]], seconds: float, *, every: float = POLL_SECONDS
-    ) -> None:
-        """Call `check` every `every` seconds until it is true.
-
-        Raises StackError when the process ends first or `seconds` are over.
-        """
+    async def wait_until_ready(self, name: str, check: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """Call `check` until it is true; raises StackError when the process ends first or `seconds` are over."""
         process = self.processes.get(name)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -130,8 +125,8 @@ class Supervisor:
                 return
             if loop.time() > deadline:
                 raise StackError(f"{name} was not ready within {seconds:.0f} s")
-            await asyncio.sleep(every)
-        raise ProgramFailed(process.get_exit())
+            await asyncio.sleep(POLL_SECONDS)
+        raise StackError(str(process.get_exit()))
 
     async def wait_for_failure(self) -> ProcessExit:
         """Wait for the next unexpected exit of a process."""

@@ -90,13 +90,7 @@ async def _ensure_role(connection: asyncpg.Connection, database: str, role: Role
     known = await connection.fetchval("select 1 from pg_roles where rolname = $1", role.name)
     if not known:
         await connection.execute(f"create role {role.name} login")
-    owner = await connection.fetchval(
-        "select nspowner::regrole::text from pg_namespace where nspname = $1", role.schema
-    )
-    if owner is None:
-        await connection.execute(f"create schema {role.schema} authorization {role.name}")
-    elif owner != role.name:
-        await connection.execute(f"alter schema {role.schema} owner to {role.name}")
+    await connection.execute(f"create schema if not exists {role.schema} authorization {role.name}")
     await connection.execute(f"alter role {role.name} in database {database} set search_path = {role.schema}")
     await connection.execute(f"grant connect, temporary on database {database} to {role.name}")
     await connection.execute(f"alter role {role.name} password '{role.password}'")

@@ -28,5 +28,6 @@ def load_or_create(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        write_private(path, generate_secret())
-        return path.read_text(encoding="utf-8").strip()
+        secret = generate_secret()
+        write_private(path, secret)
+        return secret

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.postgres import PostgresServer
 from devstack.servers.rabbitmq import RabbitServer, find_rabbitmq
-from devstack.servers.roles import create_roles
 
 # A new stack's use in its first hour; RabbitMQ blocks publishers when less than 50 MB are free.
 MIN_FREE_MB = 300
 #: Name of the marker file in a folder whose broker has its topology: services may have used it, so it is kept.
 TOPOLOGY_DECLARED = "topology-declared"
+OLD_TOPOLOGY_DECLARED = "complete-*"  # what it was called before
 
 
 def discard_report(_: str) -> None:
@@ -43,18 +42,6 @@ class Servers:
         """Record that the topology is declared: later starts keep the broker's data."""
         self.topology_declared.touch()
 
-    @property
-    def rabbitmq_url(self) -> str:
-        return self.rabbitmq.url
-
-    @property
-    def management_url(self) -> str:
-        return self.rabbitmq.management_url
-
-    async def create_service_roles(self, names: Iterable[str]) -> dict[str, str]:
-        """Create a role with its own schema for each name; returns {name: database url}."""
-        return await create_roles(self.postgres, list(names))
-
 
 @asynccontextmanager
 async def private_servers(
@@ -71,11 +58,8 @@ async def private_servers(
     all processes of the supervisor are stopped. Raises StackError when a server cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
-        if not (home / TOPOLOGY_DECLARED).exists() and not any(
-            home.glob("complete*")
-        ):  # the name of the marker in older releases
-            # No service has used it, and a queue whose declaration was interrupted by a kill may never become
-            # usable.
+        if not any([*home.glob(TOPOLOGY_DECLARED), *home.glob(OLD_TOPOLOGY_DECLARED)]):
+            # No service has used it, and a queue whose declaration was interrupted by a kill may never become usable.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", reserve_ports(1)[0], durable=durable)
         starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, report))
@@ -152,7 +136,7 @@ def _acquire_lock(lock: int, home: Path, stack_id: str) -> None:
         if left:
             raise StackError(f"processes of the last run in {home} do not end: {sorted(left)}")
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"pid": os.getpid(), "stack": stack_id, "since": time.time()}).encode(), 0)
+    os.pwrite(lock, json.dumps({"pid": os.getpid(), "stack": stack_id}).encode(), 0)
 
 
 def _read_lock(lock: int) -> dict[str, object]:

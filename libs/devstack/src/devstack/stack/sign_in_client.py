@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from devstack.errors import StackError
 
-REDIRECTS = (301, 302, 303, 307)
 REQUEST_TIMEOUT_S = 60.0
 
 
@@ -18,7 +17,7 @@ class Form:
     """A form with the fields that a browser submits by default, without its buttons."""
 
     action: str = ""
-    fields: list[tuple[str, str]] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 class _FormParser(HTMLParser):
@@ -33,18 +32,11 @@ class _FormParser(HTMLParser):
         if tag == "form":
             self.forms.append(Form(values.get("action", "")))
         elif tag == "input" and self.forms and values.get("name") and _is_submitted(values):
-            self.forms[-1].fields.append((values["name"], values.get("value", "on")))
+            self.forms[-1].fields[values["name"]] = values.get("value", "on")
 
 
 def _is_submitted(values: dict[str, str]) -> bool:
     return values.get("type") not in ("checkbox", "radio", "submit") or "checked" in values
-
-
-def parse_forms(html: str) -> list[Form]:
-    """All forms of a page."""
-    parser = _FormParser()
-    parser.feed(html)
-    return parser.forms
 
 
 def make_browser_client() -> httpx.AsyncClient:
@@ -72,39 +64,31 @@ async def sign_in(web_url: str, athlete_id: int) -> None:
     async with make_browser_client() as client:
         try:
             join = await client.get(f"{web_url}/join")
-            form = _find_form(join, "/join")
-            consent = await _submit(client, join, form, [*form.fields, ("consent", "yes")])
-            authorize = await _follow_redirects(client, consent)
-            form = _find_form(authorize, "/oauth/authorize")
-            chosen = [("athlete_id", str(athlete_id)), ("decision", "authorize")]
-            page = await _follow_redirects(client, await _submit(client, authorize, form, [*form.fields, *chosen]))
+            authorize = await _submit_form(client, join, "/join", {"consent": "yes"})
+            choice = {"athlete_id": str(athlete_id), "decision": "authorize"}
+            page = await _submit_form(client, authorize, "/oauth/authorize", choice)
         except httpx.TransportError as error:
             raise StackError(f"athlete {athlete_id} could not sign in: {type(error).__name__}") from error
-    if page.status_code != 200 or urlsplit(str(page.url)).path.startswith("/auth/"):
+    if page.status_code != 200 or page.url.path.startswith("/auth/"):
         raise StackError(f"athlete {athlete_id} could not sign in: {page.url.path} answered {page.status_code}")
 
 
-def _find_form(page: httpx.Response, action: str) -> Form:
-    found = next((form for form in parse_forms(page.text) if urlsplit(form.action).path == action), None)
-    if page.status_code != 200 or found is None:
-        raise StackError(f"{page.url.host}{page.url.path} has no form for {action} (status {page.status_code})")
-    return found
-
-
-async def _submit(
-    client: httpx.AsyncClient, page: httpx.Response, form: Form, fields: list[tuple[str, str]]
+async def _submit_form(
+    client: httpx.AsyncClient, page: httpx.Response, action: str, fields: dict[str, str]
 ) -> httpx.Response:
-    data: dict[str, list[str]] = {}
-    for name, value in fields:
-        data.setdefault(name, []).append(value)
+    """Submit the page's form for this path with these fields set; returns the page to which the answer leads."""
+    parser = _FormParser()
+    parser.feed(page.text)
+    form = next((form for form in parser.forms if urlsplit(form.action).path == action), None)
+    if page.status_code != 200 or form is None:
+        raise StackError(f"{page.url.host}{page.url.path} has no form for {action} (status {page.status_code})")
     origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
-    return await client.post(
-        urljoin(str(page.url), form.action), data=data, headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    response = await client.post(
+        page.url.join(form.action),
+        data=form.fields | fields,
+        headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"},
     )
-
-
-async def _follow_redirects(client: httpx.AsyncClient, response: httpx.Response) -> httpx.Response:
-    """Request the redirect targets without the headers of the form submission, which httpx itself would repeat."""
-    while response.status_code in REDIRECTS:
-        response = await client.get(urljoin(str(response.url), response.headers["location"]))
+    # Not by httpx itself, which would send these headers to the target of the redirect, too.
+    while response.has_redirect_location:
+        response = await client.get(response.url.join(response.headers["location"]))
     return response

@@ -18,6 +18,7 @@ from devstack.errors import StackError
 from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
+from devstack.servers.roles import create_roles
 from devstack.servers.secret_store import generate_secret, load_or_create
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack import expected_standings
@@ -54,7 +55,6 @@ class StackConfig:
     web_port: int | None = None  # None: any free port
     durable: bool = True
     grace_days: int = 0  # days from the last activity to the end of the challenge
-    sync_concurrency: int = 4  # fetches from Strava at the same time
     log_level: str = "INFO"
 
 
@@ -105,24 +105,24 @@ class StackLauncher:
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
         self._report("preparing schemas and topology")
-        database_urls = await servers.create_service_roles(SERVICES)
+        database_urls = await create_roles(servers.postgres, SERVICES)
         await self._provision(database_urls, servers)
         servers.mark_topology_declared()  # before any service can publish or consume
         self._report("starting the services")
-        await self._start_services(database_urls, servers.rabbitmq_url, days)
+        await self._start_services(database_urls, servers.rabbitmq.url, days)
         return Stack(
             self.url("web"),
             self.url("leaderboard"),
             self.url("strava"),
             database_urls,
-            servers.rabbitmq_url,
+            servers.rabbitmq.url,
             athletes,
         )
 
     async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
         env = {
-            "RABBITMQ_URL": servers.rabbitmq_url,
-            "RABBITMQ_MANAGEMENT_URL": servers.management_url,
+            "RABBITMQ_URL": servers.rabbitmq.url,
+            "RABBITMQ_MANAGEMENT_URL": servers.rabbitmq.management_url,
             "SCHEMAS": json.dumps(database_urls),
         }
         await self._supervisor.run(
@@ -171,7 +171,7 @@ class StackLauncher:
 
     async def _wait_until_healthy(self, client: httpx.AsyncClient, name: str) -> None:
         address = f"{self.url(f'{_port_name(name)} internal')}/health/ready"
-        await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S, every=0.1)
+        await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S)
 
     def _service_settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
         """Process -> the settings that are specific to it."""
@@ -193,7 +193,6 @@ class StackLauncher:
             "sync-worker": {
                 **auth_access,
                 "STRAVA_API_URL": f"{strava_url}/api/v3",
-                "SYNC_CONCURRENCY": str(self._config.sync_concurrency),
             },
             "ingest": {},
             "leaderboard": {
