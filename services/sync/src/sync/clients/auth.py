@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from shared.contracts.auth_api import AccessToken, AuthErrorCode
 from shared.contracts.error_body import ErrorBody
 from shared.errors import Unavailable
+from sync.clients.calls import get
 from sync.clients.errors import AuthorizationLost
-from sync.clients.get import get
 
 
 class AuthClient:

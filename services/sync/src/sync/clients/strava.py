@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from shared.errors import AppError, Unavailable
+from sync.clients.calls import get
 from sync.clients.errors import AuthorizationLost
-from sync.clients.get import get
 
 PER_PAGE = 200  # the most that Strava gives
 MAX_PAGES = 1000  # nobody has so many activities: a listing this long does not end

@@ -46,7 +46,7 @@ _REFUSALS: dict[str, tuple[str, int]] = {
 
 
 class OAuthCallback(BaseModel):
-    """The query with which Strava sends a browser query."""
+    """The query with which Strava sends a browser back."""
 
     state: str = Field(default="", max_length=500)
     code: str = Field(default="", max_length=500)
