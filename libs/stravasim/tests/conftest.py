@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,22 +17,10 @@ from stravasim.app import create_app
 from stravasim.control.client import ControlClient
 from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings
+from testkit.clock import ManualClock
 
 NOON = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 BACK = "http://localhost:8000/callback"
-
-
-@dataclass
-class ManualClock:
-    """A clock that stands still until it is set."""
-
-    moment: datetime = NOON
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def set(self, seconds: float) -> None:
-        self.moment += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -118,11 +106,12 @@ def open_harness(make_folder: Callable[..., Path]) -> Callable[..., Any]:
     @asynccontextmanager
     async def start(activities: object = None, **settings: Any) -> AsyncIterator[Harness]:
         given = [started(number) for number in (3, 1, 5, 2, 4)] if activities is None else activities
-        clock = ManualClock()
+        clock = ManualClock(NOON)
         app = create_app(load_dataset(make_folder({"7.json": given, "8.json": []})), clock, Settings(**settings))
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://strava.test") as client:
             yield Harness(client, clock, app)
+        await app.state.simulator.webhooks.close()  # no server runs the application's lifespan
 
     return start
 

@@ -161,7 +161,7 @@ async def test_a_code_is_valid_once_and_expires(harness):
     old = (await harness.submit())["code"][0]
     await harness.exchange(used)
     reused = await harness.exchange(used)
-    harness.clock.set(600)
+    harness.clock.advance(600)
     late = await harness.exchange(old)
 
     expected = (400, "Bad Request", "AuthorizationCode", "code", "invalid")
@@ -170,7 +170,7 @@ async def test_a_code_is_valid_once_and_expires(harness):
 
 async def test_a_refresh_with_more_than_an_hour_left_returns_the_same_token_and_its_remaining_lifetime(harness):
     first = await harness.tokens()
-    harness.clock.set(21600 - 3601)
+    harness.clock.advance(21600 - 3601)
     second = (await harness.refresh(first["refresh_token"])).json()
 
     assert list(second) == ["token_type", "access_token", "expires_at", "expires_in", "refresh_token"]
@@ -181,7 +181,7 @@ async def test_a_refresh_with_more_than_an_hour_left_returns_the_same_token_and_
 
 async def test_a_refresh_with_an_hour_left_renews_and_invalidates_the_old_refresh_token(harness):
     first = await harness.tokens()
-    harness.clock.set(21600 - 3600)
+    harness.clock.advance(21600 - 3600)
     second = (await harness.refresh(first["refresh_token"])).json()
     dead = await harness.refresh(first["refresh_token"])
 
@@ -194,7 +194,7 @@ async def test_a_refresh_with_an_hour_left_renews_and_invalidates_the_old_refres
 
 async def test_old_and_new_access_tokens_both_work_until_each_expires(harness):
     first = await harness.tokens()
-    harness.clock.set(21600 - 60)
+    harness.clock.advance(21600 - 60)
     second = (await harness.refresh(first["refresh_token"])).json()
 
     async def status(token):
@@ -202,7 +202,7 @@ async def test_old_and_new_access_tokens_both_work_until_each_expires(harness):
         return (await harness.client.get("/api/v3/athlete", headers=headers)).status_code
 
     assert [await status(first), await status(second)] == [200, 200]
-    harness.clock.set(60)
+    harness.clock.advance(60)
     assert [await status(first), await status(second)] == [401, 200]
 
 
@@ -214,7 +214,7 @@ async def test_rotation_can_be_on_every_refresh_or_never(open_harness):
         assert second["refresh_token"] != first["refresh_token"]
     async with open_harness(rotation="never") as harness:
         first = await harness.tokens()
-        harness.clock.set(21600)
+        harness.clock.advance(21600)
         second = (await harness.refresh(first["refresh_token"])).json()
         assert second["access_token"] != first["access_token"]
         assert second["refresh_token"] == first["refresh_token"]
@@ -243,7 +243,7 @@ async def test_token_errors_have_the_known_bodies(harness, fields, expected):
 async def test_expired_tokens_are_purged_in_a_long_run(harness):
     refresh = (await harness.tokens())["refresh_token"]
     for _ in range(100):
-        harness.clock.set(21_600)
+        harness.clock.advance(21_600)
         await harness.submit()
         refresh = (await harness.refresh(refresh)).json()["refresh_token"]
     tokens = harness.app.state.simulator.tokens

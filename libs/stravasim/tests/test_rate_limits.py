@@ -41,15 +41,15 @@ async def test_the_call_that_reaches_the_limit_is_answered_and_the_next_refused_
 
 async def test_the_quarter_hour_follows_the_clock_and_the_day_ends_at_midnight_utc(open_harness):
     async with open_harness(limits=SMALL) as harness:
-        harness.clock.set(14 * 60 + 59)
+        harness.clock.advance(14 * 60 + 59)
         reader = await harness.reader()
         seen = [usage_of(await reader.get())]
-        harness.clock.set(1)
+        harness.clock.advance(1)
         seen.append(usage_of(await reader.get()))
-        harness.clock.set(12 * 3600 - 15 * 60 - 1)
+        harness.clock.advance(12 * 3600 - 15 * 60 - 1)
         renewed = await harness.reader()
         seen.append(usage_of(await renewed.get()))
-        harness.clock.set(1)
+        harness.clock.advance(1)
         seen.append(usage_of(await renewed.get()))
 
         assert seen == ["1,1", "1,2", "1,3", "1,1"]
@@ -61,7 +61,7 @@ async def test_an_exhausted_day_refuses_in_a_new_quarter_hour(open_harness):
         statuses = []
         for _ in range(3):
             statuses += [(await reader.get()).status_code for _ in range(2)]
-            harness.clock.set(900)
+            harness.clock.advance(900)
 
         assert statuses == [200, 200, 200, 200, 200, 429]
 
@@ -70,7 +70,7 @@ async def test_refusals_for_other_reasons_are_counted_and_carry_the_headers(harn
     reader = await harness.reader(granted="read")
     missing_scope = await reader.get()
     bad_query = await (await harness.reader()).get(page="x")
-    harness.clock.set(21600)
+    harness.clock.advance(21600)
     expired = await reader.get()
 
     assert [usage_of(answer) for answer in (missing_scope, bad_query, expired)] == ["1,1", "2,2", "1,3"]

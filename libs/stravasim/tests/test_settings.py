@@ -14,10 +14,10 @@ BASIC = ("12345", "simulated-secret")
 async def test_the_clock_is_set_advanced_frozen_and_released(control, harness):
     morning = datetime(2026, 7, 2, 8, 14, 59, tzinfo=UTC)
     assert await control.set_clock(now=morning, frozen=True) == morning
-    harness.clock.set(100)
+    harness.clock.advance(100)
     assert await control.set_clock() == morning
     assert await control.set_clock(advance_s=1, frozen=False) == morning + timedelta(seconds=1)
-    harness.clock.set(100)
+    harness.clock.advance(100)
     assert await control.set_clock() == morning + timedelta(seconds=101)
 
 
@@ -66,7 +66,7 @@ async def test_a_refused_clock_update_changes_nothing(control, harness):
     assert await control.set_clock() == before
     last = datetime(9000, 1, 1, tzinfo=UTC)
     assert await control.set_clock(now=last) == last
-    harness.clock.set(1)
+    harness.clock.advance(1)
     assert await control.set_clock(frozen=True) == last + timedelta(seconds=1)
     assert await control.set_clock(now=before, frozen=False) == before
 

@@ -50,6 +50,19 @@ async def test_the_form_leads_through_strava_back_to_my_own_row(page: Page) -> N
     await expect(mine.locator("th")).to_contain_text("Ela N.")
 
 
+async def test_without_javascript_the_own_row_is_marked(browser: Browser, server: Server) -> None:
+    context = await browser.new_context(base_url=server.url, java_script_enabled=False, locale="en-GB")
+    page = await context.new_page()
+    await page.goto("/join")
+    await page.get_by_role("checkbox").check()
+    await page.get_by_role("button", name="Connect with Strava").click()
+    await page.wait_for_url("**/c/autumn/running")
+    await expect(page.locator("tr.me[aria-current]")).to_have_id(f"p-{user_id(4)}")
+    await page.get_by_role("link", name="Go to my row").click()
+    await page.wait_for_url(f"**#p-{user_id(4)}")
+    await context.close()
+
+
 async def test_without_javascript_the_board_is_all_there(browser: Browser, server: Server) -> None:
     context = await browser.new_context(base_url=server.url, java_script_enabled=False, locale="pl-PL")
     page = await context.new_page()

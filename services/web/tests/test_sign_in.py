@@ -3,32 +3,18 @@
 import re
 from datetime import timedelta
 from http.cookies import SimpleCookie
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import text
 from web_fakes import FakeAuth, FakeLeaderboard, user_id
+from web_sign_in import CALLBACK, SCOPE, complete_sign_in, start_sign_in
 
 from shared.contracts.auth_api import SignInRequest
 from shared.database.engine import Database
 from web.http.queries import purge_expired_sessions
 from web.sign_in.queries import purge_expired_sign_ins
 from web.sign_in.routes import CONSENT_VERSION
-
-CALLBACK = "/auth/strava/callback"
-SCOPE = "read,activity:read"
-
-
-async def start(client: httpx.AsyncClient) -> str:
-    """As far as Strava's page; returns the state."""
-    answer = await client.post("/join", data={"consent": "yes"})
-    assert answer.status_code == 303
-    return parse_qs(urlsplit(answer.headers["location"]).query)["state"][0]
-
-
-async def come_back(client: httpx.AsyncClient, state: str, **more: str) -> httpx.Response:
-    return await client.get(CALLBACK, params={"state": state, "code": "abc", "scope": SCOPE, **more})
 
 
 async def travel(client: httpx.AsyncClient, ahead: timedelta) -> None:
@@ -38,7 +24,7 @@ async def travel(client: httpx.AsyncClient, ahead: timedelta) -> None:
 
 
 async def test_a_consent_and_a_yes_on_strava_sign_in(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    back = await come_back(client, await start(client))
+    back = await complete_sign_in(client, await start_sign_in(client))
     assert (back.status_code, back.headers["location"]) == (303, "/c/autumn/running")
     assert auth.sign_ins == [SignInRequest(code="abc", scope=SCOPE, consent_version=CONSENT_VERSION)]
     assert set(auth.keys) == {"Bearer key"}
@@ -49,14 +35,14 @@ async def test_a_consent_and_a_yes_on_strava_sign_in(client: httpx.AsyncClient, 
 
 
 async def test_my_row_is_marked_for_me_alone(client: httpx.AsyncClient) -> None:
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     assert 'class="me"' in (await client.get("/")).text
     client.cookies.clear()
     assert 'class="me"' not in (await client.get("/")).text
 
 
 async def test_cookies_cannot_be_read_nor_sent_by_other_sites(client: httpx.AsyncClient, database: Database) -> None:
-    back = await come_back(client, await start(client))
+    back = await complete_sign_in(client, await start_sign_in(client))
     cookie = SimpleCookie(next(c for c in back.headers.get_list("set-cookie") if c.startswith("__Host-session")))
     morsel = cookie["__Host-session"]
     assert morsel["secure"]
@@ -81,36 +67,36 @@ async def test_the_join_page_lets_its_form_lead_to_strava(client: httpx.AsyncCli
 
 
 async def test_a_state_works_once(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    state = await start(client)
+    state = await start_sign_in(client)
     browser = client.cookies["__Host-sign-in"]
-    await come_back(client, state)
+    await complete_sign_in(client, state)
     client.cookies.set("__Host-sign-in", browser, domain="club.example")
-    again = await come_back(client, state)
+    again = await complete_sign_in(client, state)
     assert again.status_code == 409
     assert "This sign-in is no longer valid" in again.text
     assert len(auth.sign_ins) == 1
 
 
 async def test_a_state_works_only_in_the_browser_that_began(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    state = await start(client)
+    state = await start_sign_in(client)
     client.cookies.clear()
-    assert (await come_back(client, state)).status_code == 409
+    assert (await complete_sign_in(client, state)).status_code == 409
     client.cookies.set("__Host-sign-in", "somebody else's", domain="club.example")
-    assert (await come_back(client, state)).status_code == 409
+    assert (await complete_sign_in(client, state)).status_code == 409
     assert auth.sign_ins == []
 
 
 async def test_a_state_grows_old(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    state = await start(client)
+    state = await start_sign_in(client)
     await travel(client, timedelta(minutes=16))
-    assert (await come_back(client, state)).status_code == 409
+    assert (await complete_sign_in(client, state)).status_code == 409
     assert auth.sign_ins == []
 
 
 async def test_two_tabs_can_sign_in_side_by_side(client: httpx.AsyncClient) -> None:
-    first, second = await start(client), await start(client)
-    assert (await come_back(client, first, error="access_denied", code="")).status_code == 403
-    assert (await come_back(client, second)).status_code == 303
+    first, second = await start_sign_in(client), await start_sign_in(client)
+    assert (await complete_sign_in(client, first, error="access_denied", code="")).status_code == 403
+    assert (await complete_sign_in(client, second)).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -128,7 +114,7 @@ async def test_a_refused_sign_in_says_what_happened_and_what_to_do(
     client: httpx.AsyncClient, auth: FakeAuth, refusal: tuple[int, str], status: int, words: str
 ) -> None:
     auth.refusal = refusal
-    page = await come_back(client, await start(client))
+    page = await complete_sign_in(client, await start_sign_in(client))
     assert page.status_code == status
     assert words in page.text
     assert '<a class="button" href="/join">Start again</a>' in page.text
@@ -136,15 +122,15 @@ async def test_a_refused_sign_in_says_what_happened_and_what_to_do(
 
 
 async def test_a_no_on_strava_is_taken_for_an_answer(client: httpx.AsyncClient) -> None:
-    page = await client.get(CALLBACK, params={"state": await start(client), "error": "access_denied"})
+    page = await client.get(CALLBACK, params={"state": await start_sign_in(client), "error": "access_denied"})
     assert page.status_code == 403
     assert "Strava was not connected" in page.text
 
 
 async def test_signing_in_again_ends_the_session_before(client: httpx.AsyncClient) -> None:
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     first = client.cookies["__Host-session"]
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     assert client.cookies["__Host-session"] != first
     client.cookies.clear()
     answer = await client.get("/privacy", headers={"Cookie": f"__Host-session={first}"})
@@ -152,7 +138,7 @@ async def test_signing_in_again_ends_the_session_before(client: httpx.AsyncClien
 
 
 async def test_signing_out_ends_the_session_also_for_who_kept_the_cookie(client: httpx.AsyncClient) -> None:
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     kept = client.cookies["__Host-session"]
     assert (await client.post("/sign-out")).status_code == 303
     assert "__Host-session" not in client.cookies
@@ -167,7 +153,7 @@ async def test_signing_out_ends_the_session_also_for_who_kept_the_cookie(client:
 async def test_sessions_end_by_idleness_and_by_age(
     client: httpx.AsyncClient, visits_days: tuple[int, ...], still_in: bool
 ) -> None:
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     cookie = {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
     client.cookies.clear()
     page, before = None, 0
@@ -179,8 +165,8 @@ async def test_sessions_end_by_idleness_and_by_age(
 
 
 async def test_what_expired_is_forgotten(client: httpx.AsyncClient, database: Database) -> None:
-    await come_back(client, await start(client))
-    await start(client)
+    await complete_sign_in(client, await start_sign_in(client))
+    await start_sign_in(client)
     now = client.app.state.context.clock()  # type: ignore[attr-defined]
     for ahead, left in (
         (timedelta(minutes=1), (1, 1)),
@@ -205,25 +191,25 @@ async def test_joining_works_while_the_leaderboard_is_away(
     client: httpx.AsyncClient, leaderboard: FakeLeaderboard
 ) -> None:
     leaderboard.away = True
-    back = await come_back(client, await start(client))
+    back = await complete_sign_in(client, await start_sign_in(client))
     assert (back.status_code, back.headers["location"]) == (303, "/")
     assert "__Host-session" in client.cookies
 
 
 async def test_a_wrong_turn_does_not_look_like_being_signed_out(client: httpx.AsyncClient) -> None:
-    await come_back(client, await start(client))
+    await complete_sign_in(client, await start_sign_in(client))
     for path in ("/nowhere", "/c/autumn/rowing", "/c/%21/x"):
         assert "Sign out" in (await client.get(path)).text
 
 
 async def test_two_tabs_that_both_get_a_yes_both_sign_in(client: httpx.AsyncClient, auth: FakeAuth) -> None:
-    first, second = await start(client), await start(client)
-    assert (await come_back(client, first)).status_code == 303
-    assert (await come_back(client, second)).status_code == 303
+    first, second = await start_sign_in(client), await start_sign_in(client)
+    assert (await complete_sign_in(client, first)).status_code == 303
+    assert (await complete_sign_in(client, second)).status_code == 303
     assert len(auth.sign_ins) == 2
 
 
 @pytest.mark.parametrize("name", ["state", "code", "scope", "error"])
 async def test_what_strava_never_sends_back_is_no_address_of_ours(client: httpx.AsyncClient, name: str) -> None:
-    back = await client.get(CALLBACK, params={"state": await start(client), "code": "abc", name: "x" * 501})
+    back = await client.get(CALLBACK, params={"state": await start_sign_in(client), "code": "abc", name: "x" * 501})
     assert back.status_code == 404

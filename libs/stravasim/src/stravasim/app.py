@@ -10,16 +10,16 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader
 
 from stravasim.clock import Clock, SystemClock
+from stravasim.control import routes as control_routes
 from stravasim.control.auto_upload import run_auto_upload
 from stravasim.control.home_page import render_home_page
-from stravasim.control.routes import create_control_router
 from stravasim.dataset.dataset import Dataset
-from stravasim.http.data_routes import DataRoutes
+from stravasim.http.data_routes import add_data_routes
 from stravasim.http.fault_middleware import FaultMiddleware
-from stravasim.http.oauth_routes import OAuthRoutes
+from stravasim.http.oauth_routes import add_oauth_routes
 from stravasim.http.openapi import build_openapi
 from stravasim.http.request_log import RequestLogMiddleware
-from stravasim.http.subscription_routes import SubscriptionRoutes
+from stravasim.http.subscription_routes import add_subscription_routes
 from stravasim.responses import error_response
 from stravasim.simulator import Settings, create_simulator
 from stravasim.strava.errors import PATH_NOT_FOUND, bad_request
@@ -52,13 +52,13 @@ def create_app(dataset: Dataset, clock: Clock | None = None, settings: Settings 
         openapi_url="/_sim/openapi.json",
         lifespan=lifespan,
     )
-    app.state.simulator = simulator
-    DataRoutes(simulator).register(app)
-    SubscriptionRoutes(simulator).register(app)
-    OAuthRoutes(simulator, templates).register(app)
+    app.state.simulator, app.state.templates = simulator, templates
+    add_data_routes(app)
+    add_subscription_routes(app)
+    add_oauth_routes(app)
     app.add_route("/", home_page)
     app.add_route("/openapi.json", openapi)
-    app.include_router(create_control_router(simulator))
+    app.include_router(control_routes.router)
     app.add_exception_handler(RequestValidationError, _validation_failed)
     app.add_exception_handler(400, _bad_body)
     app.add_exception_handler(404, _path_not_found)

@@ -72,6 +72,7 @@ class Simulator:
     faults: FaultRules
     webhooks: WebhookDispatcher
     subscription: Subscription | None = None
+    next_subscription_id: int = 131_300
     usage: Usage = field(default_factory=Usage)
     path_counts: Counter[str] = field(default_factory=Counter)
     athlete_counts: Counter[int] = field(default_factory=Counter)

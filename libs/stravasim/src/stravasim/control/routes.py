@@ -19,6 +19,7 @@ from stravasim.control.models import (
 )
 from stravasim.dataset.activity_factory import build_activity
 from stravasim.dataset.dataset import Dataset
+from stravasim.dependencies import SimulatorDep
 from stravasim.fault_injection import FaultRule
 from stravasim.responses import dump_json, error_response, json_response
 from stravasim.simulator import RequestRecord, Simulator
@@ -29,146 +30,145 @@ from stravasim.webhook_dispatcher import NetworkConditions
 _REFUSED: dict[str, Any] = {"description": "Refused, with a reason"}
 
 
-def create_control_router(simulator: Simulator) -> APIRouter:
-    """The routes under `/_sim`."""
-    router = APIRouter(prefix="/_sim", responses={400: _REFUSED, 404: _REFUSED})
-    _add_health(router)
-    _add_athletes(router, simulator)
-    _add_requests(router, simulator)
-    _add_settings(router, simulator)
-    _add_faults(router, simulator)
-    _add_webhooks(router, simulator)
-    return router
+router = APIRouter(prefix="/_sim", responses={400: _REFUSED, 404: _REFUSED})
 
 
-def _add_health(router: APIRouter) -> None:
-    @router.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+@router.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
 
 
-def _add_athletes(router: APIRouter, simulator: Simulator) -> None:
-    @router.get("/athletes")
-    async def list_athletes() -> list[AthleteSummary]:
-        return athlete_summaries(simulator)
-
-    @router.get("/athletes/{athlete_id}/activities")
-    async def list_activities(athlete_id: int) -> Response:
-        if athlete_id not in simulator.dataset.athletes:
-            return error_response(not_found("Athlete"))
-        index = simulator.dataset.get_index(athlete_id)
-        return json_response(200, render_page(index, ListQuery(per_page=max(1, len(index)))))
-
-    @router.post("/athletes/{athlete_id}/activities")
-    async def add_activity(athlete_id: int, request: Request) -> Response:
-        if athlete_id not in simulator.dataset.athletes:
-            return error_response(not_found("Athlete"))
-        fields = await _read_object(request)
-        if fields is None:
-            return error_response(bad_request("Activity", ""))
-        error = _check_id(fields, simulator.dataset)
-        return _add_activity(simulator, athlete_id, fields) if error is None else error_response(error)
-
-    @router.patch("/athletes/{athlete_id}/activities/{activity_id}")
-    async def update_activity(athlete_id: int, activity_id: int, request: Request) -> Response:
-        changes = await _read_object(request)
-        if changes is None:
-            return error_response(bad_request("Activity", ""))
-        is_known = athlete_id in simulator.dataset.athletes
-        try:
-            after = simulator.update_activity(athlete_id, activity_id, changes) if is_known else None
-        except ValueError:
-            return error_response(bad_request("Activity", ""))
-        return error_response(ACTIVITY_NOT_FOUND) if after is None else json_response(200, dump_json(after))
-
-    @router.delete("/athletes/{athlete_id}/activities/{activity_id}")
-    async def delete_activity(athlete_id: int, activity_id: int) -> Response:
-        is_known = athlete_id in simulator.dataset.athletes
-        if not is_known or not simulator.delete_activity(athlete_id, activity_id):
-            return error_response(ACTIVITY_NOT_FOUND)
-        return Response(status_code=204)
-
-    @router.delete("/athletes/{athlete_id}/authorization")
-    async def revoke(athlete_id: int) -> dict[str, bool]:
-        return {"was_connected": simulator.revoke(athlete_id)}
+@router.get("/athletes")
+async def list_athletes(simulator: SimulatorDep) -> list[AthleteSummary]:
+    return athlete_summaries(simulator)
 
 
-def _add_requests(router: APIRouter, simulator: Simulator) -> None:
-    @router.get("/requests")
-    async def list_requests(athlete_id: int | None = None) -> list[RequestRecord]:
-        return [record for record in simulator.request_log if athlete_id is None or record.athlete_id == athlete_id]
-
-    @router.get("/requests/counts")
-    async def get_request_counts() -> RequestCounts:
-        return request_counts(simulator)
-
-    @router.delete("/requests", status_code=204)
-    async def clear_requests() -> None:
-        simulator.path_counts.clear()
-        simulator.athlete_counts.clear()
-        simulator.request_log.clear()
-        simulator.rate_limited = 0
+@router.get("/athletes/{athlete_id}/activities")
+async def list_activities(simulator: SimulatorDep, athlete_id: int) -> Response:
+    if athlete_id not in simulator.dataset.athletes:
+        return error_response(not_found("Athlete"))
+    index = simulator.dataset.get_index(athlete_id)
+    return json_response(200, render_page(index, ListQuery(per_page=max(1, len(index)))))
 
 
-def _add_settings(router: APIRouter, simulator: Simulator) -> None:
-    @router.get("/clock")
-    async def get_clock() -> dict[str, Any]:
-        return {"now": simulator.clock.now().isoformat(), "frozen": simulator.clock.frozen}
-
-    @router.post("/clock")
-    async def set_clock(update: ClockUpdate) -> Response:
-        try:
-            simulator.clock.set(to=update.now, advance_s=update.advance_s, frozen=update.frozen)
-        except OverflowError:
-            return error_response(bad_request("Clock", "now"))
-        return json_response(200, dump_json(await get_clock()))
-
-    @router.get("/settings")
-    async def get_settings() -> dict[str, Any]:
-        settings = asdict(simulator.settings)
-        return {name: settings[name] for name in SettingsUpdate.model_fields}
-
-    @router.patch("/settings")
-    async def update_settings(update: SettingsUpdate) -> dict[str, Any]:
-        given = update.model_dump(exclude_unset=True)
-        new_limits = {name: value for name, value in (given.pop("limits", None) or {}).items() if value is not None}
-        limits = replace(simulator.settings.limits, **new_limits)
-        changes = {name: value for name, value in given.items() if value is not None or name == "capacity"}
-        simulator.settings = replace(simulator.settings, limits=limits, **changes)
-        return await get_settings()
+@router.post("/athletes/{athlete_id}/activities")
+async def add_activity(simulator: SimulatorDep, athlete_id: int, request: Request) -> Response:
+    if athlete_id not in simulator.dataset.athletes:
+        return error_response(not_found("Athlete"))
+    fields = await _read_object(request)
+    if fields is None:
+        return error_response(bad_request("Activity", ""))
+    error = _check_id(fields, simulator.dataset)
+    return _add_activity(simulator, athlete_id, fields) if error is None else error_response(error)
 
 
-def _add_faults(router: APIRouter, simulator: Simulator) -> None:
-    @router.get("/faults")
-    async def list_faults() -> list[dict[str, Any]]:
-        return [{"id": rule_id, **asdict(rule)} for rule_id, rule in simulator.faults.items()]
-
-    @router.post("/faults", status_code=201)
-    async def add_fault(rule: FaultRuleCreate) -> dict[str, int]:
-        return {"id": simulator.faults.add(FaultRule(**rule.model_dump()))}
-
-    @router.delete("/faults", status_code=204)
-    async def clear_faults() -> None:
-        simulator.faults.clear()
-
-    @router.delete("/faults/{fault_id}", status_code=204)
-    async def delete_fault(fault_id: int) -> None:
-        simulator.faults.remove(fault_id)
+@router.patch("/athletes/{athlete_id}/activities/{activity_id}")
+async def update_activity(simulator: SimulatorDep, athlete_id: int, activity_id: int, request: Request) -> Response:
+    changes = await _read_object(request)
+    if changes is None:
+        return error_response(bad_request("Activity", ""))
+    is_known = athlete_id in simulator.dataset.athletes
+    try:
+        after = simulator.update_activity(athlete_id, activity_id, changes) if is_known else None
+    except ValueError:
+        return error_response(bad_request("Activity", ""))
+    return error_response(ACTIVITY_NOT_FOUND) if after is None else json_response(200, dump_json(after))
 
 
-def _add_webhooks(router: APIRouter, simulator: Simulator) -> None:
-    @router.get("/webhooks")
-    async def get_webhooks() -> dict[str, Any]:
-        deliveries = [
-            {"event": json.loads(one.body), "outcome": one.outcome, "attempts": one.attempts}
-            for one in simulator.webhooks.deliveries
-        ]
-        subscription = simulator.subscription
-        return {"subscription": subscription and dict(subscription.to_dict()), "deliveries": deliveries}
+@router.delete("/athletes/{athlete_id}/activities/{activity_id}")
+async def delete_activity(simulator: SimulatorDep, athlete_id: int, activity_id: int) -> Response:
+    is_known = athlete_id in simulator.dataset.athletes
+    if not is_known or not simulator.delete_activity(athlete_id, activity_id):
+        return error_response(ACTIVITY_NOT_FOUND)
+    return Response(status_code=204)
 
-    @router.put("/webhooks/network", status_code=204)
-    async def set_network_conditions(conditions: NetworkConditionsUpdate) -> None:
-        simulator.webhooks.network = NetworkConditions(**conditions.model_dump())
+
+@router.delete("/athletes/{athlete_id}/authorization")
+async def revoke(simulator: SimulatorDep, athlete_id: int) -> dict[str, bool]:
+    return {"was_connected": simulator.revoke(athlete_id)}
+
+
+@router.get("/requests")
+async def list_requests(simulator: SimulatorDep, athlete_id: int | None = None) -> list[RequestRecord]:
+    return [record for record in simulator.request_log if athlete_id is None or record.athlete_id == athlete_id]
+
+
+@router.get("/requests/counts")
+async def get_request_counts(simulator: SimulatorDep) -> RequestCounts:
+    return request_counts(simulator)
+
+
+@router.delete("/requests", status_code=204)
+async def clear_requests(simulator: SimulatorDep) -> None:
+    simulator.path_counts.clear()
+    simulator.athlete_counts.clear()
+    simulator.request_log.clear()
+    simulator.rate_limited = 0
+
+
+@router.get("/clock")
+async def get_clock(simulator: SimulatorDep) -> dict[str, Any]:
+    return {"now": simulator.clock.now().isoformat(), "frozen": simulator.clock.frozen}
+
+
+@router.post("/clock")
+async def set_clock(simulator: SimulatorDep, update: ClockUpdate) -> Response:
+    try:
+        simulator.clock.set(to=update.now, advance_s=update.advance_s, frozen=update.frozen)
+    except OverflowError:
+        return error_response(bad_request("Clock", "now"))
+    return json_response(200, dump_json(await get_clock(simulator)))
+
+
+@router.get("/settings")
+async def get_settings(simulator: SimulatorDep) -> dict[str, Any]:
+    settings = asdict(simulator.settings)
+    return {name: settings[name] for name in SettingsUpdate.model_fields}
+
+
+@router.patch("/settings")
+async def update_settings(simulator: SimulatorDep, update: SettingsUpdate) -> dict[str, Any]:
+    given = update.model_dump(exclude_unset=True)
+    new_limits = {name: value for name, value in (given.pop("limits", None) or {}).items() if value is not None}
+    limits = replace(simulator.settings.limits, **new_limits)
+    changes = {name: value for name, value in given.items() if value is not None or name == "capacity"}
+    simulator.settings = replace(simulator.settings, limits=limits, **changes)
+    return await get_settings(simulator)
+
+
+@router.get("/faults")
+async def list_faults(simulator: SimulatorDep) -> list[dict[str, Any]]:
+    return [{"id": rule_id, **asdict(rule)} for rule_id, rule in simulator.faults.items()]
+
+
+@router.post("/faults", status_code=201)
+async def add_fault(simulator: SimulatorDep, rule: FaultRuleCreate) -> dict[str, int]:
+    return {"id": simulator.faults.add(FaultRule(**rule.model_dump()))}
+
+
+@router.delete("/faults", status_code=204)
+async def clear_faults(simulator: SimulatorDep) -> None:
+    simulator.faults.clear()
+
+
+@router.delete("/faults/{fault_id}", status_code=204)
+async def delete_fault(simulator: SimulatorDep, fault_id: int) -> None:
+    simulator.faults.remove(fault_id)
+
+
+@router.get("/webhooks")
+async def get_webhooks(simulator: SimulatorDep) -> dict[str, Any]:
+    deliveries = [
+        {"event": json.loads(one.body), "outcome": one.outcome, "attempts": one.attempts}
+        for one in simulator.webhooks.deliveries
+    ]
+    subscription = simulator.subscription
+    return {"subscription": subscription and dict(subscription.to_dict()), "deliveries": deliveries}
+
+
+@router.put("/webhooks/network", status_code=204)
+async def set_network_conditions(simulator: SimulatorDep, conditions: NetworkConditionsUpdate) -> None:
+    simulator.webhooks.network = NetworkConditions(**conditions.model_dump())
 
 
 async def _read_object(request: Request) -> dict[str, object] | None:

@@ -1,29 +1,29 @@
-// What only this visitor sees on a board that is the same for everyone.
+// Marks the visitor's own row after every update of the shared board, and announces its new place.
 (() => {
   const standings = document.getElementById("standings");
   const live = document.getElementById("live");
-  const said = document.getElementById("said");
-  const SPEAK_EVERY_MS = 10_000;
-  let spokeAt = 0;
+  const announcement = document.getElementById("said");
+  const ANNOUNCEMENT_INTERVAL_MS = 10_000;
+  let announcedAt = 0;
 
-  const myRow = () => standings.dataset.me && document.getElementById(standings.dataset.me);
+  const ownRow = () => standings.dataset.me && document.getElementById(standings.dataset.me);
   const placeOf = (row) => (row ? Number(row.cells[0].textContent) : 0);
-  let place = placeOf(myRow());
+  let place = placeOf(ownRow());
 
-  const mark = () => {
-    const row = myRow();
+  const markOwnRow = () => {
+    const row = ownRow();
     if (!row) return;
     row.classList.add("me");
     row.setAttribute("aria-current", "true");
-    const now = placeOf(row);
-    if (now === place || Date.now() - spokeAt < SPEAK_EVERY_MS) return;
-    const words = place && now < place ? said.dataset.up : said.dataset.down;
-    said.textContent = words.replace("{place}", now);
-    place = now;
-    spokeAt = Date.now();
+    const newPlace = placeOf(row);
+    if (newPlace === place || Date.now() - announcedAt < ANNOUNCEMENT_INTERVAL_MS) return;
+    const text = place && newPlace < place ? announcement.dataset.up : announcement.dataset.down;
+    announcement.textContent = text.replace("{place}", newPlace);
+    place = newPlace;
+    announcedAt = Date.now();
   };
 
-  document.addEventListener("htmx:after:swap", mark);
+  document.addEventListener("htmx:after:swap", markOwnRow);
   document.addEventListener("htmx:sse:after:connection", () => { live.hidden = false; });
   document.addEventListener("htmx:sse:error", () => { live.hidden = true; });
 })();
