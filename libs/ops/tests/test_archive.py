@@ -26,7 +26,7 @@ async def gathered(events: AsyncGenerator[ArchivedEvent, None]) -> list[Archived
 
 async def found(queue: ConsumerQueue, *span: Any, **options: Any) -> list[int]:
     """The numbers of this test's events in that part of the archive."""
-    wanted = ArchiveFilter(heard=[queue.event])
+    wanted = ArchiveFilter(consumed=[queue.event])
     return [number(event) for event in await gathered(read(queue.url, *span, wanted=wanted, **options))]
 
 
@@ -53,7 +53,7 @@ async def fill(queue: ConsumerQueue, stream: str, take_numbers: range) -> None:
 
 async def test_the_archive_tells_all_of_an_event(queue: ConsumerQueue) -> None:
     await emit(queue, 1, 2, message_id="m")
-    first, second = await gathered(read(queue.url, wanted=ArchiveFilter(heard=[queue.event])))
+    first, second = await gathered(read(queue.url, wanted=ArchiveFilter(consumed=[queue.event])))
     assert first.offset < second.offset
     assert (first.id, first.type, first.time) == ("m", "gruppetto.thing.noted.v1", NOW)
     assert (first.subject, first.source) == (f"{queue.event.producer}-1", f"/{queue.event.producer}")
@@ -64,7 +64,7 @@ async def test_the_archive_tells_all_of_an_event(queue: ConsumerQueue) -> None:
 
 async def test_offsets_bound_what_is_read_and_both_ends_are_included(queue: ConsumerQueue) -> None:
     await emit(queue, *range(10))
-    offsets = [event.offset for event in await gathered(read(queue.url, wanted=ArchiveFilter(heard=[queue.event])))]
+    offsets = [event.offset for event in await gathered(read(queue.url, wanted=ArchiveFilter(consumed=[queue.event])))]
     assert await found(queue, offsets[3]) == [3, 4, 5, 6, 7, 8, 9]
     assert await found(queue, offsets[3], offsets[5]) == [3, 4, 5]
     assert await found(queue, "first", offsets[1]) == [0, 1]
@@ -93,10 +93,10 @@ async def test_events_are_chosen_by_type_and_subject(queue: ConsumerQueue) -> No
     subject = f"{queue.event.producer}-2"
     mine = [queue.event]
     for wanted, take_numbers in (
-        (ArchiveFilter(heard=mine, types=["thing.noted"]), [1, 2]),
-        (ArchiveFilter(heard=mine, types=["other.happened.v1", "thing.noted"]), [1, 2, 3]),
-        (ArchiveFilter(heard=mine, subject=subject), [2]),
-        (ArchiveFilter(heard=mine, types=["other.happened"], subject=subject), []),
+        (ArchiveFilter(consumed=mine, types=["thing.noted"]), [1, 2]),
+        (ArchiveFilter(consumed=mine, types=["other.happened.v1", "thing.noted"]), [1, 2, 3]),
+        (ArchiveFilter(consumed=mine, subject=subject), [2]),
+        (ArchiveFilter(consumed=mine, types=["other.happened"], subject=subject), []),
     ):
         assert [number(event) for event in await gathered(read(queue.url, wanted=wanted))] == take_numbers
 

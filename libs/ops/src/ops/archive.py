@@ -22,7 +22,7 @@ RECEIVE_TIMEOUT_S = 5.0
 #: The events of one chunk come together; measured: less than 0.01 s apart.
 _BURST_S = 0.5
 _LONGEST_BURST_S = 3.0
-#: A reader that gets nothing for so long before the end is told that the broker does not answer.
+#: A reader that gets nothing for so long before the end fails with a timeout.
 _STALL_S = 30.0
 _PREFETCH = 1_000
 _ACK_EVERY = 200
@@ -61,14 +61,14 @@ class ArchiveFilter:
 
     types: Collection[str] = ()
     subject: str = ""
-    heard: Collection[type[Event]] | None = None  # the events that a consumer's queue is bound to
+    consumed: Collection[type[Event]] | None = None  # the events that a consumer's queue is bound to
 
     def includes(self, event: ArchivedEvent) -> bool:
         """Whether the filter selects this one."""
         return (
             (not self.types or any(message_codec.is_of_type(event.type, kind) for kind in self.types))
             and (not self.subject or event.subject == self.subject)
-            and (self.heard is None or any(_is_address(event, kind) for kind in self.heard))
+            and (self.consumed is None or any(_is_address(event, kind) for kind in self.consumed))
         )
 
 
@@ -121,7 +121,7 @@ async def read(
     """Events from `start` to `until`, both included, in the order of the archive.
 
     An offset counts in the stream. A moment is when the event occurred, which may be long before it got there; an
-    event that does not tell it is included. It ends with the event that was the last one at the beginning; with
+    event without one is included. It ends with the event that was the last one at the beginning; with
     `follow` it waits for more.
     """
     async with open_connection(url, NAME) as connection:
@@ -153,7 +153,7 @@ async def _span(
 async def last_offset(connection: AbstractConnection, queue: str = ARCHIVE) -> int | None:
     """The offset of the last event, None if there is none.
 
-    Only a reader of the last chunk can tell: the broker's count of a stream's messages is seconds old, and on 3.10
+    Only a reader of the last chunk knows: the broker's count of a stream's messages is seconds old, and on 3.10
     it is 0 until then.
     """
     await queue_stats(connection, queue)

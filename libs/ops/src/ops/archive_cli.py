@@ -67,7 +67,7 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not count and ask first.")] = False,
 ) -> None:
     """Give events once more to one consumer that lost its state, and to no other.
-    Only events that its queue hears are given. What its inbox still knows it does not handle again.
+    Only events that its queue is bound to are given. What its inbox still has is not handled again.
     """
     require_queue(queue, QUEUES)
     start, end, wanted = _start(from_), _end(until), ArchiveFilter(type_ or (), subject, QUEUES[queue])
@@ -79,7 +79,7 @@ def replay(
     try:
         run(url, _replay(url, queue, archive.read(url, start, end, wanted=wanted), given))
     except SystemExit:
-        if given:  # what was given before a trouble is given
+        if given:  # what was given before the error is given
             _report(queue, given)
         raise
     _report(queue, given)
@@ -90,27 +90,27 @@ def _report(queue: str, given: Sequence[int]) -> None:
     typer.echo(f"{queue}: {_events(len(given))} given once more{last}")
 
 
-def _start(told: str) -> Start:
-    match told:
+def _start(text: str) -> Start:
+    match text:
         case "first" | "last" | "next":
-            return told
+            return text
         case _:
-            return _place("--from", told)
+            return _place("--from", text)
 
 
-def _end(told: str) -> End | None:
-    return _place("--until", told) if told else None
+def _end(text: str) -> End | None:
+    return _place("--until", text) if text else None
 
 
-def _place(option: str, told: str) -> int | datetime:
-    if _OFFSET.fullmatch(told):
-        return int(told)
-    if ago := _AGO.fullmatch(told):
+def _place(option: str, text: str) -> int | datetime:
+    if _OFFSET.fullmatch(text):
+        return int(text)
+    if ago := _AGO.fullmatch(text):
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{told!r} is no offset, moment or time span", param_hint=option) from None
+        raise typer.BadParameter(f"{text!r} is no offset, moment or time span", param_hint=option) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

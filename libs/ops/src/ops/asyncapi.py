@@ -1,4 +1,4 @@
-"""The AsyncAPI document: every event, where it is published, and which queues hear it."""
+"""The AsyncAPI document: every event, where it is published, and which queues receive it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -39,11 +39,11 @@ def document(events: Sequence[type[Event]], queues: Queues, samples: Mapping[str
         "servers": {"broker": _server()},
         "channels": {
             **{event.routing_key(): _event_channel(event) for event in events},
-            **{queue: _queue_channel(queue, heard) for queue, heard in queues.items()},
+            **{queue: _queue_channel(queue, consumed) for queue, consumed in queues.items()},
         },
         "operations": {
             **{f"{event.producer}.send.{event.routing_key()}": _sending(event) for event in events},
-            **{f"{queue}.receive": _receiving(queue, heard) for queue, heard in queues.items()},
+            **{f"{queue}.receive": _receiving(queue, consumed) for queue, consumed in queues.items()},
         },
         "components": {
             "messages": {event.routing_key(): _message(event, samples) for event in events},
@@ -73,13 +73,13 @@ def _event_channel(event: type[Event]) -> Json:
     }
 
 
-def _queue_channel(queue: str, heard: Sequence[type[Event]]) -> Json:
+def _queue_channel(queue: str, consumed: Sequence[type[Event]]) -> Json:
     settings = {"name": queue, "durable": True, "exclusive": False, "autoDelete": False}
     return {
         "address": queue,
         "title": queue,
         "description": f"The quorum queue of {_consumer(queue)}, bound to the events that it lists.",
-        "messages": _messages(heard),
+        "messages": _messages(consumed),
         "bindings": {"amqp": {"is": "queue", "queue": settings, **_BINDING}},
     }
 
@@ -97,11 +97,11 @@ def _sending(event: type[Event]) -> Json:
     }
 
 
-def _receiving(queue: str, heard: Sequence[type[Event]]) -> Json:
+def _receiving(queue: str, consumed: Sequence[type[Event]]) -> Json:
     return {
         "action": "receive",
-        "summary": f"{_consumer(queue)} hears {', '.join(event.routing_key() for event in heard)}.",
-        **_messages_at(queue, heard),
+        "summary": f"{_consumer(queue)} consumes {', '.join(event.routing_key() for event in consumed)}.",
+        **_messages_at(queue, consumed),
         "bindings": {"amqp": {"ack": True, **_BINDING}},
     }
 

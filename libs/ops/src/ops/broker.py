@@ -25,7 +25,7 @@ MAX_PREFETCH = 65_535  # what the protocol can count; 0, for no limit, is 2,000 
 
 
 class OperatorError(Exception):
-    """An error that the operator is told; the text is one sentence."""
+    """An error that is printed for the operator; the text is one sentence."""
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ class QueueReader:
     behind all others, or in the order of a hash table if the queue has a delivery limit; and whatever was taken with
     `get` comes back in any order.
 
-    On aiormq, because aio-pika does not tell when the broker cancels a consumer.
+    On aiormq, because aio-pika does not notify when the broker cancels a consumer.
     """
 
     def __init__(self, connection: AbstractConnection, queue: str) -> None:

@@ -223,5 +223,5 @@ def _attempts(death: _Death | None, noted: str, headers: Mapping[str, Any]) -> i
         return message_codec.to_count(headers["x-attempt"]) + 1
     if death is not None or not noted:
         return None
-    told = _ATTEMPTS.search(noted)
-    return int(told[1]) if told else 1
+    found = _ATTEMPTS.search(noted)
+    return int(found[1]) if found else 1

@@ -1,4 +1,4 @@
-"""Builders of events: each has usual values for whatever a test does not say."""
+"""Builders of events: each has usual values for what a test does not give."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def report(line: str) -> None:
-    """To standard error, whatever a test made of it; pytest shows it with the first failure."""
+    """Print to the original standard error, past any capturing by a test."""
     print(line, file=sys.__stderr__, flush=True)
 
 

@@ -20,7 +20,7 @@ class Base(DeclarativeBase):
 
 
 class ActivityRow(Base):
-    """The record of an activity; `version` grows with every change that others were told of."""
+    """The record of an activity; `version` grows with every published change."""
 
     __tablename__ = "activities"
     __table_args__ = (Index("ix_activities_user_id_start_at", "user_id", "start_at"),)

@@ -6,7 +6,7 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What web must be told."""
+    """The settings of web beside the common ones."""
 
     secret_key_base: SecretStr = Field(min_length=32)
     auth_url: HttpUrl

@@ -1,4 +1,4 @@
-"""auth's internal HTTP API: what web and sync send and read, and the error codes that they tell apart."""
+"""auth's internal HTTP API: what web and sync send and read, and its error codes."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -3,7 +3,7 @@
 from shared.contracts import events
 from shared.contracts.events import Event
 
-#: Durable queue -> what it hears. A queue is named `<consumer>.<purpose>`.
+#: Durable queue -> the events that it is bound to. A queue is named `<consumer>.<purpose>`.
 QUEUES: dict[str, tuple[type[Event], ...]] = {
     "sync.people": (events.UserAuthorized,),
     "ingest.activity": (events.ActivityFetched, events.AthleteListed),

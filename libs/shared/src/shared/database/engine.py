@@ -56,7 +56,7 @@ def _refuse_closed(dbapi_connection: DBAPIConnection, _record: object, _proxy: o
 
 
 class Database:
-    """Opens transactions, and tells the relay when one of them left something in the outbox."""
+    """Opens transactions, and wakes the relay when one of them added to the outbox."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine

@@ -106,7 +106,7 @@ async def _receive_body(scope: Scope, receive: Receive) -> bytes | None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body first; afterwards the server tells of the client's end."""
+    """A `receive` that gives the body first; afterwards it is the server's own."""
     replayed = False
 
     async def give() -> Message:

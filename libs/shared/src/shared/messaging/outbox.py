@@ -1,4 +1,4 @@
-"""The outbox: events are written with the effect that they tell of, and published afterwards, once committed."""
+"""The outbox: events are written in the transaction of their cause, and published afterwards, once committed."""
 
 import asyncio
 import contextlib
@@ -105,7 +105,7 @@ class Relay:
                 try:
                     more = await self._step()
                     failures = 0
-                except Exception as error:  # whatever it is, the events must still go out
+                except Exception as error:  # of any kind: the events must still be published
                     log.warning("outbox waits", error=type(error).__name__)
                     more = False
                     failures += 1
@@ -120,7 +120,7 @@ class Relay:
         self._sessions.outbox_filled.set()
 
     async def _wait(self, failures: int) -> None:
-        # After a failure new events are no reason to hurry: they meet the same trouble.
+        # After a failure new events are no reason to hurry: they meet the same error.
         wake = self._stopping if failures else self._sessions.outbox_filled
         wait_s = max(self._poll_interval_s, min(self._poll_interval_s * 2 ** min(failures, 10), _LONGEST_WAIT_S))
         with contextlib.suppress(TimeoutError):
@@ -151,7 +151,7 @@ class Relay:
                 break
             alone = await self._publish_together([row])
             outcomes += alone
-            if isinstance(alone[0][1], OSError):  # the broker's trouble: it would be the same for the rest
+            if isinstance(alone[0][1], OSError):  # the broker is away: the rest would fail too
                 break
         return outcomes
 

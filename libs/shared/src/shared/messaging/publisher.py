@@ -42,7 +42,7 @@ async def connect(url: str, name: str, timeout_s: float = 10.0) -> AbstractConne
 
 
 async def close_quietly(connection: AbstractConnection | None) -> None:
-    """Close a connection, whatever became of it."""
+    """Close a connection in any state, without an error."""
     if connection is not None:
         with contextlib.suppress(*BROKER_ERRORS):
             async with asyncio.timeout(PUBLISH_TIMEOUT_S):

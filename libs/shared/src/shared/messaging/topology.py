@@ -1,4 +1,4 @@
-"""The broker's topology: one exchange per producer, and who may hear it. Declared before any service starts."""
+"""The topology on the broker: one exchange per producer, and the queues bound to it. Declared before any service."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ _MAX_LENGTH_BYTES = 2 * 1024**3
 #: Each crash or lost connection of a consumer counts for all that it held: high enough for the innocent, and an end
 #: for a message that kills whoever takes it.
 _DELIVERY_LIMIT = 50
-#: Looking at a dead letter counts as a delivery, and 4.x drops a message after 20 unless told otherwise.
+#: Looking at a dead letter counts as a delivery, and 4.x drops a message after 20 by default.
 _LETTER_DELIVERY_LIMIT = 1_000_000
 _PRIORITY = 10
 
@@ -97,17 +97,17 @@ async def declare(
         )
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream")
-        producers = {event.producer for heard in [EVENTS, *queues.values()] for event in heard}
+        producers = {event.producer for consumed in [EVENTS, *queues.values()] for event in consumed}
         for producer in sorted(producers):
             exchange = await channel.declare_exchange(
                 exchange_name(producer), aio_pika.ExchangeType.TOPIC, durable=True
             )
             await archive.bind(exchange, routing_key="#")
-        for name, heard in queues.items():
+        for name, consumed in queues.items():
             for aside in [dead_letter_queue(name), *(retry_queue(name, step) for step in retry_steps)]:
                 await _durable(channel, aside, "quorum")
             queue = await _durable(channel, name, "quorum")
-            for event in heard:
+            for event in consumed:
                 await queue.bind(exchange_name(event.producer), routing_key=event.routing_key())
     if management_url is not None:
         await _check_policies(management_url, virtual_host(url), wanted)

@@ -1,4 +1,4 @@
-"""Redaction: removes secrets from whatever is about to be logged, in time linear in its bounded size."""
+"""Redaction: removes secrets from what is about to be logged, in time linear in its bounded size."""
 
 import re
 from collections.abc import Mapping

@@ -41,7 +41,7 @@ async def get_challenge(session: AsyncSession, slug: str) -> ChallengeRow:
 
 
 def to_challenge_info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> ChallengeInfo:
-    """What the API tells of a challenge."""
+    """The challenge as the API describes it."""
     return ChallengeInfo(
         slug=challenge.slug,
         name=challenge.name,
@@ -54,5 +54,5 @@ def to_challenge_info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> Ch
 
 
 def to_board_info(board: BoardRow) -> BoardInfo:
-    """What the API tells of a board."""
+    """The board as the API describes it."""
     return BoardInfo(slug=board.slug, name=board.name, metric=BoardMetric(board.metric))

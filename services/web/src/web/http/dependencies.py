@@ -82,7 +82,7 @@ async def find_visitor(request: Request) -> Visitor:
 
 
 def read_visitor(request: Request, user: User | None = None) -> Visitor:
-    """The visitor as far as the request alone tells: anonymous, unless `user` is given."""
+    """The visitor according to the request alone: anonymous, unless `user` is given."""
     theme = request.cookies.get("theme", "system")
     return Visitor(_language(request), theme if theme in THEMES else "system", user)
 
