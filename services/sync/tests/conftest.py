@@ -1,4 +1,4 @@
-"""A database with the real migrations for each test of sync, and its rig."""
+"""A database with the real migrations for each test of sync, and its Strava."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
