@@ -64,7 +64,9 @@ async def test_the_archive_tells_all_of_an_event(queue: ConsumerQueue) -> None:
 
 async def test_offsets_bound_what_is_read_and_both_ends_are_included(queue: ConsumerQueue) -> None:
     await emit(queue, *range(10))
-    offsets = [event.offset for event in await gathered(read(queue.url, wanted=ArchiveFilter(consumed=[queue.event])))]
+    offsets = [
+        event.offset for event in await gathered(read(queue.url, wanted=ArchiveFilter(consumed=[queue.event])))
+    ]
     assert await found(queue, offsets[3]) == [3, 4, 5, 6, 7, 8, 9]
     assert await found(queue, offsets[3], offsets[5]) == [3, 4, 5]
     assert await found(queue, "first", offsets[1]) == [0, 1]
