@@ -36,6 +36,13 @@ class Forbidden(AppError):
     code = "forbidden"
 
 
+class TooManyRequests(AppError):
+    """That was too often. Please try again in a minute."""
+
+    status = 429
+    code = "rate_limited"
+
+
 class Unavailable(AppError):
     """A part of the system is away. It will be tried again; please come back in a moment."""
 

@@ -52,6 +52,7 @@ class Service:
             PeriodicTask(self._update_metrics, METRICS_INTERVAL_S),
             PeriodicTask(self._purge, PURGE_INTERVAL_S),
         ]
+        self._start_checks: list[Callable[[], Awaitable[None]]] = []
         self._on_start: list[Callable[[], Awaitable[None]]] = []
         self._on_stop: list[Callable[[], Awaitable[None]]] = []
         self._stopping = asyncio.Event()
@@ -59,6 +60,10 @@ class Service:
         self.app = api.create_api(f"Gruppetto {name}", cookies=cookies, openapi=openapi, lifespan=self._lifespan)
         self.app.state.database = self.database
         self.internal_app = api.create_internal_api(self._alive, self._ready)
+
+    def add_start_check(self, check: Callable[[], Awaitable[None]]) -> None:
+        """Run `check` once, when the database is there and before anything else; it may `exit_misconfigured`."""
+        self._start_checks.append(check)
 
     def on_start(self, action: Callable[[], Awaitable[None]]) -> None:
         """Run `action` once, when the database is there and before anything is consumed."""
@@ -71,6 +76,13 @@ class Service:
     def add_periodic_task(self, step: Step, idle_s: float) -> None:
         """Run `step` as a background task; see `shared.background.PeriodicTask`."""
         self._tasks.append(PeriodicTask(step, idle_s))
+
+    async def check_start(self) -> None:
+        """Run the start checks. Raises SystemExit when one of them fails, and what the database raises."""
+        if self._start_checks:
+            await wait_until_available(self._check_database)
+        for check in self._start_checks:
+            await check()
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -198,6 +210,12 @@ async def _serve(service: Service, listener: socket.socket, internal_listener: s
     server = _Server(_config(service.app))
     internal_server = _InternalServer(_config(service.internal_app, lifespan="off"))
     internal = asyncio.create_task(internal_server.serve(sockets=[internal_listener]))
+    # Not in the lifespan: uvicorn would show the stack of what is one line for the operator.
+    try:
+        await service.check_start()
+    except Exception as error:
+        log.error("cannot start", error=type(error).__name__)
+        return False
     await server.serve(sockets=[listener])
     internal_server.should_exit = True
     await internal

@@ -5,10 +5,17 @@ from shared.contracts.events import Event
 
 #: Durable queue -> the events that it is bound to. A queue is named `<consumer>.<purpose>`.
 QUEUES: dict[str, tuple[type[Event], ...]] = {
-    "sync.people": (events.UserAuthorized,),
-    "ingest.activity": (events.ActivityFetched, events.AthleteListed),
-    "leaderboard.people": (events.UserAuthorized,),
+    "auth.people": (events.StravaDeauthorizationReported, events.ParticipantExpired),
+    "sync.people": (
+        events.UserAuthorized,
+        events.UserReauthorizationNeeded,
+        events.UserDeauthorized,
+        events.UserErased,
+    ),
+    "ingest.activity": (events.ActivityFetched, events.AthleteListed, events.UserErased),
+    "leaderboard.people": (events.UserAuthorized, events.UserRenamed, events.UserErased),
     "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),
+    "web.people": (events.UserRenamed, events.UserAdminChanged, events.UserErased),
 }
 
 #: Waits before an unexpected error is tried again, by step, in milliseconds.

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from http import HTTPStatus
 from typing import Annotated
 
 import prometheus_client
@@ -10,6 +11,7 @@ from fastapi import Depends, FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
 from shared.contracts.error_body import ErrorBody
@@ -18,6 +20,8 @@ from shared.errors import AppError, Forbidden, Unavailable
 from shared.http.request_limits import RequestLimits
 
 log = structlog.stdlib.get_logger(__name__)
+
+_FRAMEWORK_CODES = {404: "not_found", 405: "method_not_allowed"}  # of what the framework refuses by itself
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
@@ -66,6 +70,11 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(AppError)
     async def expected(_request: Request, error: AppError) -> JSONResponse:
         return _error(error.status, error.code, error.message)
+
+    @app.exception_handler(HTTPException)
+    async def framework(_request: Request, error: HTTPException) -> JSONResponse:
+        code = _FRAMEWORK_CODES.get(error.status_code, "invalid")
+        return _error(error.status_code, code, HTTPStatus(error.status_code).phrase + ".")
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,8 +1,8 @@
 """Events of leaderboard."""
 
-from datetime import date
+from datetime import date, datetime
 
-from shared.contracts.events.base import Event
+from shared.contracts.events.base import Event, UserEvent
 
 
 class StandingsChanged(Event):
@@ -20,3 +20,16 @@ class StandingsChanged(Event):
     @property
     def subject(self) -> str:
         return self.challenge
+
+
+class ParticipantExpired(UserEvent):
+    """Somebody takes part in no challenge that is open or still kept.
+
+    auth disconnects and erases them, unless they have signed in since `authorized_at`, when leaderboard last knew.
+    """
+
+    topic = "participant.expired"
+    producer = "leaderboard"
+
+    expired_at: datetime
+    authorized_at: datetime

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from shared.contracts.events.base import UserEvent
+from shared.contracts.events.base import Event, UserEvent
 
 
 class ActivityFetched(UserEvent):
@@ -70,3 +70,17 @@ class SyncFinished(UserEvent):
     started_at: datetime
     finished_at: datetime
     error_class: str | None = None
+
+
+class StravaDeauthorizationReported(Event):
+    """Strava reported that an athlete ended the permission; auth makes sure before anything is deleted."""
+
+    topic = "strava.deauthorization_reported"
+    producer = "sync"
+
+    athlete_id: int
+    event_time: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.athlete_id)
