@@ -1,12 +1,13 @@
 """A database with the real migrations for each test of auth, and its Strava."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 import stamina
-from auth_helpers import ATHLETE, SYNC_KEY, WEB_KEY, AuthUnderTest, create_app, make_client
+from auth_helpers import ATHLETE, AuthUnderTest, Replica, start_replica
 
 from auth.tables import Base
 from shared.database.engine import Database
@@ -15,7 +16,7 @@ from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
 from stravasim.strava.oauth import Rotation
 from testkit.clock import ManualClock
-from testkit.databases import migrated_database, truncate_all
+from testkit.databases import migrated_database, open_database, truncate_all
 from testkit.transports import ScriptedTransport
 
 
@@ -40,10 +41,16 @@ async def service(database: Database, tmp_path: Path) -> AsyncIterator[AuthUnder
     clock = ManualClock()
     strava = create_strava(load_dataset(tmp_path), clock, StravaSettings(rotation=Rotation.ALWAYS))
     transport = ScriptedTransport(httpx.ASGITransport(strava))
-    async with httpx.AsyncClient(transport=transport) as client:
-        application = create_app(database, client)
-        async with make_client(application, WEB_KEY) as web, make_client(application, SYNC_KEY) as sync:
-            yield AuthUnderTest(web, sync, transport, clock, strava.state.simulator, database)
+    async with httpx.AsyncClient(transport=transport) as client, start_replica(database, client) as replica:
+        yield AuthUnderTest(replica, client, transport, clock, strava.state.simulator, database)
+
+
+@pytest.fixture
+async def replica(service: AuthUnderTest, database_url_for: Callable[[str], str]) -> AsyncIterator[Replica]:
+    """Another process's auth, as far as one process can be two: its own connections, its own memory."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(database_url_for("auth")))
+        yield await stack.enter_async_context(start_replica(database, service.strava_client))
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ WORKING = {
     "VAULT_KEYS": "a:" + "QUFB" * 10 + "QUE=",
     "AUTH_API_KEY": "the-key-of-web-0123",
     "VAULT_ACCESS_KEY": "the-key-of-sync-0123",
+    "AUTH_OPERATOR_KEY": "the-key-of-operators",
 }
 
 
@@ -36,7 +37,9 @@ def test_a_missing_setting_stops_the_service(
     [
         ("VAULT_KEYS", "hunter2", "VAULT_KEYS is not valid: expected id:key,..."),
         ("VAULT_KEYS", "a:ząb", "VAULT_KEYS is not valid: expected id:key,..."),
-        ("VAULT_ACCESS_KEY", WORKING["AUTH_API_KEY"], "AUTH_API_KEY and VAULT_ACCESS_KEY must differ"),
+        ("VAULT_ACCESS_KEY", WORKING["AUTH_API_KEY"], "VAULT_ACCESS_KEY and AUTH_OPERATOR_KEY must differ"),
+        ("AUTH_OPERATOR_KEY", WORKING["AUTH_API_KEY"], "VAULT_ACCESS_KEY and AUTH_OPERATOR_KEY must differ"),
+        ("STRAVA_USE_DEAUTHORIZE", "hunter2", "STRAVA_USE_DEAUTHORIZE is not valid"),
         ("ADMIN_ATHLETE_IDS", "7, x", "ADMIN_ATHLETE_IDS is not valid"),
         ("AUTH_API_KEY", "hunter2", "AUTH_API_KEY is not valid"),
     ],
@@ -58,6 +61,6 @@ def test_the_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, usual in WORKING.items():
         monkeypatch.setenv(key, usual)
     shown = repr(load_settings(Settings))
-    for name in ("VAULT_KEYS", "AUTH_API_KEY", "VAULT_ACCESS_KEY"):
+    for name in ("VAULT_KEYS", "AUTH_API_KEY", "VAULT_ACCESS_KEY", "AUTH_OPERATOR_KEY"):
         assert WORKING[name] not in shown
     assert "'secret'" not in shown

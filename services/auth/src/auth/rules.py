@@ -1,16 +1,11 @@
-"""Rules of signing in: scopes, names, when a token is due."""
+"""Rules of Strava's OAuth: scopes, and what an answer means. Pure, without a clock, without IO."""
 
-from datetime import datetime, timedelta
+from collections.abc import Set
+from enum import Enum, auto
 
 REQUESTED_SCOPES = ("read", "activity:read", "activity:read_all")
-#: Without it Strava lists nothing and sends no webhooks.
+#: Without it Strava sends no webhooks, even when `activity:read_all` lets it list everything.
 NEEDED_SCOPE = "activity:read"
-
-#: Strava hands out the same access token again while it has more than this left, so asking earlier gains nothing.
-REFRESH_BEFORE_EXPIRY = timedelta(hours=1)
-
-#: A token with less left than this may expire on its way to Strava.
-NEEDED_LIFE = timedelta(minutes=1)
 
 
 def parse_scopes(scope: str) -> tuple[str, ...]:
@@ -18,29 +13,35 @@ def parse_scopes(scope: str) -> tuple[str, ...]:
     return tuple(sorted({part.strip() for part in scope.replace(" ", ",").split(",")} - {""}))
 
 
-def may_read_activities(scopes: tuple[str, ...]) -> bool:
-    """Whether Strava will list this athlete's activities to us."""
-    return NEEDED_SCOPE in scopes or f"{NEEDED_SCOPE}_all" in scopes
+def missing_scopes(granted: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes that were asked for and not granted, in the order of REQUESTED_SCOPES."""
+    return tuple(scope for scope in REQUESTED_SCOPES if scope not in granted)
 
 
-def default_display_name(firstname: str | None, lastname: str | None) -> str:
-    """First name and initial ("Anna K."), at most 80 characters; what is missing is left out."""
-    first = _printable(firstname)
-    initial = _printable(lastname)[:1]
-    name = " ".join(part for part in (first, f"{initial}." if initial else "") if part)
-    return name[:80] or "Athlete"
+class Refusal(Enum):
+    """What it means that Strava refuses a request."""
+
+    CREDENTIAL_DEAD = auto()  # the code, the refresh token or the access token is of no use any more
+    CAPACITY_REACHED = auto()
+    MISCONFIGURED = auto()
+    TRY_LATER = auto()
 
 
-def _printable(text: str | None) -> str:
-    """Without control characters, which no page shows and Postgres refuses."""
-    return "".join(character for character in text or "" if character.isprintable()).strip()
+#: Strava's names for what may be dead: a code, a refresh token, an access token.
+_CREDENTIALS = {"AuthorizationCode", "RequestToken", "RefreshToken", "Athlete", "AccessToken"}
 
 
-def needs_refresh(expires_at: datetime, now: datetime) -> bool:
-    """Whether an access token should be refreshed before it is used."""
-    return expires_at - now <= REFRESH_BEFORE_EXPIRY
+def interpret_refusal(status: int, resources: Set[str], *, names_the_limit: bool) -> Refusal:
+    """What an answer other than 200 means: `resources` are those that its body blames, as Strava names them.
 
-
-def is_valid(expires_at: datetime, now: datetime) -> bool:
-    """Whether an access token will still be accepted when it gets to Strava."""
-    return expires_at - now > NEEDED_LIFE
+    Only Strava's own words end a permission: the page of a proxy says nothing about an athlete.
+    """
+    if names_the_limit:
+        return Refusal.CAPACITY_REACHED
+    if status == 429 or status >= 500:
+        return Refusal.TRY_LATER
+    if "Application" in resources:
+        return Refusal.MISCONFIGURED
+    if status in (400, 401) and resources & _CREDENTIALS:
+        return Refusal.CREDENTIAL_DEAD
+    return Refusal.TRY_LATER

@@ -1,20 +1,22 @@
 """Strava's OAuth endpoints, as auth uses them."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import stamina
 import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
-from auth.rules import REQUESTED_SCOPES
+from auth.rules import REQUESTED_SCOPES, Refusal, interpret_refusal
+from auth.token_encryption import TokenPair
 from shared.contracts.auth_api import AuthErrorCode
 from shared.errors import AppError, Conflict, Forbidden, Unavailable
 
-#: For a whole token call, less than a refresh's lease: two that overlap would use one refresh token twice.
+#: For a whole call, less than a lease: two refreshes that overlap would use one refresh token twice.
 TIMEOUT_S = 20.0
 MAX_REFUSAL_BYTES = 10_000  # of a refusal in which its words are looked for
 
@@ -53,8 +55,8 @@ class _Athlete(BaseModel):
 
 
 class _TokenAnswer(BaseModel):
-    access_token: SecretStr
-    refresh_token: SecretStr
+    access_token: SecretStr = Field(min_length=1)
+    refresh_token: SecretStr = Field(min_length=1)
     expires_at: int = Field(ge=0, le=253_402_300_799)  # the last second that datetime knows
     athlete: _Athlete | None = None
 
@@ -63,14 +65,13 @@ class _TokenAnswer(BaseModel):
 class Grant:
     """What Strava answers to a code or to a refresh token; `athlete` only to a code."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
+    tokens: TokenPair = field(repr=False)
     expires_at: datetime
-    athlete: _Athlete | None
+    athlete: _Athlete | None = field(repr=False)
 
 
 class StravaOAuth:
-    """Strava's token endpoint with this application's credentials."""
+    """Strava's OAuth endpoints with this application's credentials."""
 
     def __init__(self, client: httpx.AsyncClient, base_url: str, client_id: int, client_secret: str) -> None:
         self._client = client
@@ -78,13 +79,18 @@ class StravaOAuth:
         self._client_id = client_id
         self._client_secret = client_secret
 
-    def authorize_url(self, redirect_uri: str, state: str) -> str:
-        """Where to send a browser to ask its athlete for permission."""
+    def authorize_origin(self) -> str:
+        """Scheme and host of the page that asks for permission."""
+        parts = urlsplit(self._base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def authorize_url(self, redirect_uri: str, state: str, *, force_prompt: bool = False) -> str:
+        """Where to send a browser to ask its athlete for permission, again if they gave it before."""
         query = {
             "client_id": self._client_id,
             "redirect_uri": redirect_uri,
             "response_type": "code",
-            "approval_prompt": "auto",
+            "approval_prompt": "force" if force_prompt else "auto",
             "scope": ",".join(REQUESTED_SCOPES),
             "state": state,
         }
@@ -92,62 +98,95 @@ class StravaOAuth:
 
     async def exchange(self, code: str) -> Grant:
         """Tokens for a code. Raises SignInExpired, CapacityReached, Misconfigured or Unavailable."""
-        return await self._token({"grant_type": "authorization_code", "code": code})
+        return await self._token({"grant_type": "authorization_code", "code": code}, dead=SignInExpired)
 
     async def refresh(self, refresh_token: str) -> Grant:
-        """New tokens; the old refresh token may be dead now. Raises GrantLost, Misconfigured or Unavailable."""
-        return await self._token({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        """New tokens; the old refresh token may be dead now.
 
-    async def _token(self, form: dict[str, str]) -> Grant:
-        secret = {"client_id": str(self._client_id), "client_secret": self._client_secret}
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                response = await self._post({**secret, **form})
-        except (httpx.RequestError, TimeoutError) as error:
-            raise Unavailable("Strava does not answer at the moment. Please try again soon.") from error
+        Raises AuthorizationRevoked, Misconfigured or Unavailable.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return await self._token(form, dead=AuthorizationRevoked)
+
+    async def revoke(self, token: str) -> None:
+        """End the permission that a token belongs to, if it has not ended. Raises Misconfigured or Unavailable."""
+        credentials = httpx.BasicAuth(str(self._client_id), self._client_secret)
+        response = await self._post("revoke", {"token": token}, auth=credentials)
+        if response.status_code == 401:  # of this endpoint it says nothing but that the credentials are wrong
+            raise Misconfigured
         if response.status_code != 200:
-            refusal = _refusal(response, form["grant_type"])
-            log.warning("strava refused", grant=form["grant_type"], status=response.status_code, meaning=refusal.code)
-            raise refusal
+            raise _refusal(response, "revoke", dead=AuthorizationRevoked)
+
+    async def deauthorize(self, access_token: str) -> None:
+        """The older way to end a permission, with a living access token.
+
+        Raises AuthorizationRevoked when the token is dead, Misconfigured or Unavailable.
+        """
+        response = await self._post("deauthorize", {}, headers={"Authorization": f"Bearer {access_token}"})
+        if response.status_code != 200:
+            raise _refusal(response, "deauthorize", dead=AuthorizationRevoked)
+
+    async def _token(self, form: dict[str, str], *, dead: type[AppError]) -> Grant:
+        secret = {"client_id": str(self._client_id), "client_secret": self._client_secret}
+        response = await self._post("token", {**secret, **form})
+        if response.status_code != 200:
+            raise _refusal(response, form["grant_type"], dead=dead)
         try:
             answer = _TokenAnswer.model_validate_json(response.content)
         except ValidationError:
             # Not chained: the validation error would quote the tokens.
             raise Unavailable("Strava gave an answer that cannot be read. Please try again soon.") from None
         return Grant(
-            answer.access_token.get_secret_value(),
-            answer.refresh_token.get_secret_value(),
+            TokenPair(answer.access_token.get_secret_value(), answer.refresh_token.get_secret_value()),
             datetime.fromtimestamp(answer.expires_at, UTC),
             answer.athlete,
         )
 
-    async def _post(self, form: dict[str, str]) -> httpx.Response:
-        # A connection that was never made is safe to try again; an answer that was lost may have used up the code.
-        # Not the decorator: it logs the arguments of what it tries again.
-        async for attempt in stamina.retry_context(on=httpx.ConnectError, attempts=3, timeout=5):
-            with attempt:
-                return await self._client.post(f"{self._base_url}/token", data=form, timeout=10)
+    async def _post(
+        self,
+        endpoint: str,
+        form: Mapping[str, str],
+        *,
+        auth: httpx.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer, whatever its status. Raises Unavailable."""
+        address = f"{self._base_url}/{endpoint}"
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                # A connection that was never made is safe to try again; an answer that was lost may have used up the
+                # code. Not the decorator: it logs the arguments of what it tries again.
+                async for attempt in stamina.retry_context(on=httpx.ConnectError, attempts=3, timeout=5):
+                    with attempt:
+                        return await self._client.post(
+                            address, data=form, auth=auth or httpx.USE_CLIENT_DEFAULT, headers=headers, timeout=10
+                        )
+        except (httpx.RequestError, TimeoutError) as error:
+            raise Unavailable("Strava does not answer at the moment. Please try again soon.") from error
         raise AssertionError("the last attempt returns or raises")
 
 
-def _refusal(response: httpx.Response, grant_type: str) -> AppError:
+def _refusal(response: httpx.Response, request: str, *, dead: type[AppError]) -> AppError:
     # Not `response.text`: it parses a Content-Type in quadratic time, and fails on some charsets.
-    if "limit of connected athletes" in response.content[:MAX_REFUSAL_BYTES].decode(errors="replace").lower():
-        return CapacityReached()
-    resources = _resources(response)
-    if "Application" in resources:
-        return Misconfigured()
-    # Only Strava's own words end a permission: a proxy's page says nothing about the athlete.
-    if response.status_code in (400, 401) and resources:
-        return AuthorizationRevoked() if grant_type == "refresh_token" else SignInExpired()
-    return Unavailable("Strava has trouble at the moment. Please try again soon.")
+    text = response.content[:MAX_REFUSAL_BYTES].decode(errors="replace").lower()
+    meaning = interpret_refusal(
+        response.status_code, _resources(response), names_the_limit="limit of connected athletes" in text
+    )
+    log.warning("strava refused", request=request, status=response.status_code, meaning=meaning.name.lower())
+    match meaning:
+        case Refusal.CREDENTIAL_DEAD:
+            return dead()
+        case Refusal.CAPACITY_REACHED:
+            return CapacityReached()
+        case Refusal.MISCONFIGURED:
+            return Misconfigured()
+        case Refusal.TRY_LATER:
+            return Unavailable("Strava has trouble at the moment. Please try again soon.")
 
 
-def _resources(response: httpx.Response) -> set[str]:
+def _resources(response: httpx.Response) -> frozenset[str]:
     """What the refusal is about, as far as it is one of Strava's."""
-    if response.status_code >= 500 or response.status_code == 429:
-        return set()
     try:
-        return {str(error["resource"]) for error in response.json()["errors"]}
+        return frozenset(str(error["resource"]) for error in response.json()["errors"])
     except (ValueError, KeyError, TypeError, RecursionError):  # the last for what is nested a thousand times
-        return set()
+        return frozenset()
