@@ -11,7 +11,7 @@ from testkit import handling
 from testkit.databases import execute, fetch_rows
 from testkit.events import fetched
 
-TABLES = ("activities", "rejected", "listings", "outbox", "inbox")
+TABLES = ("activities", "rejected", "listings", "erased_users", "outbox", "inbox")
 
 
 def unusable(strava_id: int = 1, fetch_seq: int = 1) -> ActivityFetched:

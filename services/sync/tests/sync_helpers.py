@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 
+from shared.contracts.events import Event
 from shared.database.engine import Database
 from stravasim.simulator import Simulator
 from stravasim.strava.oauth import ACCESS_LIFETIME, Grant, Rotation
@@ -86,9 +87,16 @@ class SyncUnderTest:
                 ATHLETE, {"id": strava_id, "sport_type": "Run", "start_date": f"{start:%Y-%m-%dT%H:%M:%SZ}", **fields}
             )
 
-    async def authorize(self, user: UUID = USER, athlete: int = ATHLETE) -> None:
-        event = authorized(user, athlete_id=athlete, authorized_at=datetime.now(UTC))
-        await handle(self.database, "sync.people", HANDLERS, event)
+    async def authorize(self, user: UUID = USER, athlete: int = ATHLETE, **fields: Any) -> None:
+        """The athlete signs in now."""
+        await self.hear(authorized(user, athlete_id=athlete, **{"authorized_at": datetime.now(UTC), **fields}))
+
+    async def sign_in_again(self, **fields: Any) -> None:
+        """The known athlete signs in, with nothing new about it but `fields`."""
+        await self.authorize(first_time=False, **fields)
+
+    async def hear(self, *events: Event) -> None:
+        await handle(self.database, "sync.people", HANDLERS, *events, one_by_one=True)
 
     async def job(self) -> Any:
         [job] = await fetch_rows(

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import httpx
@@ -78,9 +79,9 @@ async def test_an_unforeseen_error_costs_an_attempt_and_is_seen(service: SyncUnd
     assert 8 < job.wait_s < 16
 
 
-async def test_a_sign_in_during_a_fetch_starts_it_anew(service: SyncUnderTest) -> None:
+async def test_a_sign_in_with_a_wider_permission_during_a_fetch_starts_it_anew(service: SyncUnderTest) -> None:
     service.add_activities(1)
-    service.transport.before[2] = service.authorize
+    service.transport.before[2] = partial(service.sign_in_again, scopes_gained=("activity:read_all",))
     await service.authorize()
     await service.worker.step()
     assert not await service.events("athlete.listed")

@@ -11,6 +11,8 @@ from shared.contracts.events import (
     ActivityRevised,
     AthleteListed,
     UserAuthorized,
+    UserErased,
+    UserRenamed,
 )
 
 ANNA, JAN = UUID(int=1), UUID(int=2)
@@ -30,6 +32,18 @@ def authorized(user_id: UUID = ANNA, name: str = "Anna K.", minute: int = 0, **f
         "first_time": minute == 0,
     }
     return UserAuthorized(user_id=user_id, display_name=name, **{**usual, **fields})
+
+
+def renamed(user_id: UUID = ANNA, name: str = "Ania", minute: int = 1) -> UserRenamed:
+    """`user.renamed`, so many minutes after the first authorization."""
+    return UserRenamed(user_id=user_id, display_name=name, renamed_at=AUTHORIZED_AT + timedelta(minutes=minute))
+
+
+def erased(user_id: UUID = ANNA) -> UserErased:
+    """`user.erased`, a month after the first authorization."""
+    return UserErased(
+        user_id=user_id, athlete_id=user_id.int, reason="requested", erased_at=AUTHORIZED_AT + timedelta(days=31)
+    )
 
 
 def fetched(strava_id: int = 1, fetch_seq: int = 1, user_id: UUID = ANNA, **fields: Any) -> ActivityFetched:

@@ -1,15 +1,15 @@
 """Every SQL statement of ingest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.rules import Activity, Rejected
-from ingest.tables import ActivityRow, RejectedRow
+from ingest.tables import ActivityRow, ErasedUserRow, ListingRow, RejectedRow
 from shared.database.bulk import batch_of, to_columns
 from shared.database.versions import NOW_US, next_version
 
@@ -62,6 +62,27 @@ async def lock_recording(session: AsyncSession) -> None:
     activities a second at most; one writer does thousands.
     """
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('recording', 0))"))
+
+
+async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these users were erased; asked under the lock of recording, so that no erasure comes in between."""
+    erased = await session.execute(
+        text("select user_id from erased_users where user_id = any(:user_ids)"), {"user_ids": list(user_ids)}
+    )
+    return set(erased.scalars())
+
+
+_save_erased = text(
+    f"""insert into erased_users (user_id, erased_at)
+        select batch.* from {batch_of(ErasedUserRow, ["user_id", "erased_at"])} on conflict do nothing"""  # noqa: S608
+)
+
+
+async def erase_users(session: AsyncSession, erased_at: Mapping[UUID, datetime]) -> None:
+    """Delete everything of these users, given with the time of their erasure, except that they were erased."""
+    await session.execute(_save_erased, {"user_id": list(erased_at), "erased_at": list(erased_at.values())})
+    for table in (ActivityRow, RejectedRow, ListingRow):
+        await session.execute(delete(table).where(table.user_id.in_(list(erased_at))))
 
 
 def _upsert_statement() -> TextClause:

@@ -65,3 +65,16 @@ class ListingRow(Base):
     fetch_seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     since: Mapped[datetime | None]  # None: from the beginning
     until: Mapped[datetime]
+
+
+class ErasedUserRow(Base):
+    """The id of somebody who was erased, and nothing else of them.
+
+    Events about them may still be on their way, in a retry or among the dead letters: without the id, each of them
+    would look like the first about somebody new.
+    """
+
+    __tablename__ = "erased_users"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    erased_at: Mapped[datetime]

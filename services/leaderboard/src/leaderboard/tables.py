@@ -22,13 +22,17 @@ class Base(DeclarativeBase):
 
 
 class ParticipantRow(Base):
+    """Somebody who takes part; of whom only a new name has come yet, neither athlete nor authorization is known."""
+
     __tablename__ = "participants"
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
-    athlete_id: Mapped[int] = mapped_column(BigInteger)
+    athlete_id: Mapped[int | None] = mapped_column(BigInteger)
     display_name: Mapped[str]
     joined_at: Mapped[datetime]
     named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
+    authorized_at: Mapped[datetime | None] = mapped_column(server_default=func.now())  # the last time
+    expired_at: Mapped[datetime | None]  # when `participant.expired` was emitted
 
 
 class ChallengeRow(Base):
@@ -97,3 +101,16 @@ class StandingRow(Base):
     moving_time_s: Mapped[int] = mapped_column(BigInteger)
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
+
+
+class ErasedUserRow(Base):
+    """The id of somebody who was erased, and nothing else of them.
+
+    Events about them may still be on their way, in a retry or among the dead letters: without the id, each of them
+    would look like the first about somebody new.
+    """
+
+    __tablename__ = "erased_users"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    erased_at: Mapped[datetime]

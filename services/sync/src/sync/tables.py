@@ -21,7 +21,8 @@ class AthleteRow(Base):
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     athlete_id: Mapped[int] = mapped_column(BigInteger, unique=True)
-    status: Mapped[str]  # authorized | needs_reconnect
+    status: Mapped[str]  # authorized | needs_reconnect | disconnected
+    permission_at: Mapped[datetime]  # of the last that auth told about the permission; what is older changes nothing
     fetch_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
     last_synced_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
@@ -47,3 +48,12 @@ class JobRow(Base):
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
+
+
+class ErasedUserRow(Base):
+    """Somebody who was erased: nothing that is told of them late may bring them back."""
+
+    __tablename__ = "erased_users"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    erased_at: Mapped[datetime]

@@ -22,6 +22,7 @@ VersionedT = TypeVar("VersionedT", ActivityState, ActivityRemoved)
 async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
     """Recorded and revised activities."""
     await queries.lock_standings(session)
+    events = await _without_erased(events, session)
     recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
     before = await queries.upsert_activities(session, recorded)
     await update_standings(session, before | {event.user_id for event in events})
@@ -30,9 +31,16 @@ async def score_activities(events: Sequence[ActivityState], session: AsyncSessio
 async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
     """Removed activities."""
     await queries.lock_standings(session)
+    events = await _without_erased(events, session)
     removals = [Removal(event.strava_id, event.user_id, event.version) for event in _newest(events)]
     before = await queries.mark_activities_removed(session, removals)
     await update_standings(session, before | {event.user_id for event in events})
+
+
+async def _without_erased(events: Sequence[VersionedT], session: AsyncSession) -> list[VersionedT]:
+    """What is late about somebody who was erased says nothing; of their activities others may have newer versions."""
+    erased = await queries.list_erased(session, {event.user_id for event in events})
+    return [event for event in events if event.user_id not in erased]
 
 
 def _newest(events: Sequence[VersionedT]) -> list[VersionedT]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.standings.rules.scoring import Activity, Totals
-from leaderboard.tables import ActivityRow, ParticipantRow, StandingRow
+from leaderboard.tables import ActivityRow, ErasedUserRow, ParticipantRow, StandingRow
 from shared.database.bulk import batch_of, to_columns
 
 #: A board's row id and a user.
@@ -67,6 +67,21 @@ async def lock_standings(session: AsyncSession) -> None:
     messages, and deadlock; and for everybody at once there are not enough locks.
     """
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
+
+
+async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these users were erased; asked under the lock of the standings, which erasures take, too."""
+    erased = await session.execute(select(ErasedUserRow.user_id).where(ErasedUserRow.user_id.in_(user_ids)))
+    return set(erased.scalars())
+
+
+async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
+    """Delete the activities and the standings of these users; returns the boards on which they were."""
+    await session.execute(delete(ActivityRow).where(ActivityRow.user_id.in_(user_ids)))
+    boards = await session.execute(
+        delete(StandingRow).where(StandingRow.user_id.in_(user_ids)).returning(StandingRow.board_id)
+    )
+    return set(boards.scalars())
 
 
 async def upsert_activities(session: AsyncSession, recorded: Sequence[RecordedActivity]) -> set[UUID]:

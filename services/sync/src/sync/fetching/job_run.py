@@ -86,10 +86,16 @@ class JobRun:
             await self._emit_finished(session, now, None)
 
     async def fail(self, error: AppError) -> None:
-        """Close the job as failed: only the athlete or an operator can do something about it."""
+        """Close the job as failed: only the athlete or an operator can do something about it.
+
+        An athlete who has signed in since the run began has another permission than the one that was lost.
+        """
         now = datetime.now(UTC)
         async with self._database.transaction() as session:
-            if await queries.close_job(session, self._job, "failed", now):
+            known = await queries.find_athlete(session, self._job.user_id)
+            if isinstance(error, AuthorizationLost) and known.permission_at > self._started_at:
+                await queries.postpone_job(session, self._job, now, self._job.attempts)
+            elif await queries.close_job(session, self._job, "failed", now):
                 lost = isinstance(error, AuthorizationLost)
                 await mark_failed(session, self._job.user_id, error.code, needs_reconnect=lost)
                 await self._emit_finished(session, now, error.code)
@@ -97,12 +103,12 @@ class JobRun:
     async def retry(self, until: datetime) -> None:
         """Release the job until then."""
         async with self._database.transaction() as session:
-            await queries.postpone_job(session, self._job, until, costs_attempt=True)
+            await queries.postpone_job(session, self._job, until, self._job.attempts)
 
     async def snooze(self, until: datetime) -> None:
-        """Release the job until Strava allows calls again, and the others too: refused calls count."""
+        """Release the job until Strava allows calls again, at no attempt, and the others too: refused calls count."""
         async with self._database.transaction() as session:
-            await queries.postpone_job(session, self._job, until, costs_attempt=False)
+            await queries.postpone_job(session, self._job, until, self._job.attempts - 1)
             await queries.postpone_open_jobs(session, until)
 
     async def _emit_finished(self, session: AsyncSession, now: datetime, error_class: str | None) -> None:

@@ -53,7 +53,7 @@ class Worker:
         return True
 
     async def _fetch(self, job: Job, run: JobRun) -> None:
-        if job.attempts > rules.MAX_ATTEMPTS:
+        if rules.is_given_up(job.attempts):
             raise Unavailable("the workers that tried it died")
         token = await self._auth.access_token(job.user_id)
         try:

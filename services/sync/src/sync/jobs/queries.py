@@ -1,16 +1,16 @@
 """SQL of athletes and jobs."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.versions import next_version
 from sync.jobs.rules import Kind
-from sync.tables import AthleteRow, JobRow
+from sync.tables import AthleteRow, ErasedUserRow, JobRow
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,30 @@ class Job:
     lease: UUID
 
 
-async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: int) -> bool:
-    """Store that this athlete may be fetched, for the first time or again; false when they are another user by now.
+@dataclass(frozen=True)
+class Athlete:
+    """What is on record of an athlete; nothing but the time, if they are new."""
+
+    status: str | None
+    permission_at: datetime
+    last_synced_at: datetime | None
+
+
+async def lock_permissions(session: AsyncSession) -> None:
+    """One event about a permission at a time: what one tells is judged by what the others left."""
+    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('permissions', 0))"))
+
+
+async def find_athlete(session: AsyncSession, user_id: UUID) -> Athlete:
+    """What is on record of a user's athlete."""
+    row = await session.get(AthleteRow, user_id)
+    if row is None:
+        return Athlete(None, datetime.min.replace(tzinfo=UTC), None)
+    return Athlete(row.status, row.permission_at, row.last_synced_at)
+
+
+async def save_permission(session: AsyncSession, user_id: UUID, athlete_id: int, status: str, at: datetime) -> bool:
+    """Store what the permission is worth; false for who was erased, or is another user by now.
 
     Somebody who was erased and joined again is another user. User ids are in the order of their creation.
     """
@@ -37,15 +59,29 @@ async def authorize_athlete(session: AsyncSession, user_id: UUID, athlete_id: in
     await session.execute(text(f"delete from jobs where user_id in ({former})"), parameters)  # noqa: S608 - constants
     await session.execute(text(f"delete from athletes where user_id in ({former})"), parameters)  # noqa: S608
     later = select(AthleteRow.user_id).where(AthleteRow.athlete_id == athlete_id, AthleteRow.user_id > user_id)
-    if await session.scalar(later) is not None:
+    erased = select(ErasedUserRow.user_id).where(ErasedUserRow.user_id == user_id)
+    if await session.scalar(later.union_all(erased)) is not None:
         return False
-    statement = insert(AthleteRow).values(user_id=user_id, athlete_id=athlete_id, status="authorized")
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["user_id"], set_={"status": "authorized", "athlete_id": athlete_id, "last_error": None}
-        )
-    )
+    values = {"athlete_id": athlete_id, "status": status, "permission_at": at, "last_error": None}
+    statement = insert(AthleteRow).values(user_id=user_id, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=values))
     return True
+
+
+async def erase_athlete(session: AsyncSession, user_id: UUID, erased_at: datetime) -> None:
+    """Delete everything about a user, and remember that they were erased."""
+    await session.execute(insert(ErasedUserRow).values(user_id=user_id, erased_at=erased_at).on_conflict_do_nothing())
+    await session.execute(delete(JobRow).where(JobRow.user_id == user_id))
+    await session.execute(delete(AthleteRow).where(AthleteRow.user_id == user_id))
+
+
+async def close_open_jobs(session: AsyncSession, user_id: UUID, outcome: str, now: datetime) -> None:
+    """Close a user's jobs; a worker that is doing one loses its lease."""
+    await session.execute(
+        update(JobRow)
+        .where(JobRow.user_id == user_id, JobRow.closed_at.is_(None))
+        .values(closed_at=now, outcome=outcome, lease=None, lease_until=None)
+    )
 
 
 async def open_job(session: AsyncSession, user_id: UUID, kind: Kind, priority: int, now: datetime) -> None:
@@ -98,9 +134,8 @@ async def extend_lease(session: AsyncSession, job: Job, until: datetime) -> bool
     return await _update_leased(session, job, lease_until=until)
 
 
-async def postpone_job(session: AsyncSession, job: Job, until: datetime, *, costs_attempt: bool) -> bool:
-    """Release the job, due again at `until`; one that only waits for its turn loses no attempt."""
-    attempts = job.attempts if costs_attempt else job.attempts - 1
+async def postpone_job(session: AsyncSession, job: Job, until: datetime, attempts: int) -> bool:
+    """Release the job, due again at `until` with so many attempts made; false when another worker has it now."""
     return await _update_leased(session, job, lease=None, lease_until=None, not_before=until, attempts=attempts)
 
 

@@ -8,7 +8,27 @@ Kind: TypeAlias = Literal["join"]
 #: The lower, the sooner.
 PRIORITIES: dict[Kind, int] = {"join": 30}
 MAX_ATTEMPTS = 8
+#: After which signing in again is reason enough to list everything once more.
+OLD_LISTING = timedelta(days=1)
 _BACKOFF_S = (10, 60, 300, 900, 3600)
+
+
+def needs_listing(
+    last_listed_at: datetime | None, authorized_at: datetime, now: datetime, *, sees_more: bool, was_lost: bool
+) -> bool:
+    """Whether an athlete who signed in at `authorized_at` has to be listed.
+
+    Signing in again is not joining again: it is for those who were never listed, not for long, or not since the
+    permission covers more (`sees_more`) or had been lost.
+    """
+    if last_listed_at is None or last_listed_at < now - OLD_LISTING:
+        return True
+    return (sees_more or was_lost) and last_listed_at < authorized_at
+
+
+def is_given_up(attempts: int) -> bool:
+    """Whether a job that is claimed for the so manieth time has cost enough workers their lives."""
+    return attempts > MAX_ATTEMPTS
 
 
 def next_calls_at(now: datetime, *, day_is_spent: bool) -> datetime:
