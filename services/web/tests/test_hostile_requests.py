@@ -26,9 +26,9 @@ WORKING = {
     "rabbitmq_url": "amqp://127.0.0.1:1/",
     "http_port": 1,
     "internal_port": 2,
-    "secret_key_base": "x" * 32,
     "auth_url": "http://127.0.0.1:1",
     "auth_api_key": "key",
+    "web_operator_key": "the-key-of-operators",
     "leaderboard_url": "http://127.0.0.1:1",
 }
 SAME_SITE = (b"sec-fetch-site", b"same-origin")
@@ -139,6 +139,6 @@ async def test_monitors_may_ask_with_head(client: httpx.AsyncClient, path: str) 
     assert asked.headers.get("content-type") == got.headers.get("content-type")
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/redoc", "/health/live", "/health/ready", "/metrics"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/health/live", "/health/ready", "/metrics", "/sessions"])
 async def test_what_operators_read_answers_no_stranger(served: httpx.AsyncClient, path: str) -> None:
     assert (await served.get(path)).status_code == 404

@@ -9,7 +9,13 @@ import httpx
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from shared.contracts.auth_api import AuthorizeUrl, SignedInUser, SignInRequest
+from shared.contracts.auth_api import (
+    AuthorizationRequest,
+    AuthorizationResponse,
+    AuthorizeOrigin,
+    AuthorizeUrl,
+    SignedInUser,
+)
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, BoardStandings, ChallengeInfo, StandingEntry
 
@@ -110,27 +116,43 @@ class FakeLeaderboard:
 
 @dataclass
 class FakeAuth:
-    """Sends people to `authorize`, and lets everybody in unless `refusal` says otherwise."""
+    """Sends people to `authorize`, and lets in who brings back a state of theirs, unless `refusal` says otherwise."""
 
     authorize: str = "https://strava.example/oauth/authorize"
     user: UUID = field(default_factory=lambda: user_id(4))
     refusal: tuple[int, str] | None = None
-    sign_ins: list[SignInRequest] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    begun: list[AuthorizationRequest] = field(default_factory=list)
+    answers: list[AuthorizationResponse] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    states: dict[str, str] = field(default_factory=dict)  # state -> browser
 
     def app(self) -> FastAPI:
         app = FastAPI()
 
-        @app.get("/authorize-url")
-        async def authorize_url(request: Request, state: str) -> AuthorizeUrl:
-            self.keys.append(request.headers["authorization"])
+        @app.get("/authorizations/origin")
+        async def origin() -> AuthorizeOrigin:
+            return AuthorizeOrigin(origin=self.authorize.partition("/oauth")[0].partition("/test")[0])
+
+        @app.post("/authorizations")
+        async def begin(request: Request, wanted: AuthorizationRequest) -> Any:
+            self.keys.add(request.headers["authorization"])
+            self.begun.append(wanted)
+            if self.refusal and self.refusal[0] == 429:
+                return _error(*self.refusal)
+            state = f"state-{len(self.begun)}"
+            self.states[state] = wanted.browser
             return AuthorizeUrl(url=f"{self.authorize}?state={state}")
 
         @app.post("/sign-ins")
-        async def sign_in(request: SignInRequest) -> Any:
-            self.sign_ins.append(request)
+        async def sign_in(answer: AuthorizationResponse) -> Any:
+            self.answers.append(answer)
             if self.refusal:
                 return _error(*self.refusal)
+            if self.states.get(answer.state) != answer.browser:
+                return _error(409, "sign_in_expired")
+            del self.states[answer.state]
+            if answer.error:
+                return _error(403, "access_denied")
             return SignedInUser(
                 user_id=self.user, athlete_id=104, display_name="Ela N.", is_admin=False, first_time=True
             )

@@ -21,8 +21,6 @@ from web.clients.leaderboard import LeaderboardClient
 from web.http.dependencies import COOKIES
 from web.main import configure_app
 
-SECRET = b"a secret of tests that is long enough"
-
 
 def news(revision: int, *boards: str) -> StandingsChanged:
     return StandingsChanged(
@@ -51,7 +49,6 @@ def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
         database,
         LeaderboardClient(make_client("http://leaderboard", transport(leaderboard.app()))),
         AuthClient(make_client("http://auth", transport(auth.app())), "key"),
-        SECRET,
     )
     return app
 

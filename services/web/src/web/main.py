@@ -23,8 +23,9 @@ from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
 from web.http.security import SecurityMiddleware
 from web.legal import routes as legal_routes
+from web.sessions import routes as sessions_routes
+from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
-from web.sign_in.queries import purge_expired_sign_ins
 
 REFRESH_INTERVAL_S = 0.2
 PURGE_INTERVAL_S = 3600.0
@@ -40,15 +41,15 @@ def create_service(settings: Settings) -> Service:
         service.database,
         LeaderboardClient(leaderboard_http),
         AuthClient(auth_http, settings.auth_api_key.get_secret_value()),
-        settings.secret_key_base.get_secret_value().encode(),
     )
 
     async def purge_expired() -> bool:
         async with service.database.transaction() as session:
             await purge_expired_sessions(session, datetime.now(UTC))
-            await purge_expired_sign_ins(session, datetime.now(UTC))
         return False
 
+    configure_internal_app(service.internal_app, service.database, settings.web_operator_key.get_secret_value())
+    service.bus.subscribe("web.people", SESSION_HANDLERS)
     service.bus.subscribe_broadcast(StandingsChanged, boards.mark_stale)
     service.add_periodic_task(boards.refresh, REFRESH_INTERVAL_S)
     service.add_periodic_task(purge_expired, PURGE_INTERVAL_S)
@@ -57,15 +58,13 @@ def create_service(settings: Settings) -> Service:
     return service
 
 
-def configure_app(
-    app: FastAPI, database: Database, leaderboard: LeaderboardClient, auth: AuthClient, secret: bytes
-) -> BoardCache:
+def configure_app(app: FastAPI, database: Database, leaderboard: LeaderboardClient, auth: AuthClient) -> BoardCache:
     """Add the pages to an application; returns its boards."""
     assets = load_assets()
     renderer = Renderer(assets)
     board_renderer = BoardRenderer(renderer)
     boards = BoardCache(leaderboard, database, board_renderer.render, tuple(LANGUAGES))
-    app.state.context = AppContext(renderer, leaderboard, auth, database, secret, lambda: datetime.now(UTC))
+    app.state.context = AppContext(renderer, leaderboard, auth, database, lambda: datetime.now(UTC))
     app.state.boards, app.state.board_renderer = boards, board_renderer
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     for routes in (boards_routes, sign_in_routes, legal_routes, http_routes):
@@ -74,6 +73,12 @@ def configure_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(SecurityMiddleware)
     return boards
+
+
+def configure_internal_app(app: FastAPI, database: Database, operator_key: str) -> None:
+    """Add what operators may do to the application that no stranger reaches."""
+    app.state.database, app.state.operator_key = database, operator_key
+    app.include_router(sessions_routes.router)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What web keeps: sessions, sign-ins under way, and the boards as last seen."""
+"""What web keeps: sessions, and the boards as last seen."""
 
 from datetime import datetime
 from typing import Any
@@ -26,19 +26,11 @@ class SessionRow(Base):
     id_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(index=True)
     display_name: Mapped[str]
+    named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
     is_admin: Mapped[bool]
+    admin_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
-
-
-class SignInRow(Base):
-    """A sign-in that went to Strava and has not come back; the row is deleted by its first use."""
-
-    __tablename__ = "sign_ins"
-
-    state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    consent_version: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
 class BoardSnapshotRow(Base):

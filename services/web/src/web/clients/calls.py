@@ -7,7 +7,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from shared.contracts.error_body import ErrorBody
-from shared.errors import AppError, Conflict, Forbidden, NotFound, Unavailable
+from shared.errors import AppError, Conflict, Forbidden, NotFound, TooManyRequests, Unavailable
 
 READ_TIMEOUT = httpx.Timeout(4.0, connect=1.0)
 
@@ -22,7 +22,7 @@ def make_client(base_url: str, transport: httpx.AsyncBaseTransport | None = None
 
 
 async def send(http: httpx.AsyncClient, request: httpx.Request, model: type[Model]) -> Model:
-    """The response as that model. Raises Unavailable, Forbidden, NotFound, Conflict."""
+    """The response as that model. Raises Unavailable, Forbidden, NotFound, Conflict, TooManyRequests."""
     try:
         response = await http.send(request)
     except httpx.HTTPError as error:
@@ -38,7 +38,7 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, model: type[Mode
 
 
 def _refusal(response: httpx.Response) -> AppError:
-    kinds: dict[int, type[AppError]] = {403: Forbidden, 404: NotFound, 409: Conflict}
+    kinds: dict[int, type[AppError]] = {403: Forbidden, 404: NotFound, 409: Conflict, 429: TooManyRequests}
     kind = kinds.get(response.status_code, Unavailable)
     try:
         body = ErrorBody.model_validate_json(response.content)

@@ -47,13 +47,12 @@ class Visitor:
 
 @dataclass(frozen=True)
 class AppContext:
-    """What `main` puts together for the routes; `secret` is SECRET_KEY_BASE."""
+    """What `main` puts together for the routes."""
 
     renderer: Renderer
     leaderboard: LeaderboardClient
     auth: AuthClient
     database: Database
-    secret: bytes
     clock: Callable[[], datetime]
 
 

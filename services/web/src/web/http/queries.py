@@ -1,9 +1,10 @@
 """SQL of sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from web.tables import SessionRow
@@ -11,6 +12,7 @@ from web.tables import SessionRow
 IDLE_LIMIT = timedelta(days=14)
 ABSOLUTE_LIMIT = timedelta(days=90)
 LAST_SEEN_INTERVAL = timedelta(minutes=10)  # so that reading pages is not writing rows
+HASH_BYTES = 32
 
 
 async def add_session(
@@ -22,7 +24,9 @@ async def add_session(
             id_hash=id_hash,
             user_id=user_id,
             display_name=display_name,
+            named_at=now,
             is_admin=is_admin,
+            admin_changed_at=now,
             created_at=now,
             last_seen_at=now,
         )
@@ -46,6 +50,51 @@ async def find_session(session: AsyncSession, id_hash: bytes, now: datetime) -> 
 async def delete_session(session: AsyncSession, id_hash: bytes) -> None:
     """Delete a session."""
     await session.execute(delete(SessionRow).where(SessionRow.id_hash == id_hash))
+
+
+async def list_sessions(session: AsyncSession, user_id: UUID) -> Sequence[SessionRow]:
+    """The sessions of one user, the latest first."""
+    rows = await session.scalars(
+        select(SessionRow).where(SessionRow.user_id == user_id).order_by(SessionRow.created_at.desc())
+    )
+    return rows.all()
+
+
+async def delete_session_named(session: AsyncSession, prefix: bytes) -> int:
+    """Delete the session whose hash begins so; returns how many there were."""
+    first, last = prefix.ljust(HASH_BYTES, b"\x00"), prefix.ljust(HASH_BYTES, b"\xff")
+    return await _delete(session, SessionRow.id_hash.between(first, last))
+
+
+async def delete_sessions_of(session: AsyncSession, user_id: UUID) -> int:
+    """Delete all sessions of a user; returns how many there were."""
+    return await _delete(session, SessionRow.user_id == user_id)
+
+
+async def _delete(session: AsyncSession, condition: ColumnElement[bool]) -> int:
+    return len((await session.scalars(delete(SessionRow).where(condition).returning(SessionRow.id_hash))).all())
+
+
+async def rename_sessions(session: AsyncSession, user_id: UUID, display_name: str, renamed_at: datetime) -> None:
+    """Store a user's new name in their sessions, unless a later one is there."""
+    await session.execute(
+        update(SessionRow)
+        .where(SessionRow.user_id == user_id, SessionRow.named_at < renamed_at)
+        .values(display_name=display_name, named_at=renamed_at)
+    )
+
+
+async def change_admin(session: AsyncSession, user_id: UUID, *, is_admin: bool, changed_at: datetime) -> None:
+    """Store in a user's sessions whether they are an admin.
+
+    That they are none any more counts whenever it arrives: a late one costs a sign-in, a missed one costs more.
+    """
+    statement = update(SessionRow).where(SessionRow.user_id == user_id)
+    if is_admin:
+        statement = statement.where(SessionRow.admin_changed_at < changed_at)
+    await session.execute(
+        statement.values(is_admin=is_admin, admin_changed_at=func.greatest(SessionRow.admin_changed_at, changed_at))
+    )
 
 
 async def purge_expired_sessions(session: AsyncSession, now: datetime) -> None:

@@ -1,17 +1,20 @@
 """Joining, signing in over Strava, and signing out."""
 
-import hashlib
-import hmac
+import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
-from shared.contracts.auth_api import AuthErrorCode, SignedInUser
-from shared.errors import AppError, NotFound, Unavailable
+from shared.contracts.auth_api import (
+    AuthErrorCode,
+    AuthorizationRequest,
+    AuthorizationResponse,
+    SignedInUser,
+)
+from shared.errors import AppError, NotFound, TooManyRequests, Unavailable
 from web.boards.board_cache import BoardCache
 from web.boards.routes import BoardsDep
 from web.http.dependencies import (
@@ -30,17 +33,19 @@ from web.http.dependencies import (
 )
 from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
 from web.http.security import content_security_policy
-from web.sign_in import queries
 from web.sign_in.rules import CONSENT_VERSION
 
 SESSION_COOKIE_S = int(ABSOLUTE_LIMIT.total_seconds())
-SIGN_IN_COOKIE_S = int(queries.SIGN_IN_LIMIT.total_seconds())
+SIGN_IN_COOKIE_S = 15 * 60  # as long as auth takes what comes back from Strava
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # what `generate_token` makes
 
 #: What auth may refuse -> which explanation the visitor reads, and its status.
 _REFUSALS: dict[str, tuple[str, int]] = {
+    AuthErrorCode.ACCESS_DENIED: ("denied", 403),
     AuthErrorCode.SIGN_IN_EXPIRED: ("expired", 409),
     AuthErrorCode.SCOPE_MISSING: ("scope_missing", 403),
     AuthErrorCode.CAPACITY: ("capacity", 403),
+    AuthErrorCode.RATE_LIMITED: ("too_often", 429),
     AuthErrorCode.UNAVAILABLE: ("away", 503),
 }
 
@@ -50,7 +55,7 @@ class OAuthCallback(BaseModel):
 
     state: str = Field(default="", max_length=500)
     code: str = Field(default="", max_length=500)
-    scope: str = Field(default="", max_length=500)
+    scope: str = Field(default="", max_length=500, pattern=r"^[^\x00-\x1f]*$")
     error: str = Field(default="", max_length=500)
 
 
@@ -59,23 +64,30 @@ router = APIRouter()
 
 
 @router.api_route("/join", methods=PAGE_METHODS)
-async def join(request: Request, context: ContextDep, visitor: VisitorDep) -> Response:
-    """What is fetched, shown and kept, and the consent."""
-    return await _join_page(request, context, visitor, problem=False)
+async def join(request: Request, context: ContextDep, visitor: VisitorDep, again: str = "") -> Response:
+    """What is fetched, shown and kept, and the consent; `again` when a permission was left out at Strava."""
+    return await _join_page(request, context, visitor, again=again == "1")
 
 
 @router.post("/join")
 async def connect(
-    request: Request, context: ContextDep, visitor: VisitorDep, consent: Annotated[str, Form()] = ""
+    request: Request,
+    context: ContextDep,
+    visitor: VisitorDep,
+    consent: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
 ) -> Response:
     """Redirect to Strava once the consent is given."""
     if consent != "yes":
-        return await _join_page(request, context, visitor, problem=True)
-    state = generate_token()
-    browser = request.cookies.get(BROWSER_COOKIE) or generate_token()  # kept, so that two open tabs both work
-    url = await context.auth.authorize_url(state)
-    async with context.database.transaction() as session:
-        await queries.add_sign_in(session, _state_hash(context, state, browser), CONSENT_VERSION, context.clock())
+        return await _join_page(request, context, visitor, again=again == "1", problem=True)
+    browser = request.cookies.get(BROWSER_COOKIE, "")  # kept, so that two open tabs both work
+    if not _TOKEN.fullmatch(browser):
+        browser = generate_token()
+    wanted = AuthorizationRequest(browser=browser, consent_version=CONSENT_VERSION, force_prompt=again == "1")
+    try:
+        url = await context.auth.begin_authorization(wanted)
+    except TooManyRequests:
+        return _failed(request, visitor, "too_often", 429)
     response = RedirectResponse(url, 303)
     set_cookie(response, BROWSER_COOKIE, browser, SIGN_IN_COOKIE_S)
     return response
@@ -90,17 +102,11 @@ async def callback(
     query: Annotated[OAuthCallback, Query()],
 ) -> Response:
     """The browser comes back from Strava, with or without a code."""
-    browser = request.cookies.get(BROWSER_COOKIE, "")
-    async with context.database.transaction() as session:
-        consent_version = await queries.consume_sign_in(
-            session, _state_hash(context, query.state, browser), context.clock()
-        )
-    if query.error:
-        return _failed(request, visitor, "denied", 403)
-    if consent_version is None or not query.code:
+    browser = request.cookies.get(BROWSER_COOKIE)
+    if not browser:
         return _failed(request, visitor, "expired", 409)
     try:
-        signed_in = await context.auth.sign_in(query.code, query.scope, consent_version)
+        signed_in = await context.auth.sign_in(AuthorizationResponse(browser=browser, **query.model_dump()))
     except AppError as refusal:
         log.info("sign-in refused", reason=refusal.code)
         return _failed(request, visitor, *_REFUSALS.get(refusal.code, ("other", refusal.status)))
@@ -121,12 +127,14 @@ async def sign_out(request: Request, context: ContextDep) -> Response:
     return response
 
 
-async def _join_page(request: Request, context: AppContext, visitor: Visitor, problem: bool) -> Response:
+async def _join_page(
+    request: Request, context: AppContext, visitor: Visitor, *, again: bool, problem: bool = False
+) -> Response:
     # Browsers apply form-action to redirects too, so the page must know where its form will lead.
-    target = urlsplit(await context.auth.authorize_url("unused"))
-    page: dict[str, Any] = {"problem": problem}
+    origin = await context.auth.authorize_origin()
+    page: dict[str, Any] = {"problem": problem, "again": again}
     response = render_page(request, visitor, "sign_in/join.html", page, 422 if problem else 200)
-    response.headers["Content-Security-Policy"] = content_security_policy(f"{target.scheme}://{target.netloc}")
+    response.headers["Content-Security-Policy"] = content_security_policy(origin)
     return response
 
 
@@ -153,11 +161,6 @@ async def _first_board_path(boards: BoardCache) -> str:
     except (NotFound, Unavailable):
         return "/"
     return f"/c/{challenge.slug}/{challenge.boards[0].slug}" if challenge.boards else "/"
-
-
-def _state_hash(context: AppContext, state: str, browser: str) -> bytes:
-    """Identifies one sign-in of one browser by both halves together."""
-    return hmac.digest(context.secret, f"{state} {browser}".encode(), hashlib.sha256)
 
 
 def _failed(request: Request, visitor: Visitor, reason: str, status: int) -> Response:

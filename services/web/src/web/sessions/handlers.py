@@ -1,0 +1,29 @@
+"""What web does on events about people who are signed in."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.events import UserAdminChanged, UserErased, UserRenamed
+from shared.messaging.inbox import Handlers
+from web.http import queries
+
+
+async def rename_sessions(event: UserRenamed, session: AsyncSession) -> None:
+    """Pages greet the user with the new name."""
+    await queries.rename_sessions(session, event.user_id, event.display_name, event.renamed_at)
+
+
+async def change_admin(event: UserAdminChanged, session: AsyncSession) -> None:
+    """The user may administer in all browsers, or in none any more."""
+    await queries.change_admin(session, event.user_id, is_admin=event.is_admin, changed_at=event.changed_at)
+
+
+async def end_sessions(event: UserErased, session: AsyncSession) -> None:
+    """The user is signed out everywhere."""
+    await queries.delete_sessions_of(session, event.user_id)
+
+
+SESSION_HANDLERS: Handlers = {
+    UserRenamed: rename_sessions,
+    UserAdminChanged: change_admin,
+    UserErased: end_sessions,
+}
