@@ -10,6 +10,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic_settings import BaseSettings
 
 from auth.config import Settings as AuthSettings
+from auth.token_encryption import Keyring
+from auth.users.handlers import make_handlers as make_auth_handlers
 from ingest.config import Settings as IngestSettings
 from ingest.handlers import make_handlers as make_ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
@@ -24,6 +26,7 @@ from sync.config import Settings as SyncSettings
 from sync.jobs.handlers import HANDLERS as SYNC
 from web.boards.board_cache import BoardCache
 from web.config import Settings as WebSettings
+from web.sessions.handlers import SESSION_HANDLERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,10 +35,12 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
 CONSUMERS: dict[str, Handlers] = {
+    "auth.people": make_auth_handlers(Keyring("none", {})),
     "sync.people": SYNC,
     "ingest.activity": make_ingest_handlers(UTC),
     "leaderboard.people": PARTICIPANT_HANDLERS,
     "leaderboard.activity": ACTIVITY_HANDLERS,
+    "web.people": SESSION_HANDLERS,
 }
 #: Heard by every replica of web for its cache, in a queue of its own.
 LISTENERS = {"standings.changed": ["web"]}

@@ -13,7 +13,7 @@ from dead_letter_helpers import NOW, emit
 
 from ops import archive
 from ops.archive import ArchivedEvent, ArchiveFilter, read
-from ops.broker import OperatorError
+from ops.errors import OperatorError
 from shared.messaging.publisher import BROKER_ERRORS
 from testkit.consumer_queue import ConsumerQueue
 from testkit.tcp_proxy import TcpProxy

@@ -10,8 +10,9 @@ import typer
 
 from ops import archive, message_codec
 from ops.archive import ArchivedEvent, ArchiveFilter, End, Start
-from ops.broker import OperatorError, describe_error
+from ops.broker import describe_error
 from ops.cli_common import broker_url, require_queue, run
+from ops.errors import OperatorError
 from ops.republish import republish
 from shared.contracts.queues import QUEUES
 from shared.messaging.publisher import BROKER_ERRORS, Publisher

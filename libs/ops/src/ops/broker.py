@@ -16,16 +16,13 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
+from ops.errors import OperatorError
 from ops.message_codec import RawMessage
 from shared.messaging.properties import tolerate_unreadable_properties
 from shared.messaging.publisher import with_heartbeat
 
 ANSWER_TIMEOUT_S = 10.0
 MAX_PREFETCH = 65_535  # what the protocol can count; 0, for no limit, is 2,000 on a quorum queue
-
-
-class OperatorError(Exception):
-    """An error that is printed for the operator; the text is one sentence."""
 
 
 @asynccontextmanager

@@ -2,17 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
+import httpx
 import typer
-from pydantic import AmqpDsn
+from pydantic import AmqpDsn, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich import box
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from ops.broker import OperatorError, describe_error
-from ops.message_codec import as_json, to_json_value
+from ops.broker import describe_error
+from ops.errors import OperatorError
+from ops.internal_api import Endpoint, InternalApi, OperatorKey, open_api
+from ops.message_codec import as_json, escape_control, to_json_value
 from shared.messaging.publisher import BROKER_ERRORS
 from shared.settings import load_settings
 
@@ -29,6 +36,24 @@ class OpsSettings(BaseSettings):
     rabbitmq_url: AmqpDsn
 
 
+class AuthSettings(BaseSettings):
+    """The settings of commands that ask auth."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    auth_url: HttpUrl
+    auth_operator_key: OperatorKey
+
+
+class WebSettings(BaseSettings):
+    """The settings of commands that ask web."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    web_internal_url: HttpUrl
+    web_operator_key: OperatorKey
+
+
 def broker_url() -> str:
     """The broker's address, from RABBITMQ_URL."""
     return str(load_settings(OpsSettings).rabbitmq_url)
@@ -39,14 +64,47 @@ def run(url: str, work: Coroutine[Any, Any, T]) -> T:
     # They log each lost connection with its stack; the operator reads one line instead.
     for name in ("aiormq", "aio_pika"):
         logging.getLogger(name).addHandler(logging.NullHandler())
+    with _reporting():
+        try:
+            return asyncio.run(work)
+        except BrokenPipeError:  # whoever reads our output has enough
+            raise
+        except BROKER_ERRORS as error:
+            raise OperatorError(describe_error(url, error)) from None
+
+
+@contextmanager
+def auth_api(ctx: typer.Context) -> Iterator[InternalApi]:
+    """auth, as AUTH_URL and AUTH_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
+    settings = load_settings(AuthSettings)
+    url, key = settings.auth_url, settings.auth_operator_key
+    with _open(ctx, Endpoint("auth", url, "AUTH_URL", key, "AUTH_OPERATOR_KEY")) as api:
+        yield api
+
+
+@contextmanager
+def web_api(ctx: typer.Context) -> Iterator[InternalApi]:
+    """web, as WEB_INTERNAL_URL and WEB_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
+    settings = load_settings(WebSettings)
+    url, key = settings.web_internal_url, settings.web_operator_key
+    with _open(ctx, Endpoint("web", url, "WEB_INTERNAL_URL", key, "WEB_OPERATOR_KEY")) as api:
+        yield api
+
+
+@contextmanager
+def _open(ctx: typer.Context, endpoint: Endpoint) -> Iterator[InternalApi]:
+    # Whoever runs the command in its own process may bring another transport.
+    with _reporting(), open_api(endpoint, ctx.find_object(httpx.BaseTransport)) as api:
+        yield api
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """An OperatorError inside is one line on stderr and exit status 1; Ctrl-C is exit status 130."""
     try:
-        return asyncio.run(work)
-    except OperatorError as operator_error:
-        fail(str(operator_error))
-    except BrokenPipeError:  # whoever reads our output has enough
-        raise
-    except BROKER_ERRORS as error:
-        fail(describe_error(url, error))
+        yield
+    except OperatorError as error:
+        fail(str(error))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
@@ -78,3 +136,27 @@ def to_row(fact: Any) -> dict[str, Any]:
 def write_array(rows: list[dict[str, Any]]) -> None:
     """One JSON array on stdout, an element a line."""
     typer.echo("[" + ",".join("\n  " + as_json(one) for one in rows) + ("\n]" if rows else "]"))
+
+
+def write_object(fields: Mapping[str, Any]) -> None:
+    """One JSON object on stdout."""
+    typer.echo(as_json(fields, indent=2))
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on stdout; numbers are to the right."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(escape_control(str(cell)), justify=_side(cell)) for cell in row))
+    make_console().print(table)
+
+
+def _side(cell: object) -> Literal["left", "right"]:
+    return "right" if isinstance(cell, int) else "left"
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `1 row` or `2 rows`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

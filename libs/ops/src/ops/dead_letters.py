@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 from aiormq.abc import AbstractConnection
 
 from ops import message_codec
-from ops.broker import MAX_PREFETCH, OperatorError, QueueReader, queue_stats
+from ops.broker import MAX_PREFETCH, QueueReader, queue_stats
+from ops.errors import OperatorError
 from ops.message_codec import RawMessage
 from ops.republish import republish
 from shared.contracts.queues import dead_letter_queue

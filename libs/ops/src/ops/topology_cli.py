@@ -8,8 +8,8 @@ import typer
 from pydantic import AmqpDsn, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ops.broker import OperatorError
 from ops.cli_common import fail, run
+from ops.errors import OperatorError
 from shared.contracts.queues import QUEUES
 from shared.messaging import topology
 from shared.settings import load_settings

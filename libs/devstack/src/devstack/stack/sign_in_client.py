@@ -14,10 +14,10 @@ REQUEST_TIMEOUT_S = 60.0
 
 @dataclass
 class Form:
-    """A form with the fields that a browser submits by default, without its buttons."""
+    """A form with what a browser submits by default, without its buttons; a name may have several values."""
 
     action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, list[str]] = field(default_factory=dict)
 
 
 class _FormParser(HTMLParser):
@@ -32,7 +32,7 @@ class _FormParser(HTMLParser):
         if tag == "form":
             self.forms.append(Form(values.get("action", "")))
         elif tag == "input" and self.forms and values.get("name") and _is_submitted(values):
-            self.forms[-1].fields[values["name"]] = values.get("value", "on")
+            self.forms[-1].fields.setdefault(values["name"], []).append(values.get("value", "on"))
 
 
 def _is_submitted(values: dict[str, str]) -> bool:
@@ -85,7 +85,7 @@ async def _submit_form(
     origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
     response = await client.post(
         page.url.join(form.action),
-        data=form.fields | fields,
+        data={**form.fields, **fields},
         headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"},
     )
     # Not by httpx itself, which would send these headers to the target of the redirect, too.

@@ -19,13 +19,15 @@ from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
-from devstack.servers.secret_store import generate_secret, load_or_create
+from devstack.servers.secret_store import generate_secret, load_or_create, write_private
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack import expected_standings
 
 SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
 CLIENT_ID = "1"
+#: In the folder of the data, while the stack runs.
+OPERATOR_SETTINGS = "operator.env"
 
 Report = Callable[[str], None]
 
@@ -110,6 +112,7 @@ class StackLauncher:
         servers.mark_topology_declared()  # before any service can publish or consume
         self._report("starting the services")
         await self._start_services(database_urls, servers.rabbitmq.url, days)
+        self._write_operator_settings(servers)
         return Stack(
             self.url("web"),
             self.url("leaderboard"),
@@ -188,6 +191,7 @@ class StackLauncher:
                 "VAULT_KEYS": f"demo:{vault}",
                 "AUTH_API_KEY": web_key,
                 "VAULT_ACCESS_KEY": vault_key,
+                "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
             },
             "sync-api": auth_access,
             "sync-worker": {
@@ -201,12 +205,27 @@ class StackLauncher:
                 "CHALLENGE_LAST_DAY": days[1].isoformat(),
             },
             "web": {
-                "SECRET_KEY_BASE": self._get_secret("web"),
                 "AUTH_URL": auth_url,
                 "AUTH_API_KEY": web_key,
                 "LEADERBOARD_URL": self.url("leaderboard"),
+                "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
             },
         }
+
+    def _write_operator_settings(self, servers: Servers) -> None:
+        """The settings of `gruppetto` for this stack, as a file that a shell reads."""
+        if self._config.folder is None:
+            return
+        settings = {
+            "RABBITMQ_URL": servers.rabbitmq.url,
+            "RABBITMQ_MANAGEMENT_URL": servers.rabbitmq.management_url,
+            "AUTH_URL": self.url("auth"),
+            "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
+            "WEB_INTERNAL_URL": self.url("web internal"),
+            "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
+        }
+        lines = [f"{name}='{value}'\n" for name, value in settings.items()]
+        write_private(self._config.folder / OPERATOR_SETTINGS, "".join(lines))
 
     def _get_secret(self, name: str) -> str:
         """The named secret; the same at every start in one folder."""
