@@ -1,6 +1,7 @@
 """Access tokens: who gets them, when they are refreshed, and that it happens once."""
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -122,6 +123,31 @@ async def test_a_sign_in_during_a_refresh_wins(service: AuthUnderTest) -> None:
     row = await service.tokens_row()
     assert service.decrypt(row, "refresh").encode() in service.transport.response_bodies[1]
     assert answer.json()["access_token"] == service.decrypt(row, "access")
+
+
+async def test_a_refusal_of_a_permission_that_was_replaced_meanwhile_ends_nothing(service: AuthUnderTest) -> None:
+    user = await service.expired_user()
+    service.transport.before[service.transport.calls + 1] = service.sign_in
+    service.transport.script = [None, refusal(400, "RefreshToken")]
+    answer = await service.token(user)
+    assert answer.status_code == 200
+    assert answer.json()["access_token"] == service.decrypt(await service.tokens_row(), "access")
+    assert not await service.events("user.reauthorization_needed")
+
+
+async def test_a_hundred_requests_at_one_replica_ask_the_database_for_one_lease(
+    service: AuthUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, lease, asked = await service.expired_user(), queries.lease_for_refresh, []
+
+    async def count(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return await lease(*arguments)
+
+    monkeypatch.setattr(queries, "lease_for_refresh", count)
+    answers = await asyncio.gather(*(service.token(user) for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("revoked_first", [True, False])

@@ -9,6 +9,7 @@ import pytest
 from auth_helpers import ALL, ATHLETE, AuthUnderTest, Replica, make_context, start_replica
 
 from auth.revocations.use_cases import purge_revocations, revoke_next
+from auth.strava import Grant, StravaOAuth
 from shared.contracts.events import ParticipantExpired, StravaDeauthorizationReported
 from testkit.databases import execute, fetch_rows
 
@@ -118,14 +119,19 @@ async def test_nobody_signs_in_while_their_permission_is_being_revoked(service: 
 
 
 async def test_a_permission_that_was_revoked_after_its_code_was_exchanged_is_not_stored(
-    service: AuthUnderTest,
+    service: AuthUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = await service.signed_in()
     await service.web.delete(f"/users/{user}/authorization")
-    code = service.code()
-    # The exchange is the next call; the revocation comes right before its answer.
-    service.transport.before[service.transport.calls + 1] = service.revoke_all
-    refused = await service.sign_in(code=code)
+    exchange = StravaOAuth.exchange
+
+    async def exchange_and_revoke(strava: StravaOAuth, code: str) -> Grant:
+        grant = await exchange(strava, code)
+        assert await service.revoke_all() == 1
+        return grant
+
+    monkeypatch.setattr(StravaOAuth, "exchange", exchange_and_revoke)
+    refused = await service.sign_in()
     assert (refused.status_code, refused.json()["code"]) == (409, "sign_in_expired")
     assert not await rows(service, "tokens")
 

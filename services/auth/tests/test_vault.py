@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 import uuid_utils.compat as uuid_utils
 from auth_helpers import KEYRING, NEW_KEY, OLD_KEY, AuthUnderTest, Replica, make_context, start_replica
@@ -12,8 +13,10 @@ from auth_helpers import KEYRING, NEW_KEY, OLD_KEY, AuthUnderTest, Replica, make
 from auth.main import check_keys
 from auth.tables import TokenRow, UserRow
 from auth.token_encryption import Cell, Keyring, TokenPair, encrypt_pair
+from auth.vault import queries
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
+from testkit.waiting import wait_until
 
 BOTH = Keyring.parse(f"k2:{NEW_KEY},k1:{OLD_KEY}")
 ATHLETES = 10_000
@@ -115,6 +118,38 @@ async def test_a_refresh_under_way_is_not_lost_to_a_rotation(service: AuthUnderT
         cell = Cell("tokens", UUID(user), "refresh")
         assert BOTH.decrypt(row.refresh_token, cell).encode() in service.transport.response_bodies[-1]
         assert BOTH.is_current(row.refresh_token)
+
+
+async def test_a_refresh_that_ends_during_a_rotation_is_not_overwritten(
+    service: AuthUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, lock = await service.expired_user(), queries.lock_rows
+    context = make_context(service.database, service.strava_client, keyring=BOTH)
+    asking: list[asyncio.Task[httpx.Response]] = []
+
+    async with start_replica(service.database, service.strava_client, context) as replica:
+
+        async def lock_and_refresh(*arguments: Any) -> Any:
+            locked = await lock(*arguments)
+            before = await service.tokens_row()
+            asking.append(asyncio.create_task(replica.token(user)))
+
+            async def saves_or_waits() -> bool:
+                waiting = (
+                    "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like 'UPDATE tokens%'"
+                )
+                replaced = (await service.tokens_row()).grant_id != before.grant_id
+                return replaced or bool(await fetch_rows(service.database, waiting))
+
+            await wait_until(saves_or_waits, "the refresh waits or is saved")
+            return locked
+
+        monkeypatch.setattr(queries, "lock_rows", lock_and_refresh)
+        await rotate_all(replica)
+        assert (await asking[0]).status_code == 200
+    cell = Cell("tokens", UUID(user), "refresh")
+    refreshed = BOTH.decrypt((await service.tokens_row()).refresh_token, cell)
+    assert refreshed.encode() in service.transport.response_bodies[-1]
 
 
 async def test_permissions_that_are_still_to_be_revoked_are_encrypted_anew_as_well(service: AuthUnderTest) -> None:
