@@ -22,7 +22,7 @@ from stravasim.simulator import Settings as StravaSettings
 from stravasim.simulator import Simulator
 from stravasim.strava.oauth import Rotation
 from testkit.databases import execute, fetch_rows, open_database
-from testkit.waiting import wait_until
+from testkit.waiting import stays_true, wait_until
 
 STEPS = ["before_strava", "after_strava", "before_commit", "after_commit"]
 
@@ -166,6 +166,7 @@ async def test_a_termination_during_a_refresh_loses_nothing(
         await held.held.wait()
         ending = asyncio.create_task(process.terminate())
         await asking  # which is given up on, as the process ends
+        await stays_true(lambda: process.process.returncode is None, 2)
         held.release()
         assert await ending == 0
     assert await _grant_id(surroundings.database_url) != before
