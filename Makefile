@@ -22,6 +22,9 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) Makefile
 demo: setup  ## start everything with a simulated club; Ctrl-C stops it
 	@$(BIN)/devstack demo || [ $$? -eq 130 ]
 
+run: setup  ## start everything with the real Strava: STRAVA_CLIENT_ID, STRAVA_CLIENT_SECRET; Ctrl-C stops it
+	@$(BIN)/devstack run || [ $$? -eq 130 ]
+
 smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETES=n, DAYS=n, SEED=n
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
@@ -52,4 +55,4 @@ lock: setup  ## pin the newest allowed versions into requirements.lock
 clean:  ## remove the virtual environment and the demo's data
 	rm -rf $(VENV) .devstack scripts/asyncapi/node_modules
 
-.PHONY: help setup demo smoke test chaos bench lint fmt events lock clean
+.PHONY: help setup demo run smoke test chaos bench lint fmt events lock clean

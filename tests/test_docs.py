@@ -18,13 +18,15 @@ from ingest.handlers import make_handlers as make_ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS
-from shared.contracts.events import EVENTS
+from shared.contracts.events import EVENTS, JobReleased
 from shared.contracts.queues import QUEUES
 from shared.messaging.inbox import BatchHandler, Handlers
 from shared.observability import metrics
 from shared.settings import ServiceSettings
-from sync.config import Settings as SyncSettings
-from sync.jobs.handlers import HANDLERS as SYNC
+from sync import metrics as sync_metrics
+from sync.config import ApiSettings, WorkerSettings
+from sync.fetching.worker import Worker
+from sync.jobs.handlers import make_handlers as make_sync_handlers
 from web.boards.board_cache import BoardCache
 from web.config import Settings as WebSettings
 from web.sessions.handlers import SESSION_HANDLERS
@@ -37,7 +39,8 @@ SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
 CONSUMERS: dict[str, Handlers] = {
     "auth.people": make_auth_handlers(Keyring("none", {})),
-    "sync.people": SYNC,
+    "sync.people": make_sync_handlers(),
+    "sync.jobs": {JobReleased: Worker.run_released},
     "ingest.activity": make_ingest_handlers(UTC),
     "leaderboard.people": PARTICIPANT_HANDLERS,
     "leaderboard.activity": ACTIVITY_HANDLERS,
@@ -89,7 +92,8 @@ def test_the_event_table_of_the_readme_is_what_the_code_does() -> None:
     [
         ("Every service", ServiceSettings),
         ("auth", AuthSettings),
-        ("sync", SyncSettings),
+        ("sync api", ApiSettings),
+        ("sync worker", WorkerSettings),
         ("ingest", IngestSettings),
         ("leaderboard", LeaderboardSettings),
         ("web", WebSettings),
@@ -120,7 +124,7 @@ def test_every_make_target_is_explained_and_those_of_the_readme_exist() -> None:
 
 def test_every_metric_is_explained_and_nothing_else_is() -> None:
     documented = set(re.findall(r"^\| `([a-z_]+)(?:\{[a-z,]+\})?` \|", OPERATIONS, re.MULTILINE))
-    everything = [*vars(metrics).values(), *vars(auth_metrics).values()]
+    everything = [*vars(metrics).values(), *vars(auth_metrics).values(), *vars(sync_metrics).values()]
     ours = [one for one in everything if isinstance(one, Counter | Gauge | Histogram)]
     actual = {f"{one._name}_total" if isinstance(one, Counter) else one._name for one in ours}
     assert documented == actual

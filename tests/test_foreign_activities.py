@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from devstack.stack import expected_standings
 from ingest.rules import Activity, RawActivity, map_activity
-from sync.fetching.rules import extract_activity
+from sync.fetching.rules.extraction import extract_activity
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 USUAL: dict[str, Any] = {"id": 1, "sport_type": "Run", "start_date": "2026-05-01T06:00:00Z", "distance": 1000.0}

@@ -41,7 +41,7 @@ def test_what_the_producer_writes_follows_the_schema_with_and_without_fractions_
 
 
 def test_a_schema_tells_the_units_that_the_code_tells() -> None:
-    fields = schema_of(ActivityFetched)["properties"]
+    fields = schema_of(ActivityFetched)["$defs"]["FetchedActivity"]["properties"]
     assert fields["distance"]["description"] == "metres"
     assert fields["utc_offset"]["description"] == "seconds"
     assert "description" not in fields["id"]

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database, create_engine
 from shared.errors import Unavailable
-from shared.messaging import batch_consumer, bus, inbox, redelivery, topology
+from shared.messaging import bus, inbox, redelivery, topology
 from shared.messaging.bus import Bus
 from shared.messaging.inbox import BatchHandler, Handler
 from shared.messaging.outbox import emit
@@ -68,12 +68,12 @@ async def consuming(
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "_BACKOFF_S", (0.02,))
-    monkeypatch.setattr(batch_consumer, "COPY_RETRY_INTERVAL_S", 0.02)
+    monkeypatch.setattr(redelivery, "COPY_RETRY_INTERVAL_S", 0.02)
 
 
 def held_by(bus: Bus) -> set[AbstractIncomingMessage]:
     """What the only consumer has received and not settled."""
-    return set(bus._batch_consumers[0]._unsettled)
+    return set(bus._durable[0]._unsettled)
 
 
 async def has(database: Database, *numbers: int) -> bool:
@@ -253,7 +253,7 @@ async def test_what_waits_behind_a_batch_when_the_connection_is_lost_is_delivere
     await queue.put(*range(9))
     async with consuming(database, queue, gate.handle, url=proxy.url, batch=5) as bus:
         await gate.entered.wait()
-        await wait_until(lambda: len(bus._batch_consumers[0]._unsettled) == 9)
+        await wait_until(lambda: len(bus._durable[0]._unsettled) == 9)
         proxy.cut()
         await wait_until(lambda: not bus.is_connected)
         gate.open.set()

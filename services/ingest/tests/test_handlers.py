@@ -15,7 +15,7 @@ from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
 from shared.messaging.inbox import InboxProcessor
 from testkit.databases import fetch_rows
-from testkit.events import FETCHED_AT, fetched, listed
+from testkit.events import FETCHED_AT, fetched, fetched_page, listed, vanished
 from testkit.handling import emitted
 
 
@@ -180,6 +180,13 @@ async def test_what_was_rejected_and_is_gone_is_forgotten(database: Database) ->
             {},
         ),
         ((fetched(1, 1), listed(1, fetch_seq=1), fetched(2, 2), listed(2, fetch_seq=2)), {2: 1000.0}, {}),
+        ((fetched(1, 1), vanished(1, 2), fetched(2, 1), unusable(3, 1), vanished(3, 2)), {2: 1000.0}, {}),
+        ((fetched(1, 1), vanished(1, 2), fetched(1, 3, distance=3.0)), {1: 3.0}, {}),
+        (
+            (fetched_page(1, 2, 3, fetch_seq=1), fetched_page(3, 2, fetch_seq=3), vanished(1, 2), vanished(2, 2)),
+            {2: 1000.0, 3: 1000.0},
+            {},
+        ),
         (
             (fetched(1, 1), listed(fetch_seq=2), fetched(1, 3, distance=3.0), listed(1, fetch_seq=3), unusable(2, 1)),
             {1: 3.0},

@@ -15,8 +15,10 @@ from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
 from sync.clients.auth import AuthClient
 from sync.clients.strava import StravaClient
+from sync.fetching.calls import PER_PAGE, FetchContext
 from sync.fetching.worker import Worker
 from sync.tables import Base
+from testkit.clock import ManualClock
 from testkit.databases import migrated_database, truncate_all
 from testkit.transports import ScriptedTransport
 
@@ -36,19 +38,26 @@ async def database(sync_database: Database) -> Database:
 
 @pytest.fixture
 async def make_service(database: Database, tmp_path: Path) -> AsyncIterator[Callable[..., SyncUnderTest]]:
-    """make_service(limits=..., short_pages=...): a worker and a Strava with such settings."""
-    (tmp_path / f"{ATHLETE}.json").write_text("[]")
+    """make_service(limits=..., short_pages=...): a worker and a Strava with such settings, by one clock."""
     clients: list[httpx.AsyncClient] = []
 
-    def make(**settings: Any) -> SyncUnderTest:
-        strava = create_app(load_dataset(tmp_path), None, StravaSettings(**settings))
+    def make(per_page: int = PER_PAGE, athletes: int = 1, **settings: Any) -> SyncUnderTest:
+        for number in range(athletes):
+            (tmp_path / f"{ATHLETE + number}.json").write_text("[]")
+        clock = ManualClock()
+        strava = create_app(load_dataset(tmp_path), clock, StravaSettings(**settings))
         simulator = strava.state.simulator
         auth = FakeAuth(simulator)
         transport = ScriptedTransport(httpx.ASGITransport(strava))
         clients.append(httpx.AsyncClient(transport=RoutingTransport(auth, transport)))
-        auth_client = AuthClient(clients[-1], "http://auth.test", "key")
-        worker = Worker(database, auth_client, StravaClient(clients[-1], "http://strava.test/api/v3"))
-        return SyncUnderTest(worker, transport, auth, simulator, database)
+        context = FetchContext(
+            database,
+            AuthClient(clients[-1], "http://auth.test", "key"),
+            StravaClient(clients[-1], "http://strava.test/api/v3"),
+            clock.now,
+            per_page,
+        )
+        return SyncUnderTest(Worker(context), context, transport, auth, simulator, clock)
 
     yield make
     for client in clients:

@@ -1,4 +1,4 @@
-"""The worker in this process, with the simulator as its Strava and a hand-written auth."""
+"""Dispatcher and worker in this process, with the simulator as their Strava and a hand-written auth."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,12 @@ from shared.contracts.events import Event
 from shared.database.engine import Database
 from stravasim.simulator import Simulator
 from stravasim.strava.oauth import ACCESS_LIFETIME, Grant, Rotation
+from sync.fetching.calls import FetchContext
 from sync.fetching.worker import Worker
-from sync.jobs.handlers import HANDLERS
+from sync.jobs.dispatcher import dispatch
+from sync.jobs.handlers import make_handlers
+from sync.webhooks.use_cases import Receipt, WebhookEvent, receive_event
+from testkit.clock import ManualClock
 from testkit.databases import execute, fetch_rows
 from testkit.events import authorized
 from testkit.handling import emitted, handle
@@ -31,6 +35,8 @@ class FakeAuth:
     script: list[ScriptedAnswer] = field(default_factory=list)
     requested: list[httpx.URL] = field(default_factory=list)
     revoked: bool = False
+    scopes: frozenset[str] = SCOPES
+    athletes: dict[UUID, int] = field(default_factory=dict)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requested.append(request.url)
@@ -38,11 +44,13 @@ class FakeAuth:
             return give(self.script.pop(0))
         if self.revoked:
             return httpx.Response(409, json={"code": "reauthorization_needed", "message": "Gone."})
-        return httpx.Response(200, json={"access_token": self.token(), "expires_at": datetime.now(UTC).isoformat()})
+        user = UUID(request.url.path.split("/")[2])
+        token = self.token(athlete=self.athletes.get(user, ATHLETE))
+        return httpx.Response(200, json={"access_token": token, "expires_at": datetime.now(UTC).isoformat()})
 
-    def token(self, lifetime_s: int = ACCESS_LIFETIME) -> str:
+    def token(self, lifetime_s: int = ACCESS_LIFETIME, athlete: int = ATHLETE) -> str:
         issued = self.strava.now() - ACCESS_LIFETIME + lifetime_s
-        code = self.strava.tokens.approve(Grant(ATHLETE, SCOPES), issued)
+        code = self.strava.tokens.approve(Grant(athlete, self.scopes), issued)
         answer = self.strava.tokens.handle_token_request(
             {
                 "client_id": "12345",
@@ -71,13 +79,21 @@ class RoutingTransport(httpx.AsyncBaseTransport):
 
 @dataclass
 class SyncUnderTest:
-    """A worker, its Strava and its auth."""
+    """A dispatcher and a worker, their Strava and their auth, all by one clock."""
 
     worker: Worker
+    context: FetchContext
     transport: ScriptedTransport
     auth: FakeAuth
     strava: Simulator
-    database: Database
+    clock: ManualClock
+
+    @property
+    def database(self) -> Database:
+        return self.context.database
+
+    def now(self) -> datetime:
+        return self.clock.now()
 
     def add_activities(self, *ids: int, **fields: Any) -> None:
         """Add activities at Strava, the first one the newest."""
@@ -88,28 +104,85 @@ class SyncUnderTest:
             )
 
     async def authorize(self, user: UUID = USER, athlete: int = ATHLETE, **fields: Any) -> None:
-        """The athlete signs in now."""
-        await self.hear(authorized(user, athlete_id=athlete, **{"authorized_at": datetime.now(UTC), **fields}))
+        """The athlete signs in, a moment after whatever was before."""
+        self.clock.advance(0.001)
+        self.auth.athletes[user] = athlete
+        await self.hear(authorized(user, athlete_id=athlete, **{"authorized_at": self.now(), **fields}))
 
     async def sign_in_again(self, **fields: Any) -> None:
         """The known athlete signs in, with nothing new about it but `fields`."""
         await self.authorize(first_time=False, **fields)
 
     async def hear(self, *events: Event) -> None:
-        await handle(self.database, "sync.people", HANDLERS, *events, one_by_one=True)
+        await handle(self.database, "sync.people", make_handlers(self.clock.now), *events, one_by_one=True)
+
+    async def step(self) -> bool:
+        """Release what may be run, and run one job; returns whether there was one."""
+        await dispatch(self.database, self.now())
+        for job_id in await self.released():
+            if await self.worker.run(job_id):
+                return True
+        return False
+
+    async def run_all(self) -> None:
+        """Run jobs until none is due."""
+        while await self.step():
+            pass
+
+    async def released(self) -> list[int]:
+        """The jobs that a worker may take."""
+        rows = await fetch_rows(
+            self.database,
+            "select id from jobs where closed_at is null and released_at is not null order by priority, id",
+        )
+        return [row.id for row in rows]
+
+    async def receive(self, aspect: str, strava_id: int, athlete: int = ATHLETE, **fields: Any) -> Receipt:
+        """Strava's webhook tells of a change now."""
+        event = {
+            "object_type": "activity",
+            "object_id": strava_id,
+            "aspect_type": aspect,
+            "owner_id": athlete,
+            "subscription_id": 1,
+            "event_time": int(self.now().timestamp()),
+            **fields,
+        }
+        async with self.database.transaction() as session:
+            return await receive_event(
+                session, WebhookEvent.model_validate(event), self.now(), self.context.freshness
+            )
 
     async def job(self) -> Any:
         [job] = await fetch_rows(
-            self.database, "select *, extract(epoch from not_before - now()) as wait_s from jobs"
+            self.database,
+            "select *, extract(epoch from not_before - cast(:now as timestamptz)) as wait_s from jobs",
+            now=self.now(),
         )
         return job
+
+    async def jobs(self) -> list[Any]:
+        return await fetch_rows(self.database, "select * from jobs order by id")
 
     async def athlete(self) -> Any:
         [athlete] = await fetch_rows(self.database, "select * from athletes")
         return athlete
 
     async def events(self, topic: str = "") -> list[dict[str, Any]]:
-        return [event for _, event in await emitted(self.database, topic)]
+        """What was emitted for others."""
+        return [event for name, event in await emitted(self.database, topic) if name != "job.released"]
+
+    async def fetched(self) -> list[dict[str, Any]]:
+        """Every activity that was published, with the number of its fetch."""
+        return [
+            {"fetch_seq": event["fetch_seq"], "user_id": event["user_id"], **activity}
+            for event in await self.events("activity.fetched")
+            for activity in event["activities"]
+        ]
 
     async def make_due(self) -> None:
-        await execute(self.database, "update jobs set not_before = now() - interval '1 s'")
+        await execute(
+            self.database,
+            "update jobs set not_before = cast(:now as timestamptz) - interval '1 s', released_at = null",
+            now=self.now(),
+        )

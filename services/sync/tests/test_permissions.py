@@ -38,15 +38,6 @@ def erased() -> Event:
     return UserErased(user_id=USER, athlete_id=ATHLETE, reason="requested", erased_at=at(60))
 
 
-async def jobs(service: SyncUnderTest) -> list[Any]:
-    return await fetch_rows(service.database, "select * from jobs order by id")
-
-
-async def run_all(service: SyncUnderTest) -> None:
-    while await service.worker.step():
-        pass
-
-
 @pytest.mark.parametrize(
     ("listed", "authorized_at", "sees_more", "was_lost", "needed"),
     [
@@ -72,66 +63,68 @@ def test_a_job_is_given_up_after_eight_claims(attempts: int, given_up: bool) -> 
 
 async def test_a_hundred_sign_ins_cause_no_further_listing(service: SyncUnderTest) -> None:
     await service.authorize()
-    await run_all(service)
+    await service.run_all()
     calls = service.transport.calls
     for _ in range(100):
         await service.sign_in_again()
-    await run_all(service)
-    assert len(await jobs(service)) == 1
+    await service.run_all()
+    assert len(await service.jobs()) == 1
     assert service.transport.calls == calls
 
 
 @pytest.mark.parametrize("news", [{"scopes_gained": ("activity:read_all",)}, {"access_regained": True}])
 async def test_who_lets_us_see_more_is_listed_again_once(service: SyncUnderTest, news: dict[str, Any]) -> None:
     await service.authorize()
-    await run_all(service)
-    event = authorized(USER, athlete_id=ATHLETE, authorized_at=datetime.now(UTC), first_time=False, **news)
+    await service.run_all()
+    service.clock.advance(1)
+    event = authorized(USER, athlete_id=ATHLETE, authorized_at=service.now(), first_time=False, **news)
     for _ in range(3):
+        service.clock.advance(1)
         await service.hear(event)
-        await run_all(service)
-    assert [job.outcome for job in await jobs(service)] == ["succeeded", "succeeded"]
+        await service.run_all()
+    assert [job.outcome for job in await service.jobs()] == ["succeeded", "succeeded"]
 
 
 async def test_who_signs_in_after_more_than_a_day_is_listed_again(service: SyncUnderTest) -> None:
     await service.authorize()
-    await run_all(service)
-    await execute(service.database, "update athletes set last_synced_at = now() - interval '25 hours'")
+    await service.run_all()
+    await execute(service.database, "update athletes set last_synced_at = last_synced_at - interval '25 hours'")
     await service.sign_in_again()
-    assert len(await jobs(service)) == 2
+    assert len(await service.jobs()) == 2
 
 
 async def test_a_job_that_waits_goes_on_waiting_whoever_signs_in(service: SyncUnderTest) -> None:
     await service.authorize()
     service.transport.script = [httpx.Response(429, json={})]
-    await service.worker.step()
-    before = await jobs(service)
+    await service.step()
+    before = await service.jobs()
     await service.sign_in_again()
     await service.authorize()
-    assert await jobs(service) == before
+    assert await service.jobs() == before
 
 
 async def test_a_job_that_waits_is_due_at_once_when_there_is_more_to_see(service: SyncUnderTest) -> None:
     await service.authorize()
     service.transport.script = [httpx.Response(503)]
-    await service.worker.step()
+    await service.step()
     await service.sign_in_again(access_regained=True)
-    [job] = await jobs(service)
-    assert (job.attempts, job.not_before <= datetime.now(UTC)) == (0, True)
+    [job] = await service.jobs()
+    assert (job.attempts, job.not_before <= service.now()) == (0, True)
 
 
 async def test_a_fetch_goes_on_when_its_athlete_merely_signs_in(service: SyncUnderTest) -> None:
     service.add_activities(1)
     service.transport.before[2] = service.sign_in_again
     await service.authorize()
-    await service.worker.step()
+    await service.step()
     assert len(await service.events("athlete.listed")) == 1
-    assert [job.outcome for job in await jobs(service)] == ["succeeded"]
+    assert [job.outcome for job in await service.jobs()] == ["succeeded"]
 
 
 @pytest.mark.parametrize("event", [UserDeauthorized, UserReauthorizationNeeded])
 async def test_a_fetch_ends_when_its_athlete_leaves(service: SyncUnderTest, event: type[Event]) -> None:
     service.add_activities(1)
-    now = datetime.now(UTC) + timedelta(seconds=1)
+    now = service.now() + timedelta(seconds=1)
     leaving = {
         UserDeauthorized: {"reason": "disconnected", "deauthorized_at": now},
         UserReauthorizationNeeded: {"reason": "refresh_refused", "lost_at": now},
@@ -142,9 +135,9 @@ async def test_a_fetch_ends_when_its_athlete_leaves(service: SyncUnderTest, even
 
     service.transport.before[2] = leave
     await service.authorize()
-    await run_all(service)
+    await service.run_all()
     assert not await service.events("athlete.listed")
-    assert [job.outcome for job in await jobs(service)] == [(await service.athlete()).status]
+    assert [job.outcome for job in await service.jobs()] == [(await service.athlete()).status]
     assert (await service.athlete()).status in ("disconnected", "needs_reconnect")
 
 
@@ -165,7 +158,7 @@ async def test_in_whatever_order_it_is_told_the_latest_decides(
         await execute(service.database, "truncate athletes, jobs, erased_users")
         await service.hear(*order, *order)
         assert (await service.athlete()).status == status
-        has_open = any(job.closed_at is None for job in await jobs(service))
+        has_open = any(job.closed_at is None for job in await service.jobs())
         assert has_open is (status == "authorized"), [type(event).__name__ for event in order]
 
 
@@ -174,7 +167,7 @@ async def test_who_was_erased_does_not_come_back_whatever_is_told_late(service: 
         await execute(service.database, "truncate athletes, jobs, erased_users")
         await service.hear(*order, *order)
         assert not await fetch_rows(service.database, "select 1 from athletes")
-        assert not await jobs(service)
+        assert not await service.jobs()
 
 
 async def test_an_erased_athlete_who_joins_again_is_fetched_whatever_is_told_late(service: SyncUnderTest) -> None:
@@ -184,7 +177,7 @@ async def test_an_erased_athlete_who_joins_again_is_fetched_whatever_is_told_lat
         await execute(service.database, "truncate athletes, jobs, erased_users")
         await service.hear(*order, *order)
         assert (await service.athlete()).user_id == again
-        assert [job.user_id for job in await jobs(service)] == [again]
+        assert [job.user_id for job in await service.jobs()] == [again]
 
 
 async def test_access_that_is_lost_while_its_athlete_signs_in_is_tried_with_the_new_permission(
@@ -193,15 +186,15 @@ async def test_access_that_is_lost_while_its_athlete_signs_in_is_tried_with_the_
     service.transport.script = [httpx.Response(401), httpx.Response(401)]
     service.transport.before[2] = service.sign_in_again
     await service.authorize()
-    await run_all(service)
+    await service.run_all()
     assert (await service.athlete()).status == "authorized"
-    assert [job.outcome for job in await jobs(service)] == ["succeeded"]
+    assert [job.outcome for job in await service.jobs()] == ["succeeded"]
 
 
 async def test_access_that_sync_found_lost_is_regained_by_signing_in(service: SyncUnderTest) -> None:
     await service.authorize()
-    await run_all(service)
+    await service.run_all()
     await execute(service.database, "update athletes set status = 'needs_reconnect'")
     await service.sign_in_again()
     assert (await service.athlete()).status == "authorized"
-    assert len(await jobs(service)) == 2
+    assert len(await service.jobs()) == 2

@@ -3,11 +3,13 @@
 import asyncio
 import errno
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -17,7 +19,7 @@ from devstack.process.log import Log
 from devstack.process.ports import require_free_port
 from devstack.process.supervisor import Supervisor, stop_on_signals
 from devstack.stack import smoke as smoke_test
-from devstack.stack.stack import DatasetOptions, Stack, StackConfig, running_stack
+from devstack.stack.stack import DatasetOptions, RealStrava, Stack, StackConfig, running_stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True, highlight=False)
@@ -30,6 +32,20 @@ Data = Annotated[
 ]
 
 SIGN_IN_PAUSE_S = 0.4  # slow enough for a viewer to follow
+AUTO_UPLOAD_EVERY_S = 15.0
+DEMO_FRESHNESS_S = 20
+NO_CREDENTIALS = (
+    "set STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET: create an application at https://www.strava.com/settings/api, "
+    "enter {domain} there as its Authorization Callback Domain, and take both from that page"
+)
+#: Settings of auth and leaderboard that `run` passes on.
+PASSED_ON = (
+    "ADMIN_ATHLETE_IDS",
+    "CHALLENGE_NAME",
+    "CHALLENGE_FIRST_DAY",
+    "CHALLENGE_LAST_DAY",
+    "CHALLENGE_TIME_ZONE",
+)
 
 
 @app.command()
@@ -43,7 +59,8 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where its data are kept for the next start.")] = Path(".devstack"),
 ) -> None:
     """Run everything with a simulated club; Ctrl-C stops it."""
-    config = StackConfig(DatasetOptions(athletes, days, seed, data), folder.absolute(), port, grace_days=14)
+    dataset = DatasetOptions(athletes, days, seed, data, AUTO_UPLOAD_EVERY_S)
+    config = StackConfig(dataset, folder.absolute(), port, grace_days=14, freshness_s=DEMO_FRESHNESS_S)
 
     async def sign_in_slowly(stack: Stack) -> None:
         _report(f"[bold]Gruppetto runs at {stack.web_url}[/bold]  (the simulated Strava: {stack.strava_url})")
@@ -58,6 +75,47 @@ def demo(
     _run(
         config, sign_in_slowly, Log(Console(highlight=False), folder / "stack.log" if folder.is_dir() else None), port
     )
+
+
+@app.command()
+def run(
+    *,
+    client_id: Annotated[int, typer.Option(envvar="STRAVA_CLIENT_ID", help="The application's id at Strava.")] = 0,
+    client_secret: Annotated[
+        str, typer.Option(envvar="STRAVA_CLIENT_SECRET", help="Its secret; better in the environment.")
+    ] = "",
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="PORT", help="Port of the pages.")] = 8000,
+    public_url: Annotated[
+        str, typer.Option(envvar="PUBLIC_URL", help="Where people reach the pages, if not at localhost.")
+    ] = "",
+    webhook_url: Annotated[
+        str,
+        typer.Option(envvar="WEBHOOK_URL", help="Where Strava reaches the webhook port; without it, no webhooks."),
+    ] = "",
+    webhook_port: Annotated[
+        int, typer.Option(min=1, max=65535, envvar="WEBHOOK_PORT", help="Port of the webhooks.")
+    ] = 8001,
+    folder: Annotated[Path, typer.Option(help="Where its data are kept for the next start.")] = Path(".gruppetto"),
+) -> None:
+    """Run everything with the real Strava; Ctrl-C stops it, and the next start goes on with the same data.
+
+    The challenge is set with CHALLENGE_NAME, CHALLENGE_FIRST_DAY, CHALLENGE_LAST_DAY and CHALLENGE_TIME_ZONE, the
+    organisers with ADMIN_ATHLETE_IDS.
+    """
+    public_url = public_url.rstrip("/") or f"http://localhost:{port}"
+    if not client_id or not client_secret:
+        _exit_with_error(NO_CREDENTIALS.format(domain=urlsplit(public_url).hostname))
+    passed_on = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    strava = RealStrava(client_id, client_secret, public_url, webhook_url or None, webhook_port, passed_on)
+
+    async def show(_stack: Stack) -> None:
+        _report(f"[bold]Gruppetto runs at {public_url}[/bold]")
+        told = f"Strava's webhooks are expected at {webhook_url}" if webhook_url else "no webhooks (set WEBHOOK_URL)"
+        _report(f"{told}; `set -a; . {folder}/operator.env` and `gruppetto sync status` tell how it goes")
+        await asyncio.Event().wait()
+
+    log = Log(Console(highlight=False), folder / "stack.log" if folder.is_dir() else None)
+    _run(StackConfig(strava, folder.absolute(), port), show, log, port)
 
 
 @app.command()

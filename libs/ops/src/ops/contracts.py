@@ -46,12 +46,23 @@ def schema_of(event: type[Event]) -> Schema:
     """The schema that every message of the event follows. It may have further fields: consumers ignore them."""
     schema = event.model_json_schema(schema_generator=_Generator)
     notes = _notes(event)
-    return schema | {
+    described = schema | {
         "$schema": DIALECT,
         "$id": f"urn:gruppetto:{event.routing_key()}",
         "description": _unwrapped(schema.get("description", "")),
         "properties": {name: _field(name, node, notes) for name, node in schema["properties"].items()},
     }
+    if "$defs" in schema:
+        module = inspect.getmodule(event)
+        described["$defs"] = {name: _part(getattr(module, name), node) for name, node in schema["$defs"].items()}
+    return described
+
+
+def _part(model: type, node: Schema) -> Schema:
+    """A model that an event is made of; it stands in the same module."""
+    notes = dict(_own_notes(model))
+    properties = {name: _field(name, field, notes) for name, field in node["properties"].items()}
+    return node | {"description": _unwrapped(node.get("description", "")), "properties": properties}
 
 
 def _field(name: str, node: Schema, notes: dict[str, str]) -> Schema:
@@ -66,9 +77,9 @@ def _notes(event: type[Event]) -> dict[str, str]:
 
 
 @cache
-def _own_notes(event: type[Event]) -> list[tuple[str, str]]:
+def _own_notes(model: type) -> list[tuple[str, str]]:
     # Units and meanings are written once, in the comment behind the field.
-    return re.findall(r"^    (\w+): .*  # (.+)$", inspect.getsource(event), re.MULTILINE)
+    return re.findall(r"^    (\w+): .*  # (.+)$", inspect.getsource(model), re.MULTILINE)
 
 
 def _unwrapped(text: str) -> str:

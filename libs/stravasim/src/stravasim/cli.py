@@ -73,6 +73,9 @@ def serve(
     short_pages: Annotated[
         bool, typer.Option("--short-pages", help="Pages have fewer items than requested.")
     ] = False,
+    hide_after_paging: Annotated[
+        bool, typer.Option("--hide-after-paging", help="Pages are cut first, so one may be empty before the last.")
+    ] = False,
     auto_upload_every: Annotated[
         float, typer.Option(min=0, help="Seconds between uploads by random athletes; 0 for none.")
     ] = 0,
@@ -87,6 +90,7 @@ def serve(
             limits=parse_limits(limits),
             rotation=rotation,
             short_pages=short_pages,
+            hide_after_paging=hide_after_paging,
             auto_upload_every_s=auto_upload_every or None,
             seed=seed,
         )

@@ -32,13 +32,15 @@ class Settings:
     an application whose owner has no subscription. A new activity's detail is served `detail_lag_s` after its upload
     and listed after `list_lag_s`; its webhook is sent at once. `notify_revocation`: whether an application that
     revokes a token receives a webhook, which is not known of Strava. `signed`: webhooks carry the signature header
-    that is reported since 2026. `short_pages`: list pages have fewer items than requested.
+    that is reported since 2026. `short_pages`: list pages have fewer items than requested. `hide_after_paging`: what
+    a list leaves out is left out after its pages were cut, so that a page may be empty although others follow.
     """
 
     application: Application = DEFAULT_APPLICATION
     limits: Limits = DEFAULT_LIMITS
     rotation: Rotation = Rotation.RENEWAL
     short_pages: bool = False
+    hide_after_paging: bool = False
     auto_upload_every_s: float | None = None
     capacity: int | None = None
     inactive: bool = False

@@ -1,7 +1,7 @@
 """Builders of events: each has usual values for what a test does not give."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.contracts.events import (
@@ -9,7 +9,9 @@ from shared.contracts.events import (
     ActivityRecorded,
     ActivityRemoved,
     ActivityRevised,
+    ActivityVanished,
     AthleteListed,
+    FetchedActivity,
     UserAuthorized,
     UserErased,
     UserRenamed,
@@ -47,16 +49,27 @@ def erased(user_id: UUID = ANNA) -> UserErased:
 
 
 def fetched(strava_id: int = 1, fetch_seq: int = 1, user_id: UUID = ANNA, **fields: Any) -> ActivityFetched:
-    """`activity.fetched`; further fields are Strava's."""
+    """`activity.fetched` with one activity; further fields are Strava's."""
+    return fetched_page(strava_id, fetch_seq=fetch_seq, user_id=user_id, **fields)
+
+
+def fetched_page(*strava_ids: int, fetch_seq: int = 1, user_id: UUID = ANNA, **fields: Any) -> ActivityFetched:
+    """`activity.fetched` with activities that are alike."""
     usual: dict[str, Any] = {"sport_type": "Run", "start_date": "2026-05-01T06:00:00Z", "distance": 1000.0}
     return ActivityFetched(
         user_id=user_id,
         athlete_id=7,
         fetch_seq=fetch_seq,
         fetched_at=FETCHED_AT,
-        id=strava_id,
-        **{**usual, **fields},
+        activities=tuple(FetchedActivity(id=strava_id, **{**usual, **fields}) for strava_id in strava_ids),
     )
+
+
+def vanished(
+    strava_id: int = 1, fetch_seq: int = 2, user_id: UUID = ANNA, reason: Literal["deleted", "not_found"] = "deleted"
+) -> ActivityVanished:
+    """`activity.vanished`."""
+    return ActivityVanished(user_id=user_id, strava_id=strava_id, fetch_seq=fetch_seq, reason=reason)
 
 
 def listed(

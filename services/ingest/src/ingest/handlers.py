@@ -1,26 +1,26 @@
 """What ingest does on events."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import tzinfo
+from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest import queries
-from ingest.queries import Fetched, RejectedFetch, Removed, Saved
+from ingest.queries import Fetched, RejectedFetch, Removed, Saved, Vanished
 from ingest.rules import Activity, RawActivity, map_activity
 from shared.contracts.events import (
     ActivityFetched,
     ActivityRecorded,
     ActivityRemoved,
     ActivityRevised,
+    ActivityVanished,
     AthleteListed,
     UserErased,
 )
 from shared.messaging.inbox import BatchHandler, Handlers
 from shared.messaging.outbox import emit
-
-_RAW_FIELDS = {field.name for field in fields(RawActivity)}
 
 
 def make_record_handler(
@@ -32,21 +32,22 @@ def make_record_handler(
         """The newest fetch of an activity decides, whether it can be recorded or not."""
         await queries.lock_recording(session)
         erased = await queries.list_erased(session, {event.user_id for event in events})
-        fetches = [event for event in events if event.user_id not in erased]
-        newest = {event.id: event for event in sorted(fetches, key=lambda event: event.fetch_seq)}
+        fetches = sorted((event for event in events if event.user_id not in erased), key=lambda one: one.fetch_seq)
+        newest = {activity.id: (event, activity) for event in fetches for activity in event.activities}
         accepted: dict[int, Fetched] = {}
         rejected: list[RejectedFetch] = []
-        for event in newest.values():
-            outcome = map_activity(RawActivity(**event.model_dump(include=_RAW_FIELDS)), default_time_zone)
+        for event, activity in newest.values():
+            outcome = map_activity(RawActivity(**vars(activity)), default_time_zone)
             if isinstance(outcome, Activity):
-                accepted[event.id] = Fetched(event.user_id, event.fetch_seq, outcome)
+                accepted[activity.id] = Fetched(event.user_id, event.fetch_seq, outcome)
             else:
                 rejected.append(RejectedFetch(event.user_id, event.fetch_seq, outcome))
         if accepted:
             saved = await queries.save_activities(session, list(accepted.values()))
             await emit(session, *(_to_event(one, accepted[one.strava_id]) for one in saved))
         if rejected:
-            await emit(session, *map(_to_removed_event, await queries.save_rejected(session, rejected)))
+            gone = await queries.save_rejected(session, rejected)
+            await emit(session, *(_to_removed_event(one, "not_listed") for one in gone))
 
     return record_activities
 
@@ -61,9 +62,9 @@ def _to_event(saved: Saved, fetched: Fetched) -> ActivityRecorded | ActivityRevi
     )
 
 
-def _to_removed_event(removed: Removed) -> ActivityRemoved:
+def _to_removed_event(removed: Removed, reason: Literal["not_listed", "deleted", "not_found"]) -> ActivityRemoved:
     return ActivityRemoved(
-        user_id=removed.user_id, strava_id=removed.strava_id, version=removed.version, reason="not_listed"
+        user_id=removed.user_id, strava_id=removed.strava_id, version=removed.version, reason=reason
     )
 
 
@@ -76,7 +77,19 @@ async def remove_unlisted(event: AthleteListed, session: AsyncSession) -> None:
     removed = await queries.remove_unlisted(
         session, event.user_id, event.fetch_seq, (event.after, event.before), event.strava_ids
     )
-    await emit(session, *map(_to_removed_event, removed))
+    await emit(session, *(_to_removed_event(one, "not_listed") for one in removed))
+
+
+async def remove_vanished(events: Sequence[ActivityVanished], session: AsyncSession) -> None:
+    """Strava does not show them any more: what was fetched before that stays away, however late it arrives."""
+    await queries.lock_recording(session)
+    erased = await queries.list_erased(session, {event.user_id for event in events})
+    known = sorted((event for event in events if event.user_id not in erased), key=lambda one: one.fetch_seq)
+    newest = {event.strava_id: event for event in known}
+    if newest:
+        vanished = [Vanished(one.user_id, one.strava_id, one.fetch_seq) for one in newest.values()]
+        removed = await queries.remove_vanished(session, vanished)
+        await emit(session, *(_to_removed_event(one, newest[one.strava_id].reason) for one in removed))
 
 
 async def erase_users(events: Sequence[UserErased], session: AsyncSession) -> None:
@@ -89,6 +102,7 @@ def make_handlers(default_time_zone: tzinfo) -> Handlers:
     """The handler of each event."""
     return {
         ActivityFetched: BatchHandler(make_record_handler(default_time_zone)),
+        ActivityVanished: BatchHandler(remove_vanished),
         AthleteListed: remove_unlisted,
         UserErased: BatchHandler(erase_users),
     }

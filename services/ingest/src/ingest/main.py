@@ -6,11 +6,14 @@ from ingest.config import Settings
 from ingest.handlers import make_handlers
 from shared.service import Service, serve
 
+PAGES = 20  # messages in one transaction, each of which may hold 200 activities
+
 
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("ingest", settings)
-    service.bus.subscribe("ingest.activity", make_handlers(ZoneInfo(settings.default_time_zone)))
+    handlers = make_handlers(ZoneInfo(settings.default_time_zone))
+    service.bus.subscribe("ingest.activity", handlers, batch=PAGES)
     return service
 
 

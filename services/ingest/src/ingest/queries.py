@@ -9,12 +9,13 @@ from sqlalchemy import TextClause, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.rules import Activity, Rejected
-from ingest.tables import ActivityRow, ErasedUserRow, ListingRow, RejectedRow
+from ingest.tables import ActivityRow, ErasedUserRow, ListingRow, RejectedRow, VanishedRow
 from shared.database.bulk import batch_of, to_columns
 from shared.database.versions import NOW_US, next_version
 
 _FACTS = [field.name for field in fields(Activity)]
 _FETCHED = ["user_id", "fetch_seq", *_FACTS]
+_VANISHED = ["strava_id", "user_id", "fetch_seq"]
 _REJECTED = ["strava_id", "user_id", "fetch_seq", "reason"]
 
 
@@ -43,6 +44,15 @@ class Removed:
     user_id: UUID
     strava_id: int
     version: int
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """An activity that Strava does not show, together with whose it was and in which fetch that was seen."""
+
+    user_id: UUID
+    strava_id: int
+    fetch_seq: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ _save_erased = text(
 async def erase_users(session: AsyncSession, erased_at: Mapping[UUID, datetime]) -> None:
     """Delete everything of these users, given with the time of their erasure, except that they were erased."""
     await session.execute(_save_erased, {"user_id": list(erased_at), "erased_at": list(erased_at.values())})
-    for table in (ActivityRow, RejectedRow, ListingRow):
+    for table in (ActivityRow, RejectedRow, ListingRow, VanishedRow):
         await session.execute(delete(table).where(table.user_id.in_(list(erased_at))))
 
 
@@ -106,6 +116,9 @@ def _upsert_statement() -> TextClause:
             and not exists (
                 select from rejected where rejected.strava_id = batch.strava_id
                     and rejected.fetch_seq > batch.fetch_seq)
+            and not exists (
+                select from vanished where vanished.strava_id = batch.strava_id
+                    and vanished.fetch_seq > batch.fetch_seq)
         on conflict (strava_id) do update set
             {assignments},
             fetch_seq = excluded.fetch_seq, removed_at = null,
@@ -147,6 +160,9 @@ _save_rejected = text(
         and not exists (
             select from activities where activities.strava_id = batch.strava_id
                 and activities.fetch_seq > batch.fetch_seq)
+        and not exists (
+            select from vanished where vanished.strava_id = batch.strava_id
+                and vanished.fetch_seq > batch.fetch_seq)
     on conflict (strava_id) do update set user_id = excluded.user_id, fetch_seq = excluded.fetch_seq,
         reason = excluded.reason, rejected_at = excluded.rejected_at
     where t.fetch_seq < excluded.fetch_seq
@@ -171,6 +187,41 @@ async def save_rejected(session: AsyncSession, batch: Sequence[RejectedFetch]) -
     await session.execute(_save_rejected, columns)
     removed = await session.execute(_remove_rejected, {"strava_id": columns["strava_id"]})
     return [Removed(*row) for row in removed]
+
+
+_save_vanished = text(
+    f"""
+    insert into vanished as t (vanished_at, {", ".join(_VANISHED)})
+    select now(), batch.* from {batch_of(VanishedRow, _VANISHED)}
+    on conflict (strava_id) do update set user_id = excluded.user_id, fetch_seq = excluded.fetch_seq,
+        vanished_at = excluded.vanished_at
+    where t.fetch_seq < excluded.fetch_seq
+    """  # noqa: S608 - made of the names of columns
+)
+_remove_vanished = text(
+    f"""
+    update activities as t set removed_at = now(), version = {next_version("t.version")},
+        fetch_seq = batch.fetch_seq
+    from {batch_of(VanishedRow, _VANISHED)}
+    where t.strava_id = batch.strava_id and t.user_id = batch.user_id and t.removed_at is null
+        and t.fetch_seq < batch.fetch_seq
+    returning t.user_id, t.strava_id, t.version
+    """  # noqa: S608 - made of the names of columns
+)
+
+
+async def remove_vanished(session: AsyncSession, batch: Sequence[Vanished]) -> list[Removed]:
+    """Remember that these are gone, and mark those as removed that are on record, which are returned."""
+    columns = to_columns((vars(one) for one in sorted(batch, key=lambda one: one.strava_id)), _VANISHED)
+    await session.execute(_save_vanished, columns)
+    await session.execute(
+        text(
+            """delete from rejected as t using unnest(cast(:ids as bigint[]), cast(:seqs as bigint[])) as b (id, seq)
+               where t.strava_id = b.id and t.fetch_seq < b.seq"""
+        ),
+        {"ids": columns["strava_id"], "seqs": columns["fetch_seq"]},
+    )
+    return [Removed(*row) for row in await session.execute(_remove_vanished, columns)]
 
 
 async def save_listing(

@@ -78,3 +78,15 @@ class ErasedUserRow(Base):
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     erased_at: Mapped[datetime]
+
+
+class VanishedRow(Base):
+    """An activity that Strava did not show any more; what was fetched before that and comes late is out of date."""
+
+    __tablename__ = "vanished"
+    __table_args__ = (Index("ix_vanished_user_id", "user_id"),)
+
+    strava_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID]
+    fetch_seq: Mapped[int] = mapped_column(BigInteger)
+    vanished_at: Mapped[datetime]

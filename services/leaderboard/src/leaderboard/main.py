@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from leaderboard.challenges import routes as challenges_routes
+from leaderboard.challenges.use_cases import announce_fetch_window
 from leaderboard.config import Settings
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
@@ -11,6 +12,7 @@ from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.service import Service, serve
 
+ANNOUNCE_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
 
 
@@ -23,12 +25,17 @@ def create_service(settings: Settings) -> Service:
         days = (first, last) if first and last else None
         await ensure_default_challenge(service.database, settings.challenge_name, days, settings.challenge_time_zone)
 
+    async def announce() -> bool:
+        await announce_fetch_window(service.database, datetime.now(UTC))
+        return False
+
     async def expire() -> bool:
         return await expire_participants(service.database, datetime.now(UTC))
 
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS)
+    service.add_periodic_task(announce, ANNOUNCE_INTERVAL_S)
     service.add_periodic_task(expire, EXPIRY_INTERVAL_S)
     service.app.include_router(challenges_routes.router)
     service.app.include_router(standings_routes.router)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Numeric, Text, false, func
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Numeric, Text, false, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -114,3 +114,13 @@ class ErasedUserRow(Base):
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     erased_at: Mapped[datetime]
+
+
+class FetchWindowRow(Base):
+    """The one row about which activities sync was last told to fetch."""
+
+    __tablename__ = "fetch_window"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    since: Mapped[datetime | None]  # None: none

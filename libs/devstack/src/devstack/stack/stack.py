@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +39,39 @@ class DatasetOptions:
     days: int = 60
     seed: int = 1
     data: Path | None = None
+    auto_upload_every_s: float = 0  # 0: nobody uploads anything by themselves
 
     def arguments(self) -> list[str]:
         """The command line arguments for `stravasim serve`."""
+        uploads = ["--auto-upload-every", str(self.auto_upload_every_s)]
         if self.data is not None:
-            return ["--data", str(self.data)]
-        return ["--athletes", str(self.athletes), "--days", str(self.days), "--seed", str(self.seed)]
+            return ["--data", str(self.data), *uploads]
+        return ["--athletes", str(self.athletes), "--days", str(self.days), "--seed", str(self.seed), *uploads]
+
+
+@dataclass(frozen=True)
+class RealStrava:
+    """The application at Strava, and the public addresses where it sends people and events; None for no events."""
+
+    client_id: int
+    client_secret: str = field(repr=False)
+    public_url: str
+    webhook_url: str | None
+    webhook_port: int
+    settings: dict[str, str]  # of auth and leaderboard, as they are documented
 
 
 @dataclass(frozen=True)
 class StackConfig:
-    """How to run the stack. With `folder` None all data are removed at the end."""
+    """How to run the stack, on a simulated Strava or the real one. With `folder` None data are removed at the end."""
 
-    dataset: DatasetOptions
+    strava: DatasetOptions | RealStrava
     folder: Path | None
     web_port: int | None = None  # None: any free port
     durable: bool = True
     grace_days: int = 0  # days from the last activity to the end of the challenge
     log_level: str = "INFO"
+    freshness_s: int = 600  # within which a change is known that Strava tells of
 
 
 @dataclass(frozen=True)
@@ -89,11 +103,15 @@ class StackLauncher:
         self._report = report
         self._secrets: dict[str, str] = {}
         self._athletes: list[Athlete] = []
+        real = config.strava if isinstance(config.strava, RealStrava) else None
+        self._real = real
         names = ("strava", *SERVICES, "sync-worker")
         internal = [f"{name} internal" for name in names]
         self._ports = dict(zip((*names, *internal), reserve_ports(2 * len(names)), strict=True))
         if config.web_port is not None:
             self._ports["web"] = config.web_port
+        if real is not None:
+            self._ports["sync"] = real.webhook_port
 
     def url(self, name: str) -> str:
         """The base url of a process."""
@@ -101,17 +119,13 @@ class StackLauncher:
 
     async def start(self, servers: Servers) -> Stack:
         """Start the services, after `start_strava`, whose dataset determines the days of the challenge."""
-        athletes = self._athletes
-        activities = [expected_standings.parse_activities(athlete.activities) for athlete in athletes]
-        days = expected_standings.find_day_range(activities, self._config.grace_days)
-        if days is None:
-            raise StackError("none of the club's activities says when it started; there is nothing to show")
+        challenge = self._challenge_settings()
         self._report("preparing schemas and topology")
         database_urls = await create_roles(servers.postgres, SERVICES)
         await self._provision(database_urls, servers)
         servers.mark_topology_declared()  # before any service can publish or consume
         self._report("starting the services")
-        await self._start_services(database_urls, servers.rabbitmq.url, days)
+        await self._start_services(database_urls, servers.rabbitmq.url, challenge)
         self._write_operator_settings(servers)
         return Stack(
             self.url("web"),
@@ -119,7 +133,7 @@ class StackLauncher:
             self.url("strava"),
             database_urls,
             servers.rabbitmq.url,
-            athletes,
+            self._athletes,
         )
 
     async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
@@ -132,8 +146,23 @@ class StackLauncher:
             "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_environment() | env
         )
 
+    def _challenge_settings(self) -> dict[str, str]:
+        if self._real is not None:
+            return {}
+        activities = [expected_standings.parse_activities(athlete.activities) for athlete in self._athletes]
+        days = expected_standings.find_day_range(activities, self._config.grace_days)
+        if days is None:
+            raise StackError("none of the club's activities says when it started; there is nothing to show")
+        return {
+            "CHALLENGE_NAME": "The long way home",
+            "CHALLENGE_FIRST_DAY": days[0].isoformat(),
+            "CHALLENGE_LAST_DAY": days[1].isoformat(),
+        }
+
     async def start_strava(self) -> None:
         """Start the simulated Strava, which needs no server; raises StackError when its dataset is invalid."""
+        if not isinstance(self._config.strava, DatasetOptions):
+            return
         # Enough calls to fetch all activities at once; the rate limits are tested elsewhere.
         limits = "1000000,10000000,1000000,10000000"
         await self._supervisor.start(
@@ -141,7 +170,7 @@ class StackLauncher:
             [
                 *(sys.executable, "-m", "stravasim", "serve", "--port", str(self._ports["strava"])),
                 *("--limits", limits, "--client-id", CLIENT_ID, "--client-secret", self._get_secret("client")),
-                *self._config.dataset.arguments(),
+                *self._config.strava.arguments(),
             ],
             env=_base_environment(),
         )
@@ -154,9 +183,9 @@ class StackLauncher:
             ]
 
     async def _start_services(
-        self, database_urls: dict[str, str], rabbitmq_url: str, days: tuple[date, date]
+        self, database_urls: dict[str, str], rabbitmq_url: str, challenge: dict[str, str]
     ) -> None:
-        specific = self._service_settings(days)
+        specific = self._service_settings(challenge)
         for name, settings in specific.items():
             service, _, process = name.partition("-")
             argv = [sys.executable, "-m", f"{service}.main", *([process] if process else [])]
@@ -176,34 +205,36 @@ class StackLauncher:
         address = f"{self.url(f'{_port_name(name)} internal')}/health/ready"
         await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), START_S)
 
-    def _service_settings(self, days: tuple[date, date]) -> dict[str, dict[str, str]]:
+    def _service_settings(self, challenge: dict[str, str]) -> dict[str, dict[str, str]]:
         """Process -> the settings that are specific to it."""
-        auth_url, strava_url = self.url("auth"), self.url("strava")
+        auth_url = self.url("auth")
         web_key, vault_key = self._get_secret("auth-api"), self._get_secret("vault-access")
         vault = base64.b64encode(hashlib.sha256(self._get_secret("vault").encode()).digest()).decode()
-        auth_access = {"AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key}
+        public_url, credentials, oauth, data_api, webhook_url = self._strava_settings()
+        freshness = {"FRESHNESS_S": str(self._config.freshness_s)}
+        webhooks = {"WEBHOOK_URL": webhook_url, "WEBHOOK_SECRET": self._get_secret("webhook")} if webhook_url else {}
+        own = {} if self._real is None else self._real.settings
         return {
             "auth": {
-                "STRAVA_CLIENT_ID": CLIENT_ID,
-                "STRAVA_CLIENT_SECRET": self._get_secret("client"),
-                "STRAVA_REDIRECT_URI": f"{self.url('web')}/auth/strava/callback",
-                "STRAVA_OAUTH_URL": f"{strava_url}/oauth",
+                **credentials,
+                **oauth,
+                "STRAVA_REDIRECT_URI": f"{public_url}/auth/strava/callback",
                 "VAULT_KEYS": f"demo:{vault}",
                 "AUTH_API_KEY": web_key,
                 "VAULT_ACCESS_KEY": vault_key,
                 "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
+                **own,
             },
-            "sync-api": auth_access,
-            "sync-worker": {
-                **auth_access,
-                "STRAVA_API_URL": f"{strava_url}/api/v3",
+            "sync-api": {
+                **credentials,
+                **data_api,
+                **webhooks,
+                **freshness,
+                "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
             },
+            "sync-worker": {**data_api, **freshness, "AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key},
             "ingest": {},
-            "leaderboard": {
-                "CHALLENGE_NAME": "The long way home",
-                "CHALLENGE_FIRST_DAY": days[0].isoformat(),
-                "CHALLENGE_LAST_DAY": days[1].isoformat(),
-            },
+            "leaderboard": {**challenge, **own},
             "web": {
                 "AUTH_URL": auth_url,
                 "AUTH_API_KEY": web_key,
@@ -211,6 +242,17 @@ class StackLauncher:
                 "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
             },
         }
+
+    def _strava_settings(self) -> tuple[str, dict[str, str], dict[str, str], dict[str, str], str | None]:
+        """The pages' address, the application's credentials, where OAuth and data are, and where events go."""
+        real = self._real
+        if real is not None:
+            credentials = {"STRAVA_CLIENT_ID": str(real.client_id), "STRAVA_CLIENT_SECRET": real.client_secret}
+            return real.public_url, credentials, {}, {}, real.webhook_url
+        credentials = {"STRAVA_CLIENT_ID": CLIENT_ID, "STRAVA_CLIENT_SECRET": self._get_secret("client")}
+        strava_url = self.url("strava")
+        oauth, data_api = {"STRAVA_OAUTH_URL": f"{strava_url}/oauth"}, {"STRAVA_API_URL": f"{strava_url}/api/v3"}
+        return self.url("web"), credentials, oauth, data_api, self.url("sync")
 
     def _write_operator_settings(self, servers: Servers) -> None:
         """The settings of `gruppetto` for this stack, as a file that a shell reads."""
@@ -221,6 +263,8 @@ class StackLauncher:
             "RABBITMQ_MANAGEMENT_URL": servers.rabbitmq.management_url,
             "AUTH_URL": self.url("auth"),
             "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
+            "SYNC_INTERNAL_URL": self.url("sync internal"),
+            "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
             "WEB_INTERNAL_URL": self.url("web internal"),
             "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
         }
@@ -238,7 +282,8 @@ class StackLauncher:
 @asynccontextmanager
 async def running_stack(config: StackConfig, supervisor: Supervisor, report: Report) -> AsyncIterator[Stack]:
     """The whole system, ready to use; it is stopped at the end of the block. Raises StackError."""
-    report("starting Postgres, RabbitMQ and the simulated club")
+    simulated = "" if isinstance(config.strava, RealStrava) else " and the simulated club"
+    report(f"starting Postgres, RabbitMQ{simulated}")
     launcher = StackLauncher(config, supervisor, report)
     async with private_servers(
         config.folder, supervisor, durable=config.durable, report=report, startup_tasks=[launcher.start_strava]

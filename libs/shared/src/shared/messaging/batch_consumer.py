@@ -18,8 +18,6 @@ from shared.messaging.inbox import Handlers, InboxProcessor
 from shared.messaging.publisher import BROKER_ERRORS, Publisher
 from shared.observability import metrics
 
-COPY_RETRY_INTERVAL_S = 1.0
-
 log = structlog.stdlib.get_logger(__name__)
 
 Arrival: TypeAlias = tuple[AbstractIncomingMessage, Delivery]
@@ -47,7 +45,7 @@ class BatchConsumer:
         self.consumer = QueueConsumer(queue, self._find, self._receive, prefetch=batch * 2)
         self._handlers = handlers
         self._processor = InboxProcessor(queue, database, handlers)
-        self._dead_letter_publisher = dead_letter_publisher
+        self._publisher = dead_letter_publisher
         self._batch = batch
         self._wait_s = wait_s
         self._arrived: list[Arrival] = []
@@ -91,7 +89,8 @@ class BatchConsumer:
         try:
             delivery = decoding.decode_delivery(message, self._handlers)
         except InvalidMessage as invalid:
-            self._settle_by_copy(message, self._dead_letter_invalid(message, str(invalid)))
+            copying = redelivery.dead_letter_invalid(self._publisher, self.queue, message, str(invalid))
+            self._settle_by_copy(message, copying)
             return
         self._arrived.append((message, delivery))
         self._more.set()
@@ -174,32 +173,20 @@ class BatchConsumer:
         self._copy_tasks.add(task)
         task.add_done_callback(self._copy_tasks.discard)
 
-    async def _dead_letter_invalid(self, message: AbstractIncomingMessage, reason: str) -> None:
-        log.warning("dead letter", queue=self.queue, message_id=message.message_id, reason=reason)
-        await self._publish_copy(dead_letter_queue(self.queue), redelivery.to_dead_letter(message, reason))
-        metrics.DEAD_LETTERS.labels(self.queue, "invalid").inc()
-
     async def _retry_or_dead_letter(self, message: AbstractIncomingMessage, error: Exception) -> None:
         attempt = redelivery.retry_attempt(message)
         steps = list(RETRY_STEPS)
         log.error("handler failed", queue=self.queue, message_id=message.message_id, attempt=attempt, exc_info=error)
         if attempt < len(steps):
             step = steps[attempt]
-            await self._publish_copy(retry_queue(self.queue, step), redelivery.to_retry(message, attempt + 1, error))
+            copy = redelivery.to_retry(message, attempt + 1, error)
+            await redelivery.publish_copy(self._publisher, retry_queue(self.queue, step), copy)
             metrics.RETRIES.labels(self.queue, step).inc()
         else:
             reason = f"{type(error).__name__} after {attempt + 1} attempts"
-            await self._publish_copy(dead_letter_queue(self.queue), redelivery.to_dead_letter(message, reason))
+            copy = redelivery.to_dead_letter(message, reason)
+            await redelivery.publish_copy(self._publisher, dead_letter_queue(self.queue), copy)
             metrics.DEAD_LETTERS.labels(self.queue, "failed").inc()
-
-    async def _publish_copy(self, queue: str, copy: aio_pika.Message) -> None:
-        """Publish a copy and wait for its confirmation, as long as the broker is unreachable."""
-        while True:
-            try:
-                return await self._dead_letter_publisher.publish(copy, "", queue)
-            except BROKER_ERRORS as error:
-                log.warning("cannot copy a message yet", queue=queue, error=type(error).__name__)
-                await asyncio.sleep(COPY_RETRY_INTERVAL_S)
 
 
 def _channel(message: AbstractIncomingMessage) -> object | None:

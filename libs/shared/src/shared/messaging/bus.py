@@ -17,6 +17,7 @@ from shared.messaging.consumer import QueueConsumer
 from shared.messaging.decoding import InvalidMessage
 from shared.messaging.inbox import Handlers
 from shared.messaging.publisher import BROKER_ERRORS, Publisher, close_quietly, connect
+from shared.messaging.work_consumer import Work, WorkConsumer
 from shared.observability import metrics
 
 DRAIN_TIMEOUT_S = 20.0
@@ -37,7 +38,7 @@ class Bus:
         self._url = url
         self._name = name
         self._database = database
-        self._batch_consumers: list[BatchConsumer] = []
+        self._durable: list[BatchConsumer | WorkConsumer] = []
         self._consumers: list[QueueConsumer] = []
         self._connection: AbstractConnection | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -48,8 +49,21 @@ class Bus:
         batch_consumer = BatchConsumer(
             queue, handlers, self._database, self._dead_letter_publisher, batch=batch, wait_s=wait_ms / 1000
         )
-        self._batch_consumers.append(batch_consumer)
+        self._durable.append(batch_consumer)
         self._consumers.append(batch_consumer.consumer)
+
+    def subscribe_work(
+        self, queue: str, event: type[Event], work: Work, *, concurrency: int, on_stop: Callable[[], None]
+    ) -> None:
+        """Do the work that the events of a durable queue ask for, at most `concurrency` at a time.
+
+        `on_stop` asks it to end soon. See `shared.messaging.work_consumer.WorkConsumer`.
+        """
+        consumer = WorkConsumer(
+            queue, event, work, self._dead_letter_publisher, concurrency=concurrency, on_stop=on_stop
+        )
+        self._durable.append(consumer)
+        self._consumers.append(consumer.consumer)
 
     def subscribe_broadcast(self, event: type[Event], listener: Listener) -> None:
         """Receive an event in every replica from now on, without durability: for caches, never for effects."""
@@ -78,23 +92,23 @@ class Bus:
 
     async def is_consuming(self) -> bool:
         """Whether every consumer is running and known to the broker by its tag."""
-        running = self.is_connected and all(batch_consumer.is_running for batch_consumer in self._batch_consumers)
+        running = self.is_connected and all(durable.is_running for durable in self._durable)
         return running and all(await asyncio.gather(*(consumer.is_active() for consumer in self._consumers)))
 
     async def update_metrics(self) -> None:
         """Set the gauges of consumers and dead letters. Raises a broker error when the broker is unreachable."""
-        for batch_consumer in self._batch_consumers:
-            is_up = batch_consumer.is_running and await batch_consumer.consumer.is_active()
-            metrics.CONSUMER_UP.labels(batch_consumer.queue).set(is_up)
-        for batch_consumer in self._batch_consumers:
-            depth = await self._dead_letter_publisher.queue_depth(dead_letter_queue(batch_consumer.queue))
-            metrics.DLQ_DEPTH.labels(batch_consumer.queue).set(depth)
+        for durable in self._durable:
+            is_up = durable.is_running and await durable.consumer.is_active()
+            metrics.CONSUMER_UP.labels(durable.queue).set(is_up)
+        for durable in self._durable:
+            depth = await self._dead_letter_publisher.queue_depth(dead_letter_queue(durable.queue))
+            metrics.DLQ_DEPTH.labels(durable.queue).set(depth)
 
     async def start(self) -> None:
         """Connect and consume. Raises OSError or an AMQP error without the broker or one of the queues."""
         try:
-            for batch_consumer in self._batch_consumers:
-                batch_consumer.start()
+            for durable in self._durable:
+                durable.start()
             connection = await self._connect()
             for consumer in self._consumers:
                 await _start(consumer, connection)
@@ -138,12 +152,12 @@ class Bus:
         await asyncio.gather(*(consumer.cancel() for consumer in self._consumers))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                await asyncio.gather(*(batch_consumer.drain() for batch_consumer in self._batch_consumers))
+                await asyncio.gather(*(durable.drain() for durable in self._durable))
         await self._close()
 
     async def _close(self) -> None:
-        for batch_consumer in self._batch_consumers:
-            await batch_consumer.stop()
+        for durable in self._durable:
+            await durable.stop()
         for consumer in self._consumers:
             await consumer.close()
         connection, self._connection = self._connection, None

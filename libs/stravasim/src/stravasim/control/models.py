@@ -60,6 +60,7 @@ class SettingsUpdate(BaseModel):
     limits: LimitsUpdate | None = None
     rotation: Rotation | None = None
     short_pages: bool | None = None
+    hide_after_paging: bool | None = None
     capacity: int | None = Field(None, ge=0)
     inactive: bool | None = None
     notify_revocation: bool | None = None

@@ -52,6 +52,7 @@ async def list_activities(request: Request) -> Response:
         query,
         private=_can_read_private(grant),
         short=settings.short_pages,
+        hides_late=settings.hide_after_paging,
         unlisted=simulator.uploaded_within(grant.athlete_id, settings.list_lag_s),
     )
     return json_response(200, page, headers)

@@ -180,6 +180,7 @@ def render_page(
     *,
     private: bool = True,
     short: bool = False,
+    hides_late: bool = False,
     unlisted: Collection[int] = (),
 ) -> bytes:
     """One page as a JSON array, `[]` beyond the last.
@@ -187,20 +188,28 @@ def render_page(
     Recorded: newest first, unless `after` is given without `before`: then oldest first. Both bounds are
     exclusive here (not documented). Private activities are left out without `private`, and those with an id in
     `unlisted`. With `short`, every page has fewer items than requested, which Strava's documentation allows on any
-    page; no activity is skipped, and only the page after the last is empty.
+    page; no activity is skipped, and only the page after the last is empty. With `hides_late`, what is left out is
+    left out after the pages were cut: then a page may be short or empty although others follow.
     """
     positions: Sequence[int] = _positions_between(index, query)
-    if unlisted or (not private and any(index.only_me)):
-        positions = [
+    hides = bool(unlisted) or (not private and any(index.only_me))
+
+    def without_hidden(chosen: Sequence[int]) -> Sequence[int]:
+        return [
             position
-            for position in positions
+            for position in chosen
             if (private or not index.only_me[position]) and index.ids[position] not in unlisted
         ]
+
+    if hides and not hides_late:
+        positions = without_hidden(positions)
     size = max(1, query.per_page - 1 - query.per_page // 10) if short else query.per_page
     if query.after is not None and query.before is None:
         positions = positions[::-1]
     skipped = (query.page - 1) * size
     chosen = positions[skipped : skipped + size]
+    if hides and hides_late:
+        chosen = without_hidden(chosen)
     if isinstance(chosen, range) and chosen.step == 1 and chosen:
         first = index.ends[chosen[0] - 1] if chosen[0] else 0
         return b"[%b]" % index.text[first : index.ends[chosen[-1]] - 1]

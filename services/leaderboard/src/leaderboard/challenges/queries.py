@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Board, Challenge, Metric
-from leaderboard.tables import BoardRow, ChallengeRow
+from leaderboard.tables import BoardRow, ChallengeRow, FetchWindowRow
 from shared.database.versions import next_version
 
 
@@ -91,3 +91,18 @@ async def upsert_challenge(
         )
         await session.execute(statement.on_conflict_do_nothing())
     return True
+
+
+async def save_fetch_window(session: AsyncSession, since: datetime | None) -> bool:
+    """Store which activities sync is told to fetch; false when that is what it was told last."""
+    saved = await session.execute(
+        insert(FetchWindowRow)
+        .values(id=1, since=since)
+        .on_conflict_do_update(
+            index_elements=["id"],
+            set_={"since": since},
+            where=FetchWindowRow.since.is_distinct_from(since),
+        )
+        .returning(FetchWindowRow.id)
+    )
+    return saved.scalar_one_or_none() is not None

@@ -1,12 +1,18 @@
 """What a challenge and its boards are: pure, without a clock, without IO."""
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+#: After its last day activities still reach a challenge: watches are read late, and mistakes corrected.
+LATE_UPLOADS = timedelta(days=7)
+#: A day begins up to so much earlier elsewhere; an activity counts by the day where it took place.
+_EARLIER_ELSEWHERE = timedelta(days=1)
+_EARLIEST_DAY = date(1971, 1, 1)  # before which Strava's bounds would be negative
 
 
 class Metric(StrEnum):
@@ -76,3 +82,13 @@ def choose_current(challenges: Sequence[ScheduledT], now: datetime) -> Scheduled
 def month_bounds(day: date) -> tuple[date, date]:
     """The first and the last day of the month that `day` is in."""
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def needed_since(challenges: Iterable[Scheduled], now: datetime) -> datetime | None:
+    """From when on activities count in a challenge that is open, to come, or just over; None when there is none."""
+    starts = [
+        datetime.combine(max(each.first_day, _EARLIEST_DAY), time(), ZoneInfo(each.time_zone)).astimezone(UTC)
+        for each in challenges
+        if now.astimezone(ZoneInfo(each.time_zone)).date() - each.last_day <= LATE_UPLOADS
+    ]
+    return min(starts) - _EARLIER_ELSEWHERE if starts else None

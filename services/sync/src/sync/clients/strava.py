@@ -1,82 +1,88 @@
-"""Strava's data API, which only the worker calls."""
+"""Strava's data API, which only the worker calls: one method a request, and what the answers mean."""
 
-import re
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from shared.errors import AppError, Unavailable
-from sync.clients.calls import get
-from sync.clients.errors import AuthorizationLost
+from shared.errors import Unavailable
 
-PER_PAGE = 200  # the most that Strava gives
-MAX_PAGES = 1000  # nobody has so many activities: a listing this long does not end
+TIMEOUT_S = 30.0  # for each step of a call
+WHOLE_TIMEOUT_S = 60.0  # for all of it: less than a lease
+MAX_BODY_BYTES = 16_000_000  # many times a page of the longest activities
 
-#: Of the quarter hour and of the day.
-_FIGURES = re.compile(r"([0-9]{1,15}),([0-9]{1,15})")
+#: The connection broke, as a kept-alive one does when the server closed it: worth another call at once.
+BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 
-class RateLimited(AppError):
-    """The application's calls are spent, for the quarter hour or for the day."""
+@dataclass(frozen=True)
+class StravaAnswer:
+    """An answer of Strava's, whatever its status; `headers` by their names in lower case."""
 
-    status = 429
-    code = "rate_limited"
-
-    def __init__(self, *, day_is_spent: bool) -> None:
-        super().__init__()
-        self.day_is_spent = day_is_spent
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
 
 
 class StravaClient:
-    """The data API on behalf of one athlete at a time."""
+    """The data API on behalf of one athlete at a time. The methods raise httpx.RequestError and Unavailable."""
 
     def __init__(self, client: httpx.AsyncClient, base_url: str) -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
 
-    async def pages(self, token: str) -> AsyncIterator[list[Any]]:
-        """All activities, newest first, page by page, the empty last page included.
+    async def list_activities(self, token: str, params: Mapping[str, int]) -> StravaAnswer:
+        """A page of the athlete's activities."""
+        return await self._get("/athlete/activities", token, params)
 
-        A short page is not the last one: Strava drops what it hides after cutting the pages.
-        Raises AuthorizationLost, RateLimited, Unavailable.
-        """
-        for page in range(1, MAX_PAGES + 1):
-            activities = await self._list(token, {"page": page, "per_page": PER_PAGE})
-            yield activities
-            if not activities:
-                return
-        raise Unavailable("Strava's listing does not end")
+    async def get_activity(self, token: str, strava_id: int) -> StravaAnswer:
+        """One activity of the athlete's."""
+        return await self._get(f"/activities/{strava_id}", token, {})
 
-    async def _list(self, token: str, params: Mapping[str, int]) -> list[Any]:
-        address = f"{self._base_url}/athlete/activities"
+    async def _get(self, path: str, token: str, params: Mapping[str, int]) -> StravaAnswer:
+        headers = {"Authorization": f"Bearer {token}"}
+        request = self._client.stream("GET", self._base_url + path, params=params, headers=headers, timeout=TIMEOUT_S)
         try:
-            response = await get(self._client, address, token, params, timeout_s=30)
-        except httpx.RequestError as error:
-            raise Unavailable("Strava does not answer") from error
-        if response.status_code == 200:
-            return _activities(response)
-        if response.status_code == 429:
-            raise RateLimited(day_is_spent=_day_is_spent(response.headers))
-        if response.status_code == 401:
-            raise AuthorizationLost
-        raise Unavailable(f"Strava answered {response.status_code}")
+            async with asyncio.timeout(WHOLE_TIMEOUT_S), request as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_BODY_BYTES:
+                        raise Unavailable("Strava's answer is too long")
+                return StravaAnswer(response.status_code, dict(response.headers), bytes(body))
+        except TimeoutError as error:
+            raise Unavailable("Strava answers too slowly") from error
 
 
-def _activities(response: httpx.Response) -> list[Any]:
-    try:
-        activities = response.json()
-    except (ValueError, RecursionError) as error:  # the latter for what is nested a thousand times
-        raise Unavailable("Strava's answer is not JSON") from error
+def parse_activities(answer: StravaAnswer) -> list[Any]:
+    """The items of a page. Raises Unavailable."""
+    activities = _parse(answer)
     if not isinstance(activities, list):
         raise Unavailable("Strava's answer is not a list")
     return activities
 
 
-def _day_is_spent(headers: httpx.Headers) -> bool:
-    """Whether usage has reached the daily limit, read or overall; missing or empty figures count as not."""
-    for bucket in ("x-ratelimit", "x-readratelimit"):
-        limit, usage = (_FIGURES.fullmatch(headers.get(f"{bucket}-{part}", "")) for part in ("limit", "usage"))
-        if limit and usage and int(usage[2]) >= int(limit[2]):
-            return True
-    return False
+def parse_activity(answer: StravaAnswer) -> dict[str, Any]:
+    """An activity. Raises Unavailable."""
+    activity = _parse(answer)
+    if not isinstance(activity, dict):
+        raise Unavailable("Strava's answer is not an object")
+    return activity
+
+
+def is_about_the_application(answer: StravaAnswer) -> bool:
+    """Whether a refusal is about the application, and not about an athlete or an activity."""
+    try:
+        return any(error["resource"] == "Application" for error in _parse(answer)["errors"])
+    except (Unavailable, KeyError, TypeError):
+        return False
+
+
+def _parse(answer: StravaAnswer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:  # the latter for what is nested a thousand times
+        raise Unavailable("Strava's answer is not JSON") from error

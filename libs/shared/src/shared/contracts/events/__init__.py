@@ -14,8 +14,21 @@ from shared.contracts.events.auth import (
 )
 from shared.contracts.events.base import Event, UserEvent
 from shared.contracts.events.ingest import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState
-from shared.contracts.events.leaderboard import ParticipantExpired, StandingsChanged
-from shared.contracts.events.sync import ActivityFetched, AthleteListed, StravaDeauthorizationReported, SyncFinished
+from shared.contracts.events.leaderboard import (
+    FetchWindowChanged,
+    ParticipantExpired,
+    StandingsChanged,
+    SyncRequested,
+)
+from shared.contracts.events.sync import (
+    ActivityFetched,
+    ActivityVanished,
+    AthleteListed,
+    FetchedActivity,
+    JobReleased,
+    StravaDeauthorizationReported,
+    SyncFinished,
+)
 
 EVENTS: tuple[type[Event], ...] = (
     UserAuthorized,
@@ -25,14 +38,18 @@ EVENTS: tuple[type[Event], ...] = (
     UserDeauthorized,
     UserErased,
     ActivityFetched,
+    ActivityVanished,
     AthleteListed,
     SyncFinished,
+    JobReleased,
     StravaDeauthorizationReported,
     ActivityRecorded,
     ActivityRevised,
     ActivityRemoved,
     StandingsChanged,
     ParticipantExpired,
+    FetchWindowChanged,
+    SyncRequested,
 )
 
 __all__ = [
@@ -42,12 +59,17 @@ __all__ = [
     "ActivityRemoved",
     "ActivityRevised",
     "ActivityState",
+    "ActivityVanished",
     "AthleteListed",
     "Event",
+    "FetchWindowChanged",
+    "FetchedActivity",
+    "JobReleased",
     "ParticipantExpired",
     "StandingsChanged",
     "StravaDeauthorizationReported",
     "SyncFinished",
+    "SyncRequested",
     "UserAdminChanged",
     "UserAuthorized",
     "UserDeauthorized",

@@ -1,6 +1,8 @@
 """Events of leaderboard."""
 
 from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
 
 from shared.contracts.events.base import Event, UserEvent
 
@@ -33,3 +35,36 @@ class ParticipantExpired(UserEvent):
 
     expired_at: datetime
     authorized_at: datetime
+
+
+class FetchWindowChanged(Event):
+    """Which activities a challenge needs that is open, to come, or ended a few days ago.
+
+    `since` None means that there is no such challenge, and nothing to be fetched.
+    """
+
+    topic = "fetch_window.changed"
+    producer = "leaderboard"
+
+    since: datetime | None  # what starts before it counts nowhere
+    changed_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return "fetch_window"
+
+
+class SyncRequested(Event):
+    """Somebody wants activities fetched now: a participant their own, an organiser anybody's."""
+
+    topic = "sync.requested"
+    producer = "leaderboard"
+
+    user_id: UUID | None  # None: everybody's
+    reason: Literal["participant", "organiser"]
+    requested_by: str  # a user id, or the name of an API key
+    requested_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.user_id or "everybody")

@@ -3,22 +3,19 @@
 from datetime import datetime
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from shared.contracts.events.base import Event, UserEvent
 
 
-class ActivityFetched(UserEvent):
-    """One activity as Strava listed it, in Strava's words: only the fields that Gruppetto needs.
+class FetchedActivity(BaseModel):
+    """One activity as Strava gives it, in Strava's words: only the fields that Gruppetto needs.
 
-    Whatever Strava left out stays None; `ingest` decides what that means. `fetch_seq` grows with every fetch,
-    of whomever, so that of two versions the later fetched one wins, in whatever order they arrive.
+    Whatever Strava left out stays None; `ingest` decides what that means.
     """
 
-    topic = "activity.fetched"
-    producer = "sync"
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    athlete_id: int
-    fetch_seq: int
-    fetched_at: datetime
     id: int
     sport_type: str | None = None
     type: str | None = None
@@ -37,9 +34,37 @@ class ActivityFetched(UserEvent):
     visibility: str | None = None
     malformed: tuple[str, ...] = ()  # fields that Strava sent in another type than it documents; they are None here
 
+
+class ActivityFetched(UserEvent):
+    """Activities of one athlete as Strava gave them at one moment: a page of a listing, or a single one.
+
+    `fetch_seq` grows with every fetch, of whomever, so that of two versions of an activity the later fetched one
+    wins, in whatever order they arrive.
+    """
+
+    topic = "activity.fetched"
+    producer = "sync"
+    schema_version = 2
+
+    athlete_id: int
+    fetch_seq: int
+    fetched_at: datetime
+    activities: tuple[FetchedActivity, ...]
+
+
+class ActivityVanished(UserEvent):
+    """Strava does not show us an activity any more, or never did: it was deleted, hidden, or is not readable."""
+
+    topic = "activity.vanished"
+    producer = "sync"
+
+    strava_id: int
+    fetch_seq: int
+    reason: Literal["deleted", "not_found"]  # as Strava reported it, or as asking for it showed
+
     @property
     def subject(self) -> str:
-        return str(self.id)
+        return str(self.strava_id)
 
 
 class AthleteListed(UserEvent):
@@ -70,6 +95,21 @@ class SyncFinished(UserEvent):
     started_at: datetime
     finished_at: datetime
     error_class: str | None = None
+
+
+class JobReleased(Event):
+    """A job may be run now, within the budget of calls; for sync's own workers, who share the queue."""
+
+    topic = "job.released"
+    producer = "sync"
+
+    job_id: int
+    kind: Literal["join", "nightly", "manual", "webhook"]
+    released_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.job_id)
 
 
 class StravaDeauthorizationReported(Event):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.events import ActivityFetched, SyncFinished
-from sync.fetching.rules import STRAVA_FIELDS, extract_activity
+from shared.contracts.events import ActivityFetched, FetchedActivity, JobReleased, SyncFinished
+from sync.fetching.rules.extraction import STRAVA_FIELDS, extract_activity, start_bounds
 from sync.jobs import rules
 
 NOW = datetime(2026, 5, 1, 12, 7, 30, tzinfo=UTC)
@@ -100,33 +100,10 @@ JSON = st.recursive(
 def test_whatever_strava_says_what_is_picked_can_be_told(activity: dict[str, Any]) -> None:
     extracted = extract_activity(json.loads(json.dumps({**activity, "id": 1})))
     assert extracted is not None
-    event = ActivityFetched(
-        user_id=UUID(int=1),
-        athlete_id=1,
-        fetch_seq=1,
-        fetched_at=NOW,
-        id=extracted.strava_id,
-        malformed=extracted.malformed,
-        **extracted.fields,
-    )
+    picked = FetchedActivity(id=extracted.strava_id, malformed=extracted.malformed, **extracted.fields)
+    event = ActivityFetched(user_id=UUID(int=1), athlete_id=1, fetch_seq=1, fetched_at=NOW, activities=(picked,))
     assert ActivityFetched.model_validate_json(event.model_dump_json()) == event
     assert "\\u0000" not in event.model_dump_json()
-
-
-@pytest.mark.parametrize(
-    ("now", "window"),
-    [("12:00:00", "12:15:01"), ("12:14:59", "12:15:01"), ("12:15:00", "12:30:01"), ("12:59:59", "13:00:01")],
-)
-def test_the_next_window_begins_at_a_quarter(now: str, window: str) -> None:
-    assert rules.next_quarter_reset(datetime.fromisoformat(f"2026-05-01T{now}+00:00")) == datetime.fromisoformat(
-        f"2026-05-01T{window}+00:00"
-    )
-
-
-def test_the_last_window_of_the_day_and_the_day_itself_end_at_midnight_utc() -> None:
-    late = datetime(2026, 12, 31, 23, 50, tzinfo=UTC)
-    midnight = datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert rules.next_quarter_reset(late) == rules.next_daily_reset(late) == midnight
 
 
 @pytest.mark.parametrize(
@@ -141,11 +118,39 @@ def test_waits_grow_until_the_job_is_given_up(attempts: int, wait_s: int | None)
 
 
 def test_what_is_extracted_is_what_the_event_has_in_strava_s_words() -> None:
-    own = {"user_id", "athlete_id", "fetch_seq", "fetched_at", "id", "malformed"}
-    assert set(STRAVA_FIELDS) == ActivityFetched.model_fields.keys() - own
+    assert set(STRAVA_FIELDS) == FetchedActivity.model_fields.keys() - {"id", "malformed"}
 
 
-def test_every_kind_of_job_has_a_priority_and_can_be_the_reason_of_a_fetch() -> None:
+def test_every_kind_of_job_has_a_priority_and_a_reserve_and_can_be_told_of() -> None:
     kinds = set(get_args(rules.Kind))
-    assert rules.PRIORITIES.keys() == kinds
-    assert kinds <= set(get_args(SyncFinished.model_fields["reason"].annotation))
+    assert rules.PRIORITIES.keys() == rules.RESERVES.keys() == kinds
+    assert kinds == set(get_args(SyncFinished.model_fields["reason"].annotation))
+    assert kinds == set(get_args(JobReleased.model_fields["kind"].annotation))
+    assert set(rules.LISTING_KINDS) < kinds
+
+
+@pytest.mark.parametrize(
+    ("fields", "bounds"),
+    [
+        ({"start_date": "1970-01-02T00:00:05Z"}, (86_405, 86_405)),
+        ({"start_date": "1970-01-02T02:00:05+02:00"}, (86_405, 86_405)),
+        ({"start_date": "1970-01-02T00:00:01Z"}, (86_401, 172_801)),
+        ({"start_date": "1970-01-01T22:00:01Z", "start_date_local": "1970-01-02T00:00:01Z"}, (79_201, 165_601)),
+        ({"start_date_local": "1970-01-02T00:00:00Z", "utc_offset": 3600.0}, (82_800, 82_800)),
+        ({"start_date_local": "1970-01-02T00:00:00Z"}, (86_400 - 50_400, 86_400 + 50_400)),
+        ({"start_date": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_start_is_known_as_far_as_strava_says(fields: dict[str, Any], bounds: tuple[int, int] | None) -> None:
+    extracted = extract_activity({"id": 1, **fields})
+    assert extracted is not None
+    assert start_bounds(extracted) == bounds
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(["start_date", "start_date_local", "utc_offset"], JSON)))
+def test_whatever_strava_says_of_a_start_it_has_bounds_or_none(activity: dict[str, Any]) -> None:
+    extracted = extract_activity({**activity, "id": 1})
+    assert extracted is not None
+    bounds = start_bounds(extracted)
+    assert bounds is None or bounds[0] <= bounds[1]

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 _MAX_ID = 2**63 - 1
 _MAX_NUMBER = 1e15  # beyond it neither a float nor our columns are exact, and JSON's NaN is not below it
 _MAX_TEXT = 200
 _NUMBER = (int, float)
+_DAY_S = 86_400
+_MAX_OFFSET_S = 14 * 3600  # of any time zone
+#: What Strava shows instead of a hidden start: the first second of the day, which is not midnight.
+_HIDDEN_START = "T00:00:01"
 
 #: Strava's field -> the JSON types that its documentation allows.
 STRAVA_FIELDS: dict[str, tuple[type, ...]] = {
@@ -48,6 +53,34 @@ def extract_activity(summary: object) -> ExtractedActivity | None:
     present = {name: summary[name] for name in STRAVA_FIELDS if summary.get(name) is not None}
     fields = {name: value for name, value in present.items() if _is_a(value, STRAVA_FIELDS[name])}
     return ExtractedActivity(strava_id, fields, tuple(name for name in present if name not in fields))
+
+
+def start_bounds(activity: ExtractedActivity) -> tuple[int, int] | None:
+    """Between which epoch seconds Strava may have placed the activity in a listing; None when it does not say.
+
+    A start that is hidden may be listed at any time of its day.
+    """
+    moment, local = _epoch(activity.fields.get("start_date")), _epoch(activity.fields.get("start_date_local"))
+    if moment is not None:
+        texts = (activity.fields.get("start_date"), activity.fields.get("start_date_local"))
+        is_hidden = any(_HIDDEN_START in str(text) for text in texts)
+        return moment, moment + (_DAY_S if is_hidden else 0)
+    if local is None:
+        return None
+    offset_s = activity.fields.get("utc_offset")
+    if offset_s is not None and abs(offset_s) <= _DAY_S:
+        return local - int(offset_s), local - int(offset_s)
+    return local - _MAX_OFFSET_S, local + _MAX_OFFSET_S
+
+
+def _epoch(text: str | None) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def _is_a(value: Any, types: tuple[type, ...]) -> bool:

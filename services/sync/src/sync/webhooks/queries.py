@@ -1,0 +1,125 @@
+"""SQL of webhook events and of our subscription."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from sync.tables import AthleteRow, StravaApplicationRow, WebhookEventRow
+
+
+@dataclass(frozen=True)
+class Change:
+    """That something about an activity changed at that time, in epoch seconds."""
+
+    athlete_id: int
+    strava_id: int
+    aspect: str
+    event_time: int
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom an event is about; `subscription_id` is ours, None while it is not known."""
+
+    user_id: UUID
+    last_fetched_at: datetime | None
+    subscription_id: int | None
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What is known of our subscription at Strava; `id` None without one."""
+
+    id: int | None
+    checked_at: datetime | None
+    problem: str | None
+
+
+async def find_recipient(session: AsyncSession, athlete_id: int) -> Recipient | None:
+    """An athlete who may be fetched, locked until the transaction ends.
+
+    So whatever is stored of them before a fetch begins is seen by it.
+    """
+    row = (
+        await session.execute(
+            select(
+                AthleteRow.user_id,
+                AthleteRow.last_fetched_at,
+                select(StravaApplicationRow.subscription_id).scalar_subquery().label("subscription_id"),
+            )
+            .where(AthleteRow.athlete_id == athlete_id, AthleteRow.status == "authorized")
+            .with_for_update(of=AthleteRow)
+        )
+    ).one_or_none()
+    return None if row is None else Recipient(**row._mapping)
+
+
+async def add_event(session: AsyncSession, change: Change, now: datetime) -> bool:
+    """Store an event; false when it was stored before."""
+    added = await session.execute(
+        insert(WebhookEventRow)
+        .values(**vars(change), received_at=now)
+        .on_conflict_do_nothing()
+        .returning(WebhookEventRow.id)
+    )
+    return added.scalar_one_or_none() is not None
+
+
+async def ensure_application(session: AsyncSession) -> None:
+    """The row about our application."""
+    await session.execute(insert(StravaApplicationRow).values(id=1).on_conflict_do_nothing())
+
+
+async def lock_subscription(session: AsyncSession) -> bool:
+    """Whether this is the only process that checks the subscription, until the transaction ends."""
+    lock = "select pg_try_advisory_xact_lock(hashtextextended('subscription', 0))"
+    return bool(await session.scalar(text(lock)))
+
+
+async def find_subscription(session: AsyncSession) -> Subscription:
+    """What was known of it when it was checked last."""
+    row = await session.get(StravaApplicationRow, 1)
+    if row is None:
+        return Subscription(None, None, None)
+    return Subscription(row.subscription_id, row.subscription_checked_at, row.subscription_problem)
+
+
+async def save_subscription(
+    session: AsyncSession, subscription_id: int | None, problem: str | None, now: datetime
+) -> None:
+    """Store what a check has found."""
+    await ensure_application(session)
+    await session.execute(
+        update(StravaApplicationRow).values(
+            subscription_id=subscription_id, subscription_problem=problem, subscription_checked_at=now
+        )
+    )
+
+
+async def find_listening_at(session: AsyncSession) -> datetime | None:
+    """When a receiver was last known to run; the row is locked."""
+    await ensure_application(session)
+    row = await session.execute(select(StravaApplicationRow.listening_at).with_for_update())
+    return row.scalar_one()
+
+
+async def save_listening(session: AsyncSession, now: datetime, *, gap_ended_at: datetime | None = None) -> None:
+    """A receiver runs; with `gap_ended_at`, events may have been missed until then."""
+    values = {"listening_at": now} | ({} if gap_ended_at is None else {"gap_ended_at": gap_ended_at})
+    await session.execute(update(StravaApplicationRow).values(values))
+
+
+async def purge_events(session: AsyncSession, handled_before: datetime, batch: int = 5_000) -> bool:
+    """Delete some events that were handled long ago; returns whether there may be more."""
+    gone = await session.execute(
+        text(
+            """delete from webhook_events where id = any(array(
+                   select id from webhook_events where handled_at < :before order by handled_at limit :batch))"""
+        ),
+        {"before": handled_before, "batch": batch},
+    )
+    return bool(gone.rowcount == batch)  # type: ignore[attr-defined]

@@ -1,0 +1,50 @@
+"""The one path of sync that faces the internet: Strava's webhooks."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+
+from shared.errors import Forbidden, NotFound
+from shared.http.api import Transaction
+from sync import metrics
+from sync.clients.subscriptions import Webhooks
+from sync.dependencies import ContextDep, Now
+from sync.webhooks.use_cases import WebhookEvent, receive_event
+
+router = APIRouter()
+
+
+def _require_address(secret: str, context: ContextDep) -> Webhooks:
+    """Whoever does not know our address learns nothing. Raises NotFound."""
+    webhooks = context.webhooks
+    if webhooks is None or not secrets.compare_digest(secret.encode(), webhooks.secret.encode()):
+        raise NotFound
+    return webhooks
+
+
+KnownAddress = Annotated[Webhooks, Depends(_require_address)]
+
+
+@router.get("/strava/webhook/{secret}")
+async def verify(
+    webhooks: KnownAddress,
+    mode: Annotated[str, Query(alias="hub.mode", max_length=50)] = "",
+    token: Annotated[str, Query(alias="hub.verify_token", max_length=200)] = "",
+    challenge: Annotated[str, Query(alias="hub.challenge", max_length=500)] = "",
+) -> JSONResponse:
+    """Strava makes sure that it is we who subscribe."""
+    if mode != "subscribe" or not secrets.compare_digest(token.encode(), webhooks.verify_token.encode()):
+        raise Forbidden
+    return JSONResponse({"hub.challenge": challenge})
+
+
+@router.post("/strava/webhook/{secret}", dependencies=[Depends(_require_address)])
+async def receive(event: WebhookEvent, now: Now, context: ContextDep, session: Transaction) -> JSONResponse:
+    """An event: stored and committed before the answer, which Strava waits 2 s for."""
+    receipt = await receive_event(session, event, now, context.freshness)
+    metrics.WEBHOOK_EVENTS.labels(receipt).inc()
+    if receipt == "other_subscription":
+        raise Forbidden
+    return JSONResponse({})
