@@ -15,7 +15,7 @@ from sync.fetching.calls import FetchContext
 from sync.fetching.worker import Worker
 from sync.jobs.dispatcher import dispatch
 from sync.jobs.handlers import make_handlers
-from sync.webhooks.use_cases import Receipt, WebhookEvent, receive_event
+from sync.webhooks.use_cases import Receipt, WebhookEvent, receive_events
 from testkit.clock import ManualClock
 from testkit.databases import execute, fetch_rows
 from testkit.events import authorized
@@ -149,9 +149,9 @@ class SyncUnderTest:
             **fields,
         }
         async with self.database.transaction() as session:
-            return await receive_event(
-                session, WebhookEvent.model_validate(event), self.now(), self.context.freshness
-            )
+            told = WebhookEvent.model_validate(event)
+            [receipt] = await receive_events(session, [told], self.now(), self.context.freshness)
+        return receipt
 
     async def job(self) -> Any:
         [job] = await fetch_rows(

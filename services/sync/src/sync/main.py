@@ -30,7 +30,7 @@ from sync.status import routes as status_routes
 from sync.status.use_cases import update_metrics
 from sync.webhooks import routes as webhooks_routes
 from sync.webhooks.queries import purge_events
-from sync.webhooks.use_cases import check_if_due, note_listening
+from sync.webhooks.use_cases import EventWriter, check_if_due, note_listening
 
 DISPATCH_INTERVAL_S = 0.25
 NIGHTLY_INTERVAL_S = 15.0
@@ -76,6 +76,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     """Add the webhooks to the application that faces the internet, and the rest to the other."""
     for one in (app, internal_app):
         one.state.database, one.state.context = context.database, context
+    app.state.event_writer = EventWriter(context.database, context.clock, context.freshness)
     app.include_router(webhooks_routes.router)
     internal_app.include_router(status_routes.router)
 

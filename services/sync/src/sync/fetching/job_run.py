@@ -128,6 +128,7 @@ class JobRun:
         """Publish an activity that was asked for by itself."""
         extracted = extract_activity(activity)
         known = [extracted] if extracted is not None and extracted.strava_id == strava_id else []
+        self._activities += len(known)
         async with self._database.transaction() as session:
             await self._extend(session)
             await self._emit_fetched(session, known)

@@ -31,9 +31,8 @@ async def run_if_due(database: Database, clock: Clock, zone: tzinfo, relist_days
         # Whoever does not fit into a day's calls is first the next night.
         budget = await budget_queries.get_budget(session, now)
         athletes = await queries.count_authorized(session)
-        most = most_listings(
-            athletes, budget.day.limit, RESERVES["nightly"], relist_days, rotates=before < (gap_ended_at or now)
-        )
+        rotates = webhooks_healthy and gap_ended_at is not None and gap_ended_at < before
+        most = most_listings(athletes, budget.day.limit, RESERVES["nightly"], relist_days, rotates=rotates)
         due = await queries.list_due(session, before, most)
         opened = await open_jobs(session, due, "nightly", now)
         await queries.save_athletes(session, local_date, opened)

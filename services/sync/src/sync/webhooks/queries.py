@@ -1,5 +1,6 @@
 """SQL of webhook events and of our subscription."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +9,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.bulk import batch_of, to_columns
 from sync.tables import AthleteRow, StravaApplicationRow, WebhookEventRow
 
 
@@ -23,11 +25,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Whom an event is about; `subscription_id` is ours, None while it is not known."""
+    """Whom an event is about."""
 
     user_id: UUID
     last_fetched_at: datetime | None
-    subscription_id: int | None
 
 
 @dataclass(frozen=True)
@@ -39,34 +40,38 @@ class Subscription:
     problem: str | None
 
 
-async def find_recipient(session: AsyncSession, athlete_id: int) -> Recipient | None:
-    """An athlete who may be fetched, locked until the transaction ends.
+async def lock_recipients(session: AsyncSession, athlete_ids: Collection[int]) -> dict[int, Recipient]:
+    """Those of the athletes who may be fetched, by athlete id, locked until the transaction ends.
 
     So whatever is stored of them before a fetch begins is seen by it.
     """
-    row = (
-        await session.execute(
-            select(
-                AthleteRow.user_id,
-                AthleteRow.last_fetched_at,
-                select(StravaApplicationRow.subscription_id).scalar_subquery().label("subscription_id"),
-            )
-            .where(AthleteRow.athlete_id == athlete_id, AthleteRow.status == "authorized")
-            .with_for_update(of=AthleteRow)
-        )
-    ).one_or_none()
-    return None if row is None else Recipient(**row._mapping)
-
-
-async def add_event(session: AsyncSession, change: Change, now: datetime) -> bool:
-    """Store an event; false when it was stored before."""
-    added = await session.execute(
-        insert(WebhookEventRow)
-        .values(**vars(change), received_at=now)
-        .on_conflict_do_nothing()
-        .returning(WebhookEventRow.id)
+    rows = await session.execute(
+        select(AthleteRow.athlete_id, AthleteRow.user_id, AthleteRow.last_fetched_at)
+        .where(AthleteRow.athlete_id.in_(athlete_ids), AthleteRow.status == "authorized")
+        .order_by(AthleteRow.user_id)
+        .with_for_update()
     )
-    return added.scalar_one_or_none() is not None
+    return {row.athlete_id: Recipient(row.user_id, row.last_fetched_at) for row in rows}
+
+
+async def find_subscription_id(session: AsyncSession) -> int | None:
+    """Our subscription; None while it is not known."""
+    return await session.scalar(select(StravaApplicationRow.subscription_id))
+
+
+_CHANGE = ["athlete_id", "strava_id", "aspect", "event_time"]
+_add_events = text(
+    f"""insert into webhook_events (received_at, {", ".join(_CHANGE)})
+        select :now, batch.* from {batch_of(WebhookEventRow, _CHANGE)}
+        on conflict do nothing returning {", ".join(_CHANGE)}"""  # noqa: S608 - made of the names of columns
+)
+
+
+async def add_events(session: AsyncSession, changes: Collection[Change], now: datetime) -> set[Change]:
+    """Store events; returns those that were not stored before."""
+    columns = to_columns(map(vars, changes), _CHANGE)
+    added = await session.execute(_add_events, {**columns, "now": now})
+    return {Change(*row) for row in added}
 
 
 async def ensure_application(session: AsyncSession) -> None:

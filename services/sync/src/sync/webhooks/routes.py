@@ -3,15 +3,13 @@
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from shared.errors import Forbidden, NotFound
-from shared.http.api import Transaction
-from sync import metrics
 from sync.clients.subscriptions import Webhooks
-from sync.dependencies import ContextDep, Now
-from sync.webhooks.use_cases import WebhookEvent, receive_event
+from sync.dependencies import ContextDep
+from sync.webhooks.use_cases import EventWriter, WebhookEvent
 
 router = APIRouter()
 
@@ -41,10 +39,10 @@ async def verify(
 
 
 @router.post("/strava/webhook/{secret}", dependencies=[Depends(_require_address)])
-async def receive(event: WebhookEvent, now: Now, context: ContextDep, session: Transaction) -> JSONResponse:
+async def receive(event: WebhookEvent, request: Request) -> JSONResponse:
     """An event: stored and committed before the answer, which Strava waits 2 s for."""
-    receipt = await receive_event(session, event, now, context.freshness)
-    metrics.WEBHOOK_EVENTS.labels(receipt).inc()
+    writer: EventWriter = request.app.state.event_writer
+    receipt = await writer.store(event)
     if receipt == "other_subscription":
         raise Forbidden
     return JSONResponse({})

@@ -1,5 +1,7 @@
 """Receiving webhook events, and keeping the subscription that brings them."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -17,10 +19,13 @@ from sync.clock import Clock
 from sync.jobs.queries import open_job
 from sync.jobs.rules import next_webhook_run_at
 from sync.webhooks import queries
+from sync.webhooks.queries import Change, Recipient
 from sync.webhooks.rules import interpret
 
 #: Strava tries three times within minutes; what came while nobody listened for longer is lost.
 GAP = timedelta(minutes=2)
+#: Events that are stored in one transaction.
+MAX_EVENTS = 200
 CHECK_INTERVAL = timedelta(hours=1)
 RECHECK_INTERVAL = timedelta(minutes=1)  # after trouble
 
@@ -46,26 +51,81 @@ class WebhookEvent(BaseModel):
     updates: dict[str, Any] = Field(default={}, max_length=50)
 
 
-async def receive_event(session: AsyncSession, event: WebhookEvent, now: datetime, freshness: timedelta) -> Receipt:
-    """Store what an event asks for, so that it is done whatever happens after the commit."""
+async def receive_events(
+    session: AsyncSession, events: Sequence[WebhookEvent], now: datetime, freshness: timedelta
+) -> list[Receipt]:
+    """Store what events ask for, so that it is done whatever happens after the commit; what each was taken for."""
+    recipients = await queries.lock_recipients(session, {event.owner_id for event in events})
+    subscription_id = await queries.find_subscription_id(session)
+    receipts = [_sort(event, recipients, subscription_id) for event in events]
+    for event, receipt in zip(events, receipts, strict=True):
+        if receipt == "deauthorized":
+            told_at = datetime.fromtimestamp(event.event_time, UTC)
+            await emit(session, StravaDeauthorizationReported(athlete_id=event.owner_id, event_time=told_at))
+    changes = {_to_change(event) for event, receipt in zip(events, receipts, strict=True) if receipt == "stored"}
+    added = await queries.add_events(session, changes, now) if changes else set()
+    for athlete_id in sorted({change.athlete_id for change in added}):
+        recipient = recipients[athlete_id]
+        due_at = next_webhook_run_at(now, recipient.last_fetched_at, freshness)
+        await open_job(session, recipient.user_id, "webhook", due_at, now)
+    is_duplicate = [r == "stored" and _to_change(e) not in added for e, r in zip(events, receipts, strict=True)]
+    return ["duplicate" if again else receipt for receipt, again in zip(receipts, is_duplicate, strict=True)]
+
+
+def _sort(event: WebhookEvent, recipients: Mapping[int, Recipient], subscription_id: int | None) -> Receipt:
     meaning = interpret(event.object_type, event.aspect_type, event.updates)
     if meaning == "nothing":
         return "irrelevant"
-    recipient = await queries.find_recipient(session, event.owner_id)
-    if recipient is None:
+    if event.owner_id not in recipients:
         return "unknown_athlete"
-    if recipient.subscription_id not in (None, event.subscription_id):
+    if subscription_id not in (None, event.subscription_id):
         return "other_subscription"
-    if meaning == "deauthorized":
-        told_at = datetime.fromtimestamp(event.event_time, UTC)
-        await emit(session, StravaDeauthorizationReported(athlete_id=event.owner_id, event_time=told_at))
-        return "deauthorized"
-    change = queries.Change(event.owner_id, event.object_id, event.aspect_type, event.event_time)
-    if not await queries.add_event(session, change, now):
-        return "duplicate"
-    due_at = next_webhook_run_at(now, recipient.last_fetched_at, freshness)
-    await open_job(session, recipient.user_id, "webhook", due_at, now)
-    return "stored"
+    return "deauthorized" if meaning == "deauthorized" else "stored"
+
+
+def _to_change(event: WebhookEvent) -> Change:
+    return Change(event.owner_id, event.object_id, event.aspect_type, event.event_time)
+
+
+class EventWriter:
+    """Stores events that arrive together in one transaction: Strava waits 2 s for an answer, and comes in bursts.
+
+    Whoever comes first writes for all who have come until then; the others wait for that, and find theirs done.
+    """
+
+    def __init__(self, database: Database, clock: Clock, freshness: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._freshness = freshness
+        self._lock = asyncio.Lock()
+        self._waiting: list[tuple[WebhookEvent, asyncio.Future[Receipt]]] = []
+
+    async def store(self, event: WebhookEvent) -> Receipt:
+        """Return once the event is committed. Raises what the database raises."""
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, done))
+        async with self._lock:
+            while not done.done():
+                await self._write_waiting()
+        return await done
+
+    async def _write_waiting(self) -> None:
+        batch, self._waiting = self._waiting[:MAX_EVENTS], self._waiting[MAX_EVENTS:]
+        try:
+            async with self._database.transaction() as session:
+                events = [event for event, _ in batch]
+                receipts = await receive_events(session, events, self._clock(), self._freshness)
+        except BaseException as error:
+            failure = error if isinstance(error, Exception) else Unavailable("The process is being stopped.")
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(failure)
+                    done.exception()  # whoever waited may be gone
+            raise
+        for (_, done), receipt in zip(batch, receipts, strict=True):
+            if not done.done():
+                done.set_result(receipt)
+            metrics.WEBHOOK_EVENTS.labels(receipt).inc()
 
 
 async def ensure_subscription(database: Database, webhooks: Webhooks, clock: Clock) -> str | None:
