@@ -1,4 +1,4 @@
-"""auth and web as operators see them, in this process, and the command line in front of them."""
+"""auth, sync and web as operators see them, in this process, and the command line in front of them."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 from click.testing import Result
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from ops.cli import app
@@ -13,11 +14,13 @@ from shared.contracts.auth_api import Admin, AdminList, UnreadableToken, VaultPa
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.web_api import RevokedSessions, Session, SessionList
 
-AUTH_KEY, WEB_KEY = "canary-of-auth-0123456789", "canary-of-web-0123456789"
+AUTH_KEY, SYNC_KEY, WEB_KEY = (f"canary-of-{name}-0123456789" for name in ("auth", "sync", "web"))
 #: With a user and a password, which have to stay out of sight and out of the way.
 ENV = {
     "AUTH_URL": "http://somebody:canary-password@auth.test:8001",
     "AUTH_OPERATOR_KEY": AUTH_KEY,
+    "SYNC_INTERNAL_URL": "http://somebody:canary-password@sync.test:9002",
+    "SYNC_OPERATOR_KEY": SYNC_KEY,
     "WEB_INTERNAL_URL": "http://somebody:canary-password@web.test:9005/",
     "WEB_OPERATOR_KEY": WEB_KEY,
 }
@@ -144,6 +147,19 @@ class FakeWeb(FakeServer):
         for session_id in ended:
             del self.sessions[session_id]
         return httpx.Response(200, content=RevokedSessions(revoked=len(ended)).model_dump_json())
+
+
+@dataclass
+class FakeSync(FakeServer):
+    """sync: what it answers by path."""
+
+    key: str = SYNC_KEY
+    answers: dict[str, BaseModel] = field(default_factory=dict)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        """The routes for operators; of athletes one page for each `after`."""
+        after = request.url.params.get("after", "")
+        return httpx.Response(200, content=self.answers[request.url.path + after].model_dump_json())
 
 
 def json_of(done: Result) -> object:

@@ -7,6 +7,7 @@ from ops.archive_cli import archive_app
 from ops.contracts_cli import contracts_app
 from ops.dead_letters_cli import dead_letters_app
 from ops.sessions_cli import sessions_app
+from ops.sync_cli import sync_app, webhooks_app
 from ops.topology_cli import topology_app
 from ops.vault_cli import vault_app
 
@@ -18,6 +19,8 @@ app.add_typer(topology_app, name="topology")
 app.add_typer(vault_app, name="vault")
 app.add_typer(admins_app, name="admins")
 app.add_typer(sessions_app, name="sessions")
+app.add_typer(sync_app, name="sync")
+app.add_typer(webhooks_app, name="webhooks")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,15 @@ class AuthSettings(BaseSettings):
     auth_operator_key: OperatorKey
 
 
+class SyncSettings(BaseSettings):
+    """The settings of commands that ask sync."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    sync_internal_url: HttpUrl
+    sync_operator_key: OperatorKey
+
+
 class WebSettings(BaseSettings):
     """The settings of commands that ask web."""
 
@@ -79,6 +88,15 @@ def auth_api(ctx: typer.Context) -> Iterator[InternalApi]:
     settings = load_settings(AuthSettings)
     url, key = settings.auth_url, settings.auth_operator_key
     with _open(ctx, Endpoint("auth", url, "AUTH_URL", key, "AUTH_OPERATOR_KEY")) as api:
+        yield api
+
+
+@contextmanager
+def sync_api(ctx: typer.Context) -> Iterator[InternalApi]:
+    """sync, as SYNC_INTERNAL_URL and SYNC_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
+    settings = load_settings(SyncSettings)
+    url, key = settings.sync_internal_url, settings.sync_operator_key
+    with _open(ctx, Endpoint("sync", url, "SYNC_INTERNAL_URL", key, "SYNC_OPERATOR_KEY")) as api:
         yield api
 
 

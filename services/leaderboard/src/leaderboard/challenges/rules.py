@@ -1,7 +1,7 @@
 """What a challenge and its boards are: pure, without a clock, without IO."""
 
 import calendar
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -84,11 +84,17 @@ def month_bounds(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
-def needed_since(challenges: Iterable[Scheduled], now: datetime) -> datetime | None:
-    """From when on activities count in a challenge that is open, to come, or just over; None when there is none."""
+def needed_since(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
+    """From when on activities count in a challenge that is open, to come, or just over.
+
+    When all are over, that is the one whose boards are still shown; None when there is none at all.
+    """
+    open_ones = [
+        each for each in challenges if now.astimezone(ZoneInfo(each.time_zone)).date() - each.last_day <= LATE_UPLOADS
+    ]
+    shown = choose_current(challenges, now)
     starts = [
         datetime.combine(max(each.first_day, _EARLIEST_DAY), time(), ZoneInfo(each.time_zone)).astimezone(UTC)
-        for each in challenges
-        if now.astimezone(ZoneInfo(each.time_zone)).date() - each.last_day <= LATE_UPLOADS
+        for each in open_ones or ([shown] if shown is not None else [])
     ]
     return min(starts) - _EARLIER_ELSEWHERE if starts else None

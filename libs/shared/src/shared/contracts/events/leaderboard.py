@@ -38,9 +38,9 @@ class ParticipantExpired(UserEvent):
 
 
 class FetchWindowChanged(Event):
-    """Which activities a challenge needs that is open, to come, or ended a few days ago.
+    """Which activities are needed by the challenges that are open, to come, or still shown.
 
-    `since` None means that there is no such challenge, and nothing to be fetched.
+    `since` None means that there is no challenge, and nothing to be fetched.
     """
 
     topic = "fetch_window.changed"
