@@ -20,6 +20,7 @@ from devstack.stack import smoke
 from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
 from devstack.stack.stack import Athlete, DatasetOptions, Stack, StackConfig, StackLauncher, is_healthy
+from stravasim.control.client import ControlClient
 from testkit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
@@ -38,6 +39,8 @@ class SystemUnderTest:
         self._servers = killable_servers
         self.stack = stack
         self.kills: Counter[str] = Counter()
+        self.changes: Counter[str] = Counter()
+        self.athletes = stack.athletes  # with the activities that they have at Strava in the end
 
     async def replace(self, name: str) -> None:
         """Kill a service and start it again, with the same settings."""
@@ -54,6 +57,32 @@ class SystemUnderTest:
         await self._servers.kill_broker()
         self.kills["broker"] += 1
         await self._servers.start_broker()
+
+    async def change_something(self, rng: random.Random) -> None:
+        """Somebody uploads, edits or deletes an activity at Strava."""
+        athlete = rng.choice(self.stack.athletes)
+        async with ControlClient(self.stack.strava_url) as strava:
+            activities = await strava.list_activities(athlete.id)
+            change = rng.choice(["upload", "upload", "edit", "delete"]) if activities else "upload"
+            self.changes[change] += 1
+            if change == "upload":
+                await strava.add_activity(athlete.id, sport_type="Run", trainer=False, distance=rng.uniform(1e3, 2e4))
+            elif change == "edit":
+                chosen = rng.choice(activities)
+                await strava.update_activity(athlete.id, chosen["id"], distance=rng.uniform(1e3, 2e4))
+            else:
+                await strava.delete_activity(athlete.id, rng.choice(activities)["id"])
+
+    async def look_at_strava(self) -> None:
+        """Read what everybody has there now, and have it fetched, as an operator does after trouble."""
+        async with ControlClient(self.stack.strava_url) as strava:
+            self.athletes = [
+                Athlete(athlete.id, await strava.list_activities(athlete.id)) for athlete in self.stack.athletes
+            ]
+        command = self._servers.supervisor.processes["sync-api"].command.env
+        headers = {"Authorization": f"Bearer {command['SYNC_OPERATOR_KEY']}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{command['INTERNAL_PORT']}") as operator:
+            (await operator.post("/syncs", headers=headers)).raise_for_status()
 
     async def wait_until_healthy(self) -> None:
         async with httpx.AsyncClient(timeout=5) as client:
@@ -110,11 +139,13 @@ async def test_every_board_is_right_although_services_are_killed(
         rng, system.count_progress, max_step=200, max_wait_s=2.5, seconds=max(SECONDS, MIN_FAULTS_S)
     ):
         await system.replace(bag.draw())
+        await system.change_something(rng)
         if LONG and not system.kills["broker"] and joining.done():
             await system.replace_broker()
     await joining
     await system.wait_until_healthy()
 
+    await system.look_at_strava()
     await _wait_until_right(system)
     pending = await wait_until_idle(system.stack, SETTLE_S)
     mismatches, state = await _compare(system)
@@ -122,6 +153,7 @@ async def test_every_board_is_right_although_services_are_killed(
     report(
         f"services: athletes {len(system.stack.athletes)}, activities {sum(state.recorded.values())}, "
         f"rows {sum(map(len, state.boards.values()))}, mismatches {len(mismatches)}, "
+        f"changes at Strava {system.changes.total()}, "
         f"kills: {kills} (CHAOS_SEED={SEED})"
     )
     assert pending == {}
@@ -146,7 +178,7 @@ async def _compare(system: SystemUnderTest) -> tuple[list[str], smoke.SystemStat
     """The mismatches and the state of the system."""
     users = await smoke.list_users(system.stack)
     assert len(users) == len(system.stack.athletes)
-    expected = smoke.expected_state(system.stack.athletes, users)
+    expected = smoke.expected_state(system.athletes, users)
     async with httpx.AsyncClient(base_url=system.stack.leaderboard_url, timeout=30) as client:
         observed = await smoke.read_state(system.stack, client, list(expected.boards), users)
     return list(smoke.list_differences(expected, observed)), observed

@@ -168,6 +168,21 @@ def test_calls_that_others_made_are_learned_from_the_answers() -> None:
     assert used_up(after, NOON)[1] == 10
 
 
+def test_only_an_answer_that_says_something_new_is_recorded() -> None:
+    permit = budget.spend(budget.new_budget(NOON), 0.0, NOON)
+    assert isinstance(permit, Permit)
+    as_known = Figures(200, 1, 100, 1), Figures(2_000, 1, 1_000, 1)
+    assert not budget.has_news(permit, *as_known)
+    assert not budget.has_news(permit, NO_FIGURES, NO_FIGURES)
+    assert not budget.has_news(permit, Figures(200, 0, 100, 0), as_known[1])
+    for news in (Figures(200, 2, 100, 1), Figures(200, 1, 100, 2), Figures(400, 1, 100, 1), Figures(200, 1, 200, 1)):
+        assert budget.has_news(permit, news, as_known[1])
+        assert budget.has_news(permit, as_known[0], news)
+    probing = budget.spend(budget.mark_inactive(permit.budget, NOON), 0.0, NOON + budget.PROBE_INTERVAL)
+    assert isinstance(probing, Permit)
+    assert budget.has_news(probing, NO_FIGURES, NO_FIGURES)
+
+
 def test_an_answer_that_comes_late_says_nothing_of_the_next_window_but_its_limits() -> None:
     before = budget.new_budget(NOON)
     permit = budget.spend(before, 0.0, NOON)

@@ -18,9 +18,7 @@ from shared.contracts.sync_api import (
     WindowStatus,
 )
 
-sync_app = typer.Typer(
-    no_args_is_help=True, help="Fetching from Strava: calls, jobs, nights, athletes."
-)
+sync_app = typer.Typer(no_args_is_help=True, help="Fetching from Strava: calls, jobs, nights, athletes.")
 webhooks_app = typer.Typer(no_args_is_help=True, help="Strava's webhooks: the subscription.")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]

@@ -191,6 +191,15 @@ def _corrected(window: Window, taken_from: Window, figures: Figures) -> Window:
     )
 
 
+def has_news(permit: Permit, quarter: Figures, day: Figures) -> bool:
+    """Whether an answer's figures, or that there was an answer, say anything that the permit did not know."""
+    known = permit.budget
+    return known.inactive_since is not None or (
+        _corrected(known.quarter, known.quarter, quarter) != known.quarter
+        or _corrected(known.day, known.day, day) != known.day
+    )
+
+
 def mark_spent(budget: Budget, permit: Permit) -> Budget:
     """Strava refused the call: nothing more is sent in the window that is spent.
 

@@ -37,7 +37,9 @@ async def take_permit(database: Database, reserve: float, now: datetime) -> Perm
 
 
 async def record_answer(database: Database, permit: Permit, figures: tuple[Figures, Figures], now: datetime) -> None:
-    """Strava answered a call: what its headers say corrects the budget."""
+    """Strava answered a call: what its headers say corrects the budget, which mostly is as they say."""
+    if not rules.has_news(permit, *figures):
+        return
     async with database.transaction() as session:
         before = await queries.lock_budget(session, now)
         after = rules.mark_active(rules.correct(before, permit, *figures))
