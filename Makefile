@@ -35,7 +35,8 @@ chaos: setup  ## the long form of the fault tests: everything is killed for a mi
 	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800
 
 bench: setup  ## measure beside floors, one line of JSON each
-	@$(BIN)/python bench/bus.py && $(BIN)/python bench/strava.py
+	@$(BIN)/python bench/bus.py && $(BIN)/python bench/strava.py && $(BIN)/python -P bench/pages.py \
+		&& $(BIN)/python -P bench/workers.py && $(BIN)/python bench/sync.py
 
 lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code, event contracts
 	@bash scripts/lint.sh

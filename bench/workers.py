@@ -1,5 +1,7 @@
 """How fast sync's workers fetch, 1, 2, 4 and 8 at a time, with Strava's limits lifted; and that no call is refused.
 
+And a burst of webhook events: how long after its beginning the last one is committed and answered.
+
 `python -P bench/workers.py` prints one line of JSON. Real processes: sync-api, workers of one job at a time,
 Postgres, RabbitMQ, the simulated Strava. (`-P`, because in this folder `sync` is a benchmark and not the service.)
 """
@@ -34,6 +36,7 @@ WORKERS = (1, 2, 4, 8)
 LIFTED = ",".join(["999999999"] * 4)
 LIMITED = "200,2000,100,1000"
 KEY = "a-key-for-a-benchmark"
+BURST, CONNECTIONS = 1_000, 100  # events
 BACK = "http://localhost/back"
 
 
@@ -48,6 +51,7 @@ class Bench:
         self.tokens: dict[UUID, str] = {}
         self.strava_url = ""
         self.auth_url = ""
+        self.webhook_port = 0
 
     async def execute(self, statement: str, **parameters: Any) -> None:
         async with self.database.transaction() as session:
@@ -97,6 +101,7 @@ class Bench:
         async with httpx.AsyncClient() as client:
             for name in names:
                 http_port, internal_port = reserve_ports(2)
+                self.webhook_port = http_port if name == "sync-api" else self.webhook_port
                 env = {
                     "PATH": "/usr/bin:/bin",
                     "DATABASE_URL": self.database_url,
@@ -106,6 +111,10 @@ class Bench:
                     "LOG_LEVEL": "ERROR",
                     "STRAVA_API_URL": f"{self.strava_url}/api/v3",
                     "SYNC_OPERATOR_KEY": KEY,
+                    "WEBHOOK_URL": f"http://127.0.0.1:{http_port}",
+                    "WEBHOOK_SECRET": KEY,
+                    "STRAVA_CLIENT_ID": "12345",
+                    "STRAVA_CLIENT_SECRET": "simulated-secret",
                     "AUTH_URL": self.auth_url,
                     "VAULT_ACCESS_KEY": KEY,
                     "SYNC_CONCURRENCY": "1",
@@ -120,7 +129,7 @@ class Bench:
 
     async def open_jobs(self) -> None:
         """A join job for everybody."""
-        await self.execute("truncate athletes, jobs, outbox, budget, strava_application")
+        await self.execute("truncate athletes, jobs, outbox, budget, webhook_events")
         await self.execute(
             """insert into athletes (user_id, athlete_id, status, permission_at)
                select id, ('x' || right(replace(id::text, '-', ''), 16))::bit(64)::bigint, 'authorized', now()
@@ -175,6 +184,58 @@ async def measure_limited(bench: Bench, workers: int, strava: httpx.AsyncClient)
     return {"calls": sum(counts["athletes"].values()), "refused": counts["rate_limited"]}
 
 
+async def measure_burst(bench: Bench) -> dict[str, float]:
+    """Seconds until the last of many events that come at once is answered, and until half of them are."""
+    async with bench.processes(0):
+        await bench.open_jobs()
+
+        async def is_subscribed() -> bool:
+            return await bench.count("select count(*) from strava_application where subscription_id is not null") > 0
+
+        await bench.execute("insert into strava_application (id) values (1) on conflict do nothing")
+        await wait_until(is_subscribed, "the subscription is there")
+        subscription = await bench.count("select subscription_id from strava_application")
+        owners = [user.int for user in bench.tokens]
+        bodies = [
+            json.dumps(
+                {
+                    "object_type": "activity",
+                    "object_id": number,
+                    "aspect_type": "create",
+                    "owner_id": owners[number % len(owners)],
+                    "subscription_id": subscription,
+                    "event_time": 1_777_000_000,
+                    "updates": {},
+                }
+            ).encode()
+            for number in range(1, BURST + 1)
+        ]
+        connections = [await asyncio.open_connection("127.0.0.1", bench.webhook_port) for _ in range(CONNECTIONS)]
+        started = time.perf_counter()
+        waits = await asyncio.gather(
+            *(_post(connections[at], bodies[at::CONNECTIONS], started) for at in range(CONNECTIONS))
+        )
+        stored = await bench.count("select count(*) from webhook_events")
+    after = sorted(wait for one in waits for wait in one)
+    return {"events": stored, "half_s": round(after[len(after) // 2], 2), "last_s": round(after[-1], 2)}
+
+
+async def _post(
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], bodies: list[bytes], started: float
+) -> list[float]:
+    reader, writer = connection
+    waits = []
+    for body in bodies:
+        head = f"POST /strava/webhook/{KEY} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        await reader.readexactly(int(answer.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+        waits.append(time.perf_counter() - started)
+    writer.close()
+    return waits
+
+
 async def main() -> None:
     async with Supervisor() as supervisor, private_servers(None, supervisor) as servers:
         database_url = (await create_roles(servers.postgres, ["sync"]))["sync"]
@@ -183,11 +244,14 @@ async def main() -> None:
         bench = Bench(supervisor, servers, database_url)
         async with bench.auth():
             async with bench.strava(LIFTED) as strava:
+                burst = await measure_burst(bench)
                 lifted = {str(workers): await measure(bench, workers, strava) for workers in WORKERS}
             async with bench.strava(LIMITED) as strava:
                 limited = await measure_limited(bench, WORKERS[-1], strava)
         await bench.database.engine.dispose()
-    sys.stdout.write(json.dumps({"workers": lifted, "limited_with_8_workers": limited}) + "\n")
+    sys.stdout.write(
+        json.dumps({"workers": lifted, "limited_with_8_workers": limited, "webhook_burst": burst}) + "\n"
+    )
 
 
 if __name__ == "__main__":
