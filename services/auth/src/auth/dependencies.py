@@ -10,7 +10,6 @@ from limits.strategies import FixedWindowRateLimiter
 
 from auth.strava import StravaOAuth
 from auth.token_encryption import Keyring
-from shared.contracts.error_body import ErrorBody
 from shared.database.engine import Database
 from shared.errors import TooManyRequests
 from shared.http.api import require_api_key
@@ -64,12 +63,3 @@ def spend(context: AuthContext, limit: RateLimitItemPerMinute, *what: str) -> No
     """Count a request for `what`. Raises TooManyRequests when that is beyond the limit."""
     if not context.limiter.hit(limit, *what):
         raise TooManyRequests
-
-
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documented error answers of a route; each has an ErrorBody, or a sentence when nothing was parsed yet."""
-    documented: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorBody} for status in (400, 403, 422, 429, 503, *statuses)
-    }
-    documented[400]["content"] = {"text/plain": {}}
-    return documented

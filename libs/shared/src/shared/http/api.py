@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import prometheus_client
 import structlog
@@ -42,6 +42,18 @@ def require_api_key(get_expected: Callable[[Request], str]) -> Callable[..., Awa
             raise Forbidden
 
     return check
+
+
+def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route for its OpenAPI document: those of every route, and `statuses`.
+
+    Each has an ErrorBody, or a sentence when nothing was parsed yet.
+    """
+    documented: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorBody} for status in (400, 403, 422, 429, 503, *statuses)
+    }
+    documented[400]["content"] = {"text/plain": {}}
+    return documented
 
 
 def create_api(

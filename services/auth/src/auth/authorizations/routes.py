@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from limits import RateLimitItemPerMinute
 
 from auth.authorizations import use_cases
-from auth.dependencies import FOR_WEB, ContextDep, at_most, errors, spend
+from auth.dependencies import FOR_WEB, ContextDep, at_most, spend
 from shared.contracts.auth_api import (
     AuthorizationRequest,
     AuthorizationResponse,
@@ -12,10 +12,11 @@ from shared.contracts.auth_api import (
     AuthorizeUrl,
     SignedInUser,
 )
+from shared.http.api import documented_errors
 
 PER_BROWSER = RateLimitItemPerMinute(30)
 
-router = APIRouter(tags=["web"], dependencies=[FOR_WEB], responses=errors())
+router = APIRouter(tags=["web"], dependencies=[FOR_WEB], responses=documented_errors())
 
 
 @router.get("/authorizations/origin")
@@ -31,7 +32,7 @@ async def begin(context: ContextDep, request: AuthorizationRequest) -> Authorize
     return AuthorizeUrl(url=await use_cases.begin(context, request))
 
 
-@router.post("/sign-ins", responses=errors(409, 502), dependencies=[at_most(12_000, "sign-ins")])
+@router.post("/sign-ins", responses=documented_errors(409, 502), dependencies=[at_most(12_000, "sign-ins")])
 async def sign_in(context: ContextDep, response: AuthorizationResponse) -> SignedInUser:
     """Exchange the code that the browser brought back."""
     return await use_cases.complete(context, response)

@@ -5,13 +5,14 @@ from uuid import UUID
 from fastapi import APIRouter
 from limits import RateLimitItemPerMinute
 
-from auth.dependencies import FOR_WEB, ContextDep, at_most, errors, spend
+from auth.dependencies import FOR_WEB, ContextDep, at_most, spend
 from auth.users import use_cases
 from shared.contracts.auth_api import Rename, User
+from shared.http.api import documented_errors
 
 CHANGES_PER_USER = RateLimitItemPerMinute(20)
 
-router = APIRouter(prefix="/users/{user_id}", tags=["web"], dependencies=[FOR_WEB], responses=errors(404))
+router = APIRouter(prefix="/users/{user_id}", tags=["web"], dependencies=[FOR_WEB], responses=documented_errors(404))
 
 
 @router.get("", dependencies=[at_most(6_000, "users")])

@@ -5,12 +5,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from auth.dependencies import FOR_OPERATORS, ContextDep, at_most, errors
+from auth.dependencies import FOR_OPERATORS, ContextDep, at_most
 from auth.vault import use_cases
 from shared.contracts.auth_api import VaultPage
+from shared.http.api import documented_errors
 
 router = APIRouter(
-    prefix="/vault", tags=["operators"], dependencies=[FOR_OPERATORS, at_most(6_000, "vault")], responses=errors()
+    prefix="/vault",
+    tags=["operators"],
+    dependencies=[FOR_OPERATORS, at_most(6_000, "vault")],
+    responses=documented_errors(),
 )
 
 Limit = Annotated[int, Query(ge=1, le=500)]

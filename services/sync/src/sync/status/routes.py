@@ -22,7 +22,7 @@ from shared.contracts.sync_api import (
     WindowStatus,
 )
 from shared.errors import Conflict
-from shared.http.api import Transaction
+from shared.http.api import Transaction, documented_errors
 from sync.budget import queries as budget_queries
 from sync.budget.rules import Window, WindowName, calls_left_in, roll, window_end
 from sync.dependencies import FOR_OPERATORS, ContextDep, Now
@@ -36,7 +36,7 @@ NIGHTLY_RUNS = 7
 ERRORS = 20
 
 
-router = APIRouter(dependencies=[FOR_OPERATORS])
+router = APIRouter(dependencies=[FOR_OPERATORS], responses=documented_errors())
 
 
 @router.get("/status")
@@ -121,7 +121,7 @@ async def request_syncs(session: Transaction, now: Now, user_id: UUID | None = N
     return OpenedJobs(opened=await open_jobs(session, wanted, "manual", now))
 
 
-@router.post("/subscription")
+@router.post("/subscription", responses=documented_errors(409))
 async def check_subscription(context: ContextDep) -> SubscriptionCheck:
     """Check the subscription at Strava, and create or replace it where it is not ours."""
     if context.webhooks is None:
