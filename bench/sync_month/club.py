@@ -48,8 +48,9 @@ WARSAW = ZoneInfo("Europe/Warsaw")
 SCOPES = frozenset({"read", "activity:read", "activity:read_all"})
 RELIST_DAYS = 7
 HISTORY_DAYS = 30  # before the challenge begins
-#: Of all deliveries; Strava tries three times, so that one is lost for good only when we were away for minutes.
-NETWORK = NetworkConditions(loss=0.001, duplicates=0.02)
+#: Strava tries three times within minutes, so that events are lost only while nobody listens for longer.
+NETWORK = NetworkConditions(duplicates=0.02)
+OUTAGE_NETWORK = NetworkConditions(loss=1.0)
 SECRET = "simulated-webhook-secret"  # noqa: S105 - of a simulation
 
 
@@ -65,7 +66,7 @@ class Known:
 class Club:
     """The parts of sync, run by hand whenever something is due."""
 
-    def __init__(self, database: Database, simulator: Simulator, app: Any, limits_lifted: bool = False) -> None:
+    def __init__(self, database: Database, simulator: Simulator, app: Any) -> None:
         self.database = database
         self.simulator = simulator
         self.strava_http = httpx.AsyncClient(transport=_Routes(httpx.ASGITransport(app), simulator))
@@ -84,15 +85,11 @@ class Club:
         simulator.webhooks._client = self.public_http
         simulator.webhooks.network = NETWORK
         self.known: dict[UUID, Known] = {}
-        self.limits_lifted = limits_lifted
+        self._is_away = False
 
     def now(self) -> datetime:
         """The simulated time."""
         return self.simulator.clock.now()
-
-    def set_clock(self, moment: datetime) -> None:
-        """Advance it."""
-        self.simulator.clock.set(to=moment, frozen=True)
 
     async def join(self, athletes: list[int], since: datetime) -> None:
         """Everybody signs in; the challenge begins at `since`."""
@@ -104,6 +101,23 @@ class Club:
         for athlete in athletes:
             event = authorized(UUID(int=athlete), athlete_id=athlete, authorized_at=self.now())
             await handle(self.database, "sync.people", handlers, event)
+
+    async def go_away(self) -> None:
+        """From now on nobody receives webhooks."""
+        self.simulator.webhooks.network = OUTAGE_NETWORK
+        self._is_away = True
+
+    async def come_back(self) -> None:
+        """They are received again."""
+        self.simulator.webhooks.network = NETWORK
+        self._is_away = False
+        await note_listening(self.database, self.now)
+
+    async def pass_time(self, moment: datetime) -> None:
+        """Advance the clock, while the process that receives webhooks goes on to run."""
+        self.simulator.clock.set(to=moment, frozen=True)
+        if not self._is_away:
+            await self.execute("update strava_application set listening_at = :now", now=moment)
 
     async def deliver(self) -> None:
         """Let the webhooks arrive that Strava has sent."""

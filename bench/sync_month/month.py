@@ -28,6 +28,8 @@ BEGIN = datetime(2026, 10, 1, 4, tzinfo=UTC)
 CLUBS = (300, 1_000)
 DAYS = 30
 SEED = 1
+#: Once in the month nobody receives webhooks for a while, in the evening, when most is uploaded.
+OUTAGE_AT, OUTAGE = timedelta(days=12, hours=13), timedelta(minutes=20)
 
 
 async def simulate(database: Database, size: int, days: int) -> dict[str, Any]:
@@ -65,12 +67,16 @@ async def _live_through(club: Club, doer: Doer, actions: list[Action], end: date
     """Let time pass from one thing that happens to the next; returns the uploads."""
     pending = list(reversed(actions))
     night = _next_night(club.now())
+    outage = [(BEGIN + OUTAGE_AT + OUTAGE, club.come_back), (BEGIN + OUTAGE_AT, club.go_away)]
     while True:
         moments = [await club.next_at(), pending[-1].at if pending else None, night]
+        moments += [outage[-1][0]] if outage else []
         moment = min(one for one in moments if one is not None)
         if moment >= end:
             break
-        club.set_clock(max(moment, club.now()))
+        await club.pass_time(max(moment, club.now()))
+        if outage and club.now() >= outage[-1][0]:
+            await outage.pop()[1]()
         while pending and pending[-1].at <= club.now():
             doer.do(pending.pop())
             await club.deliver()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sync_helpers import ATHLETE, USER, SyncUnderTest
 
+from shared.contracts.events import FetchWindowChanged, SyncRequested
 from sync.fetching.rules import changes as rules
 from sync.fetching.rules.changes import Change, Plan, judge_failed, judge_missing, left_after_listing, plan_calls
 from sync.jobs.rules import WEBHOOK_WAIT, next_webhook_run_at
@@ -260,6 +261,92 @@ async def test_what_is_told_of_an_activity_while_a_listing_shows_it_is_looked_at
     assert [activity["sport_type"] for activity in await service.fetched()] == ["Run", "Ride"]
 
 
+async def test_what_is_told_once_more_while_a_listing_is_made_is_looked_at_once_more(
+    service: SyncUnderTest,
+) -> None:
+    await joined(service, 1, 2)
+    service.add_activities(3)
+    await service.receive("create", 3)
+    await execute(service.database, "update athletes set last_synced_at = last_synced_at - interval '2 days'")
+
+    async def edit() -> None:
+        service.clock.advance(1)
+        service.strava.update_activity(ATHLETE, 3, {"sport_type": "Ride"})
+        await service.receive("update", 3, updates={"type": "Ride"})
+
+    service.transport.before[2] = edit
+    await service.sign_in_again()
+    await service.run_all()
+    await wait_and_run(service, 600)
+    told = [activity["sport_type"] for activity in await service.fetched() if activity["id"] == 3]
+    assert told[-1] == "Ride"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_an_activity_that_is_refused_has_vanished(service: SyncUnderTest, status: int) -> None:
+    await joined(service, 1, 2)
+    service.transport.script = [
+        httpx.Response(status, json={"errors": [{"resource": "Activity", "code": "private"}]})
+    ]
+    await service.receive("update", 2, updates={"private": "true"})
+    await wait_and_run(service)
+    assert [event["strava_id"] for event in await service.events("activity.vanished")] == [2]
+
+
+async def test_when_earlier_activities_are_needed_everybody_is_listed_again(
+    make_service: Callable[..., SyncUnderTest],
+) -> None:
+    service = make_service(athletes=3)
+    may, april = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+
+    async def move(since: datetime | None, minute: int) -> None:
+        service.clock.advance(1)
+        await service.hear(FetchWindowChanged(since=since, changed_at=NOW + timedelta(minutes=minute)))
+
+    await move(may, 1)
+    for number in range(3):
+        await service.authorize(UUID(int=ATHLETE + number), ATHLETE + number)
+    await service.run_all()
+    await move(may, 2)
+    assert len(await service.jobs()) == 3
+    await move(april, 3)
+    opened = [job for job in await service.jobs() if job.closed_at is None]
+    assert [job.kind for job in opened] == ["nightly"] * 3
+    await service.run_all()
+    [row] = await fetch_rows(service.database, "select distinct listed_since from athletes")
+    assert row.listed_since == april
+    await move(may, 2)  # told late
+    [window] = await fetch_rows(service.database, "select * from fetch_window")
+    assert window.since == april
+    await move(None, 5)
+    assert not [job for job in await service.jobs() if job.closed_at is None]
+    [window] = await fetch_rows(service.database, "select * from fetch_window")
+    assert window.since is None
+
+
+async def test_a_participant_may_have_their_activities_fetched_now_and_then(service: SyncUnderTest) -> None:
+    async def request(reason: str, user: UUID | None = USER) -> int:
+        before = len(await service.jobs())
+        await service.hear(
+            SyncRequested.model_validate(
+                {"user_id": user, "reason": reason, "requested_by": "x", "requested_at": service.now()}
+            )
+        )
+        await service.run_all()
+        return len(await service.jobs()) - before
+
+    await service.authorize()
+    await service.run_all()
+    assert await request("participant") == 0, "it was just done"
+    assert await request("organiser") == 1
+    service.clock.advance(299)
+    assert await request("participant") == 0
+    service.clock.advance(1)
+    assert await request("participant") == 1
+    assert await request("organiser", None) == 1, "everybody"
+    assert await request("organiser", UUID(int=99)) == 0, "nobody"
+
+
 async def test_a_listing_answers_what_was_told_before_it(service: SyncUnderTest) -> None:
     await joined(service, 1)
     service.add_activities(2)
@@ -288,6 +375,19 @@ async def test_a_listing_does_for_every_job_that_wants_one(service: SyncUnderTes
     assert [job.outcome for job in await service.jobs()] == ["succeeded"] * 3
     finished = await service.events("sync.finished")
     assert {event["reason"]: event["requests_used"] for event in finished} == {"join": 2, "manual": 0, "nightly": 0}
+
+
+async def test_a_listing_does_not_for_who_asked_while_it_was_made(service: SyncUnderTest) -> None:
+    async def ask() -> None:
+        service.clock.advance(1)
+        await service.hear(
+            SyncRequested(user_id=USER, reason="organiser", requested_by="x", requested_at=service.now())
+        )
+
+    service.transport.before[2] = ask
+    await service.authorize()
+    await service.step()
+    assert [(job.kind, job.outcome) for job in await service.jobs()] == [("join", "succeeded"), ("manual", None)]
 
 
 async def test_only_activities_that_a_challenge_needs_are_published(service: SyncUnderTest) -> None:

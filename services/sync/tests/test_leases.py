@@ -11,9 +11,11 @@ import pytest
 from sync_helpers import ATHLETE, USER, SyncUnderTest
 
 from shared.contracts.events import SyncRequested
+from sync.budget.queries import lock_budget
 from sync.jobs import queries, rules
 from sync.jobs.dispatcher import dispatch
 from testkit.databases import execute, fetch_rows
+from testkit.events import authorized
 from testkit.handling import emitted
 
 
@@ -142,6 +144,22 @@ async def test_two_dispatchers_at_once_release_each_job_once(make_service: Calla
     told = [event["job_id"] for _, event in await emitted(service.database, "job.released")]
     assert sorted(told) == sorted({*told}) == sorted(await service.released())
     assert len(told) == 9
+
+
+async def test_two_dispatchers_at_once_release_no_more_than_there_are_calls_for(
+    make_service: Callable[..., SyncUnderTest],
+) -> None:
+    service = make_service(athletes=9)
+    async with service.database.transaction() as session:
+        await lock_budget(session, service.now())
+    await execute(service.database, "update budget set read_limit = 5")
+    for number in range(9):
+        await service.hear(
+            authorized(UUID(int=ATHLETE + number), athlete_id=ATHLETE + number, authorized_at=service.now())
+        )
+    await asyncio.gather(*(dispatch(service.database, service.now()) for _ in range(6)))
+    await dispatch(service.database, service.now())
+    assert 0 < len(await service.released()) <= 5
 
 
 async def test_an_athlete_has_one_fetch_at_a_time(service: SyncUnderTest) -> None:

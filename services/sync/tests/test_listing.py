@@ -153,6 +153,21 @@ def test_paging_by_number_would_lose_an_activity_that_slides_over_the_edge() -> 
     assert seen == set(range(1, 11))
 
 
+def test_activities_of_one_second_that_two_pages_share_are_all_found() -> None:
+    strava = ModelStrava([Stored(number, 100 + number // 2) for number in range(60)], 5)
+    listing, seen = list_all(strava)
+    assert listing.is_complete
+    assert seen == strava.visible()
+
+
+def test_ends_that_show_the_same_second_but_no_activity_in_common_have_not_met() -> None:
+    starts = [112, 111, 110, 109, 108, 107, 106, 105, 103, 103, 103, 102, 101, 100, 100]
+    strava = ModelStrava([Stored(100 - number, start) for number, start in enumerate(starts)], 5)
+    listing, seen = list_all(strava)
+    assert listing.is_complete
+    assert seen == strava.visible()
+
+
 def test_one_call_is_enough_when_it_shows_something_older_than_is_needed() -> None:
     strava = ModelStrava([Stored(1, SINCE - 1), *(Stored(number, SINCE + number) for number in range(2, 50))], 200)
     listing, seen = list_all(strava)
