@@ -217,7 +217,13 @@ async def test_what_is_old_is_purged_and_nothing_else(service: SyncUnderTest) ->
     await purge(service.database, service.now)
     assert not await fetch_rows(service.database, "select 1 from webhook_events")
     assert len(await service.jobs()) == 2
+    await service.receive("create", 2)
+    await execute(service.database, "delete from jobs where closed_at is null")  # they disconnected
     service.clock.advance(23 * 86_400)
     await service.sign_in_again()
     await purge(service.database, service.now)
+    assert len(await fetch_rows(service.database, "select 1 from webhook_events")) == 1
+    service.clock.advance(8 * 86_400)
+    await purge(service.database, service.now)
+    assert not await fetch_rows(service.database, "select 1 from webhook_events")
     assert [job.closed_at for job in await service.jobs()] == [None]

@@ -1,6 +1,6 @@
 """`gruppetto sync` and `gruppetto webhooks`: how fetching from Strava goes. Never a name or an activity."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -35,11 +35,10 @@ def status(ctx: typer.Context, *, json: Json = False) -> None:
         return
     _print_budget(shown)
     _print_athletes(shown)
-    print_table(
-        ("jobs", "due", "waiting", "running", "next at"),
-        [(one.kind, one.due, one.waiting, one.running, _moment(one.next_at)) for one in shown.queues],
-    )
-    print_table(
+    queues = [(one.kind, one.due, one.waiting, one.running, _moment(one.next_at)) for one in shown.queues]
+    _print_if_any("no jobs are open", ("jobs", "due", "waiting", "running", "next at"), queues)
+    _print_if_any(
+        "no night has begun yet",
         ("night", "began", "ended", "athletes", "done", "failed", "open"),
         [
             (
@@ -54,6 +53,13 @@ def status(ctx: typer.Context, *, json: Json = False) -> None:
             for one in shown.nightly_runs
         ],
     )
+
+
+def _print_if_any(otherwise: str, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        print_table(titles, rows)
+    else:
+        typer.echo(otherwise)
 
 
 def _print_budget(shown: SyncStatus) -> None:
@@ -133,11 +139,11 @@ def errors(ctx: typer.Context, *, json: Json = False) -> None:
     if json:
         write_object({"errors": [one.model_dump(mode="json") for one in found]})
         return
-    rows: Iterable[tuple[Any, ...]] = (
+    rows = [
         (str(one.user_id), one.kind, one.error, one.attempts, _moment(one.failed_at), _moment(one.next_at))
         for one in found
-    )
-    print_table(("user", "job", "error", "attempts", "failed at", "again at"), rows)
+    ]
+    _print_if_any("no errors", ("user", "job", "error", "attempts", "failed at", "again at"), rows)
 
 
 @sync_app.command()

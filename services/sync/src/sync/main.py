@@ -100,7 +100,7 @@ async def purge(database: Database, clock: Clock) -> bool:
     async with database.transaction() as session:
         more_jobs = await purge_jobs(session, now - JOBS_KEPT)
     async with database.transaction() as session:
-        more_events = await purge_events(session, now - EVENTS_KEPT)
+        more_events = await purge_events(session, now - EVENTS_KEPT, now - JOBS_KEPT)
     return more_jobs or more_events
 
 

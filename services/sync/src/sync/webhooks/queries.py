@@ -118,13 +118,16 @@ async def save_listening(session: AsyncSession, now: datetime, *, gap_ended_at: 
     await session.execute(update(StravaApplicationRow).values(values))
 
 
-async def purge_events(session: AsyncSession, handled_before: datetime, batch: int = 5_000) -> bool:
-    """Delete some events that were handled long ago; returns whether there may be more."""
+async def purge_events(
+    session: AsyncSession, handled_before: datetime, received_before: datetime, batch: int = 5_000
+) -> bool:
+    """Delete some events that were handled long ago, or never, as of who left; returns whether there may be more."""
     gone = await session.execute(
         text(
             """delete from webhook_events where id = any(array(
-                   select id from webhook_events where handled_at < :before order by handled_at limit :batch))"""
+                   select id from webhook_events
+                   where handled_at < :handled or (handled_at is null and received_at < :received) limit :batch))"""
         ),
-        {"before": handled_before, "batch": batch},
+        {"handled": handled_before, "received": received_before, "batch": batch},
     )
     return bool(gone.rowcount == batch)  # type: ignore[attr-defined]
