@@ -10,8 +10,9 @@ import pytest
 from sync_helpers import ATHLETE, USER, SyncUnderTest
 
 from shared.contracts.events import FetchWindowChanged, SyncRequested
+from stravasim.fault_injection import FaultKind, FaultRule
 from sync.fetching.rules import changes as rules
-from sync.fetching.rules.changes import Change, Plan, judge_failed, judge_missing, left_after_listing, plan_calls
+from sync.fetching.rules.changes import Change, Plan, is_given_up, left_after_listing, may_become_readable, plan_calls
 from sync.jobs.rules import WEBHOOK_WAIT, next_webhook_run_at
 from testkit.databases import execute, fetch_rows
 
@@ -65,20 +66,20 @@ def test_what_a_listing_does_not_show_is_gone_only_if_strava_said_so_and_the_lis
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("told", "is_waited_for"),
     [
-        (change(), "try_again"),
-        (change(told_at=NOW - rules.READABLE_WITHIN), "vanished"),
-        (change(is_deleted=True), "vanished"),
-        (change(is_created=False), "vanished"),
+        (change(), True),
+        (change(told_at=NOW - rules.READABLE_WITHIN), False),
+        (change(is_deleted=True), False),
+        (change(is_created=False), False),
     ],
 )
-def test_what_was_just_created_may_not_be_readable_yet(told: Change, outcome: str) -> None:
-    assert judge_missing(told, NOW) == outcome
+def test_what_was_just_created_may_not_be_readable_yet(told: Change, is_waited_for: bool) -> None:
+    assert may_become_readable(told, NOW) is is_waited_for
 
 
 def test_an_activity_that_strava_fails_on_is_given_up_in_the_end() -> None:
-    assert [judge_failed(change(tries=tries)) for tries in range(6)] == ["try_again"] * 4 + ["given_up"] * 2
+    assert [is_given_up(change(tries=tries)) for tries in range(6)] == [False] * 4 + [True] * 2
 
 
 @pytest.mark.parametrize(
@@ -208,25 +209,40 @@ async def test_an_activity_that_never_becomes_readable_has_vanished_after_an_hou
 
 
 async def test_an_activity_that_strava_fails_on_for_days_blocks_no_other(service: SyncUnderTest) -> None:
-    await joined(service, 1)
-    for round_number in range(8):
-        service.add_activities(100 + round_number)
-        service.transport.script = [httpx.Response(500), httpx.Response(500)]
-        if round_number == 0:
-            await service.receive("create", 50)
-            await wait_and_run(service)
-            service.transport.script = []
-            continue
-        service.transport.script = [httpx.Response(500)]
-        await wait_and_run(service, 1_200)
-    service.transport.script = []
+    await joined(service, 1, 2, 3)
+    service.strava.faults.add(FaultRule(FaultKind.ERROR_500, path="/activities/500"))
+    await execute(service.database, "update athletes set last_synced_at = :now", now=service.now())
+    for strava_id in (500, 501):  # neither is in a listing
+        await service.receive("create", strava_id)
+    for _ in range(40):
+        await wait_and_run(service, 300)
+    assert [event["strava_id"] for event in await service.events("activity.vanished")] == [501]
     assert not await fetch_rows(service.database, "select 1 from webhook_events where handled_at is null")
-    service.add_activities(60)
-    service.clock.advance(1)
-    await service.receive("create", 60)
+    assert {job.outcome for job in await service.jobs()} == {"succeeded"}
+
+
+async def test_while_strava_is_down_no_change_is_given_up(service: SyncUnderTest) -> None:
+    await joined(service, 1)
+    service.add_activities(2)
+    outage = service.strava.faults.add(FaultRule(FaultKind.HTML_503))
+    await service.receive("create", 2)
+    for _ in range(12):
+        await wait_and_run(service, 600)
+    assert not await service.fetched()
+    service.strava.faults.remove(outage)
+    for _ in range(8):
+        await wait_and_run(service, 1_200)
+    assert [activity["id"] for activity in await service.fetched()] == [2]
+
+
+async def test_a_late_upload_from_before_the_challenge_is_not_published(service: SyncUnderTest) -> None:
+    await joined(service, 1)
+    await execute(service.database, "insert into fetch_window values (1, '2026-04-30T23:00:00Z', now())")
+    service.add_activities(2, start_date="2026-04-29T06:00:00Z")
+    await service.receive("create", 2)
     await wait_and_run(service)
-    assert 60 in {activity["id"] for activity in await service.fetched()}
-    assert (await service.athlete()).status == "authorized"
+    assert not await service.fetched()
+    assert {job.outcome for job in await service.jobs()} == {"succeeded"}
 
 
 async def test_what_is_told_while_it_is_being_looked_at_is_looked_at_once_more(service: SyncUnderTest) -> None:

@@ -30,14 +30,14 @@ class WorkerSettings(ServiceSettings):
     vault_access_key: SecretStr = Field(min_length=16)
     strava_api_url: HttpUrl = HttpUrl("https://www.strava.com/api/v3")
     sync_concurrency: int = Field(default=4, ge=1, le=64)  # jobs at a time in one worker
-    freshness_s: int = Field(default=600, ge=10, le=86_400)  # the same as of the other process
+    freshness_s: int = Field(default=600, ge=1, le=86_400)  # the same as of the other process
 
 
 class ApiSettings(ServiceSettings):
     """What the other process needs: who may operate it, when the night is, and where webhooks arrive."""
 
     sync_operator_key: SecretStr = Field(min_length=16)  # of `gruppetto sync` and `gruppetto webhooks`
-    freshness_s: int = Field(default=600, ge=10, le=86_400)  # within which a change is known that Strava tells of
+    freshness_s: int = Field(default=600, ge=1, le=86_400)  # within which a change is known that Strava tells of
     relist_days: int = Field(default=7, ge=1, le=90)  # how old a listing may get while webhooks tell of changes
     nightly_time_zone: Annotated[str, AfterValidator(_is_zone)] = "Europe/Warsaw"
     strava_api_url: HttpUrl = HttpUrl("https://www.strava.com/api/v3")

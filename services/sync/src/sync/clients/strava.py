@@ -18,6 +18,10 @@ MAX_BODY_BYTES = 16_000_000  # many times a page of the longest activities
 BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
 
 
+class StravaUnavailable(Unavailable):
+    """Strava does not answer, or gives an answer that says nothing. It will be tried again."""
+
+
 @dataclass(frozen=True)
 class StravaAnswer:
     """An answer of Strava's, whatever its status; `headers` by their names in lower case."""
@@ -28,7 +32,7 @@ class StravaAnswer:
 
 
 class StravaClient:
-    """The data API on behalf of one athlete at a time. The methods raise httpx.RequestError and Unavailable."""
+    """The data API on behalf of one athlete at a time. The methods raise httpx.RequestError, StravaUnavailable."""
 
     def __init__(self, client: httpx.AsyncClient, base_url: str) -> None:
         self._client = client
@@ -51,25 +55,25 @@ class StravaClient:
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_BODY_BYTES:
-                        raise Unavailable("Strava's answer is too long")
+                        raise StravaUnavailable("Strava's answer is too long")
                 return StravaAnswer(response.status_code, dict(response.headers), bytes(body))
         except TimeoutError as error:
-            raise Unavailable("Strava answers too slowly") from error
+            raise StravaUnavailable("Strava answers too slowly") from error
 
 
 def parse_activities(answer: StravaAnswer) -> list[Any]:
-    """The items of a page. Raises Unavailable."""
+    """The items of a page. Raises StravaUnavailable."""
     activities = _parse(answer)
     if not isinstance(activities, list):
-        raise Unavailable("Strava's answer is not a list")
+        raise StravaUnavailable("Strava's answer is not a list")
     return activities
 
 
 def parse_activity(answer: StravaAnswer) -> dict[str, Any]:
-    """An activity. Raises Unavailable."""
+    """An activity. Raises StravaUnavailable."""
     activity = _parse(answer)
     if not isinstance(activity, dict):
-        raise Unavailable("Strava's answer is not an object")
+        raise StravaUnavailable("Strava's answer is not an object")
     return activity
 
 
@@ -77,7 +81,7 @@ def is_about_the_application(answer: StravaAnswer) -> bool:
     """Whether a refusal is about the application, and not about an athlete or an activity."""
     try:
         return any(error["resource"] == "Application" for error in _parse(answer)["errors"])
-    except (Unavailable, KeyError, TypeError):
+    except (StravaUnavailable, KeyError, TypeError):
         return False
 
 
@@ -85,4 +89,4 @@ def _parse(answer: StravaAnswer) -> Any:
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError) as error:  # the latter for what is nested a thousand times
-        raise Unavailable("Strava's answer is not JSON") from error
+        raise StravaUnavailable("Strava's answer is not JSON") from error

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import httpx
 
 from shared.database.engine import Database
-from shared.errors import Unavailable
 from sync import metrics
 from sync.budget import rules as budget_rules
 from sync.budget import use_cases as budget
@@ -18,6 +17,7 @@ from sync.clients.strava import (
     BROKEN,
     StravaAnswer,
     StravaClient,
+    StravaUnavailable,
     is_about_the_application,
     parse_activities,
     parse_activity,
@@ -47,7 +47,7 @@ class FetchContext:
 class Calls:
     """The calls of one job; `made` counts them.
 
-    All methods raise OutOfCalls, AuthorizationLost and Unavailable.
+    All methods raise OutOfCalls, AuthorizationLost, StravaUnavailable, and Unavailable when auth is away.
     """
 
     def __init__(self, context: FetchContext, job: Job) -> None:
@@ -61,7 +61,7 @@ class Calls:
         params = query.to_params(self._context.per_page)
         answer = await self._ask(lambda token: self._context.strava.list_activities(token, params))
         if answer.status != 200:
-            raise Unavailable(f"Strava answered {answer.status}")
+            raise StravaUnavailable(f"Strava answered {answer.status}")
         return parse_activities(answer)
 
     async def get_activity(self, strava_id: int) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ class Calls:
         if answer.status in (403, 404):  # 403 is told of activities that are private; about us, it is OutOfCalls
             return None
         if answer.status != 200:
-            raise Unavailable(f"Strava answered {answer.status}")
+            raise StravaUnavailable(f"Strava answered {answer.status}")
         return parse_activity(answer)
 
     async def _ask(self, send: _Send) -> StravaAnswer:
@@ -95,11 +95,11 @@ class Calls:
             except BROKEN as error:
                 metrics.CALLS.labels("broken").inc()
                 if is_last:
-                    raise Unavailable("Strava does not answer") from error
+                    raise StravaUnavailable("Strava does not answer") from error
                 continue
-            except (httpx.RequestError, Unavailable) as error:
+            except (httpx.RequestError, StravaUnavailable) as error:
                 metrics.CALLS.labels("broken").inc()
-                raise Unavailable("Strava does not answer") from error
+                raise StravaUnavailable("Strava does not answer") from error
             return await self._judge(permit, answer)
         raise AssertionError("the last attempt returns or raises")
 

@@ -76,6 +76,7 @@ class JobRun:
         self._calls = calls
         self._changes = changes
         self._activities = job.activities
+        self._claimed_at = context.clock()
         self.seen = set(job.listed_ids)
 
     def start_or_resume(self, since: int) -> Progress:
@@ -124,14 +125,13 @@ class JobRun:
             await self._vanish(session, dict.fromkeys(gone, "deleted"))
             await self._mark_handled(session, [*seen, *gone], progress.last_event_id, now)
 
-    async def publish_one(self, activity: Mapping[str, Any], strava_id: int) -> None:
-        """Publish an activity that was asked for by itself."""
-        extracted = extract_activity(activity)
-        known = [extracted] if extracted is not None and extracted.strava_id == strava_id else []
-        self._activities += len(known)
+    async def publish_one(self, activity: Mapping[str, Any], strava_id: int, since: int) -> None:
+        """Publish an activity that was asked for by itself, if a challenge may need it."""
+        needed = [one for one in self._read_page([activity], since).extracted if one.strava_id == strava_id]
+        self._activities += len(needed)
         async with self._database.transaction() as session:
             await self._extend(session)
-            await self._emit_fetched(session, known)
+            await self._emit_fetched(session, needed)
             await self._mark_handled(session, [strava_id], self._changes[strava_id].last_event_id, self._clock())
 
     async def publish_vanished(self, strava_id: int) -> None:
@@ -202,7 +202,7 @@ class JobRun:
         async with self._database.transaction() as session:
             known = await jobs.find_athlete(session, job.user_id)
             lost = isinstance(error, AuthorizationLost)
-            if lost and known.permission_at > job.started_at:
+            if lost and known.permission_at > self._claimed_at:
                 await jobs.postpone_job(session, job, now, self._counts(), attempts=job.attempts)
             elif await jobs.close_job(session, job, now, self._counts(), outcome="failed", error=error.code):
                 metrics.JOBS_DONE.labels(job.kind, "failed").inc()

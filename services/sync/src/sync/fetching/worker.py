@@ -12,6 +12,7 @@ from shared.database.engine import is_transient
 from shared.errors import AppError, Unavailable
 from sync.budget.use_cases import OutOfCalls
 from sync.clients.errors import AuthorizationLost
+from sync.clients.strava import StravaUnavailable
 from sync.fetching import queries
 from sync.fetching.calls import Calls, FetchContext
 from sync.fetching.job_run import LEASE, JobRun, LeaseLost
@@ -122,29 +123,33 @@ class Worker:
             shown = {one.strava_id for one in page.extracted}
             gone, details = change_rules.left_after_listing(changes, shown, is_complete=is_complete)
             await run.publish_part(page, gone, progress)
-        tried = [changes[strava_id] for strava_id in details]
-        failed = [change for change in tried if not await self._fetch_one(run, calls, change)]
-        await run.finish_changes(failed)
-
-    async def _fetch_one(self, run: JobRun, calls: Calls, change: Change) -> bool:
-        """Publish what Strava says of one activity; false when that has to be tried again."""
-        self._require_running()
-        try:
-            activity = await calls.get_activity(change.strava_id)
-        except Unavailable:  # one activity that Strava fails on blocks no others
-            outcome = change_rules.judge_failed(change)
-        else:
-            if activity is not None:
-                await run.publish_one(activity, change.strava_id)
-                return True
-            outcome = change_rules.judge_missing(change, self._clock())
-        match outcome:
-            case "vanished":
-                await run.publish_vanished(change.strava_id)
-            case "given_up":
+        unreadable, failed = [], []
+        for strava_id in details:
+            try:
+                if not await self._fetch_one(job, run, calls, changes[strava_id]):
+                    unreadable.append(changes[strava_id])
+            except StravaUnavailable as error:  # one activity that Strava fails on blocks no others
+                failed.append(changes[strava_id])
+                trouble = error
+        if failed and len(failed) == len(details) and not plan.lists:
+            raise trouble  # it may be Strava, and no fault of theirs
+        for change in failed:
+            if change_rules.is_given_up(change):
                 await run.give_up_one(change.strava_id)
-            case _:
-                return False
+            else:
+                unreadable.append(change)
+        await run.finish_changes(unreadable)
+
+    async def _fetch_one(self, job: Job, run: JobRun, calls: Calls, change: Change) -> bool:
+        """Publish what Strava says of one activity; false when it may become readable."""
+        self._require_running()
+        activity = await calls.get_activity(change.strava_id)
+        if activity is not None:
+            await run.publish_one(activity, change.strava_id, _since(job, self._clock()))
+        elif change_rules.may_become_readable(change, self._clock()):
+            return False
+        else:
+            await run.publish_vanished(change.strava_id)
         return True
 
     def _require_running(self) -> None:

@@ -57,7 +57,7 @@ async def receive_events(
     """Store what events ask for, so that it is done whatever happens after the commit; what each was taken for."""
     recipients = await queries.lock_recipients(session, {event.owner_id for event in events})
     subscription_id = await queries.find_subscription_id(session)
-    receipts = [_sort(event, recipients, subscription_id) for event in events]
+    receipts = [_classify(event, recipients, subscription_id) for event in events]
     for event, receipt in zip(events, receipts, strict=True):
         if receipt == "deauthorized":
             told_at = datetime.fromtimestamp(event.event_time, UTC)
@@ -72,7 +72,7 @@ async def receive_events(
     return ["duplicate" if again else receipt for receipt, again in zip(receipts, is_duplicate, strict=True)]
 
 
-def _sort(event: WebhookEvent, recipients: Mapping[int, Recipient], subscription_id: int | None) -> Receipt:
+def _classify(event: WebhookEvent, recipients: Mapping[int, Recipient], subscription_id: int | None) -> Receipt:
     meaning = interpret(event.object_type, event.aspect_type, event.updates)
     if meaning == "nothing":
         return "irrelevant"

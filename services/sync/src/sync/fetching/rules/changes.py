@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
 
 #: A listing this old is made anew when a call is due anyway: it costs the same, and shows what no webhook told.
 FRESH_LISTING = timedelta(hours=20)
@@ -14,8 +13,6 @@ MAX_TRIES = 5
 #: Calls for single activities in one run; a listing is cheaper for more.
 MAX_DETAILS = 5
 _RETRY_S = (60, 120, 300, 600, 1200)
-
-Outcome: TypeAlias = Literal["found", "vanished", "try_again", "given_up"]
 
 
 @dataclass(frozen=True)
@@ -64,16 +61,14 @@ def left_after_listing(
     return gone, [change.strava_id for change in missing if change.strava_id not in gone][:MAX_DETAILS]
 
 
-def judge_missing(change: Change, now: datetime) -> Outcome:
-    """What it means that Strava does not show a single activity: it is gone, unless it was told of just now."""
-    if change.is_created and not change.is_deleted and change.told_at > now - READABLE_WITHIN:
-        return "try_again"
-    return "vanished"
+def may_become_readable(change: Change, now: datetime) -> bool:
+    """Whether an activity that Strava does not show was created just now; any other is gone."""
+    return change.is_created and not change.is_deleted and change.told_at > now - READABLE_WITHIN
 
 
-def judge_failed(change: Change) -> Outcome:
-    """What it means that Strava failed to answer about a single activity."""
-    return "try_again" if change.tries + 1 < MAX_TRIES else "given_up"
+def is_given_up(change: Change) -> bool:
+    """Whether Strava has failed so often to answer about an activity that it is left to the next listing."""
+    return change.tries + 1 >= MAX_TRIES
 
 
 def next_try_at(changes: Sequence[Change], now: datetime) -> datetime:
