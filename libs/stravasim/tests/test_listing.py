@@ -64,6 +64,14 @@ async def test_short_pages_lose_nothing_and_end_with_an_empty_one(open_harness):
     assert pages == [[5, 4], [3, 2], [1], []]
 
 
+async def test_pages_that_are_cut_before_they_are_hidden_may_be_empty_although_others_follow(open_harness):
+    activities = [{"id": number, "visibility": "everyone" if number == 1 else "only_me"} for number in range(1, 6)]
+    async with open_harness(activities, hide_after_paging=True) as harness:
+        reader = await harness.reader(granted="read,activity:read")
+        pages = [await reader.ids(per_page=2, page=page) for page in range(1, 5)]
+    assert pages == [[], [], [1], []]
+
+
 @pytest.mark.parametrize("name", ["after", "before", "page", "per_page"])
 @pytest.mark.parametrize("value", ["", "x", "1.5", "1_000", "٣", " 1", "9" * 30])
 async def test_a_parameter_that_is_no_number_is_a_bad_request(harness, name, value):

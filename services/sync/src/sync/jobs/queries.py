@@ -1,4 +1,7 @@
-"""SQL of athletes and jobs. Whoever locks an athlete and their jobs locks the athlete first."""
+"""SQL of athletes and jobs. Whoever locks an athlete and their jobs locks the athlete first.
+
+They are locked for a change of no key, which lets others open jobs for them meanwhile.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +59,7 @@ async def lock_permissions(session: AsyncSession) -> None:
 
 async def find_athlete(session: AsyncSession, user_id: UUID) -> Athlete:
     """What is on record of a user's athlete, who is locked."""
-    row = await session.get(AthleteRow, user_id, with_for_update=True)
+    row = await session.get(AthleteRow, user_id, with_for_update={"key_share": True})
     if row is None:
         return Athlete(None, datetime.min.replace(tzinfo=UTC), None, None)
     return Athlete(row.status, row.permission_at, row.last_synced_at, row.listed_since)
@@ -215,7 +218,7 @@ async def claim_job(session: AsyncSession, job_id: int, lease: UUID, now: dateti
     None when it is not due, is another worker's, or another job of its athlete is being run: what two fetches of one
     athlete say could not be told old from new. A job whose worker died is due when its lease has run out.
     """
-    owner = "select user_id from athletes where user_id = (select user_id from jobs where id = :id) for update"
+    owner = "select user_id from athletes where user_id = (select user_id from jobs where id = :id) for no key update"
     await session.execute(text(owner), {"id": job_id})
     claimed = await session.execute(
         text(

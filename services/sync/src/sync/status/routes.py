@@ -76,7 +76,7 @@ def _window(name: WindowName, window: Window, now: datetime) -> WindowStatus:
         starts_at=window.starts_at,
         ends_at=window_end(name, window),
         limit=window.limit,
-        used=window.limit - window.left if window.left else max(window.read_used, window.limit),
+        used=max(window.read_used, window.limit - window.left),
         left=window.left,
         left_by_kind={kind: calls_left_in(name, window, reserve, now) for kind, reserve in RESERVES.items()},
     )

@@ -49,7 +49,7 @@ async def lock_recipients(session: AsyncSession, athlete_ids: Collection[int]) -
         select(AthleteRow.athlete_id, AthleteRow.user_id, AthleteRow.last_fetched_at)
         .where(AthleteRow.athlete_id.in_(athlete_ids), AthleteRow.status == "authorized")
         .order_by(AthleteRow.user_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {row.athlete_id: Recipient(row.user_id, row.last_fetched_at) for row in rows}
 
