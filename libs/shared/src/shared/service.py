@@ -213,7 +213,12 @@ async def _serve(service: Service, listener: socket.socket, internal_listener: s
     # Not in the lifespan: uvicorn would show the stack of what is one line for the operator.
     try:
         await service.check_start()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A look at its health that is under way would be cut short, with a stack in the log.
+        internal_server.should_exit = True
+        await internal
+        if isinstance(error, SystemExit):
+            raise
         log.error("cannot start", error=type(error).__name__)
         return False
     await server.serve(sockets=[listener])
