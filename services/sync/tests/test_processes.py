@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aio_pika
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -87,6 +88,7 @@ async def surroundings(
     tmp_path: Path,
 ) -> AsyncIterator[Surroundings]:
     await topology.declare(rabbitmq_url, management_url)
+    await purge_queues(rabbitmq_url)
     await execute(database, "insert into nightly_runs values ('2999-01-01', now(), 0, false)")  # no other begins
     folder = tmp_path / "club"
     folder.mkdir()
@@ -112,6 +114,14 @@ async def surroundings(
             "SYNC_CONCURRENCY": "1",
         }
         yield Surroundings(simulator, database, settings, tmp_path / "output.log")
+
+
+async def purge_queues(rabbitmq_url: str) -> None:
+    """Take away what other tests with this broker have told sync."""
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        for name in ("sync.people", "sync.jobs"):
+            await (await channel.get_queue(name)).purge()
 
 
 async def open_join(database: Database, athlete: int) -> None:

@@ -26,7 +26,7 @@ from testkit.databases import execute, fetch_rows
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 ATHLETES = 4
-STEPS = 60
+STEPS = 50
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 FAULTS: list[httpx.Response | Exception] = [
     httpx.Response(500),
