@@ -70,9 +70,7 @@ class SyncStatus(_Model):
     athletes: dict[str, int]  # status -> how many
     oldest_listing_at: datetime | None  # of who may be fetched: what changed since may be unknown
     never_listed: int
-    needed_since: (
-        datetime | None
-    )  # activities before it count nowhere; None: leaderboard has not said yet, or none do
+    needed_since: datetime | None  # activities before it count nowhere; None: not told, or nothing counts
     budget: BudgetStatus
     queues: tuple[QueueStatus, ...]
     webhooks: WebhookStatus

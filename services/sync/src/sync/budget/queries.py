@@ -51,10 +51,15 @@ async def _find(session: AsyncSession, *, for_update: bool) -> Budget | None:
     return Budget(windows["quarter"], windows["day"], rows[0].inactive_since, rows[0].probe_at)
 
 
+async def ensure_application(session: AsyncSession) -> None:
+    """Create the row about our application, unless it is there."""
+    await session.execute(insert(StravaApplicationRow).values(id=1).on_conflict_do_nothing())
+
+
 async def _create(session: AsyncSession, now: datetime) -> Budget:
     fresh = new_budget(now)
     rows = [{"name": name, **_columns(window)} for name, window in _windows(fresh).items()]
-    await session.execute(insert(StravaApplicationRow).values(id=1).on_conflict_do_nothing())
+    await ensure_application(session)
     await session.execute(insert(BudgetRow).values(rows).on_conflict_do_nothing())
     return await _find(session, for_update=True) or fresh
 

@@ -14,9 +14,6 @@ TIMEOUT_S = 30.0  # for each step of a call
 WHOLE_TIMEOUT_S = 60.0  # for all of it: less than a lease
 MAX_BODY_BYTES = 16_000_000  # many times a page of the longest activities
 
-#: The connection broke, as a kept-alive one does when the server closed it: worth another call at once.
-BROKEN = (httpx.NetworkError, httpx.RemoteProtocolError)
-
 
 class StravaUnavailable(Unavailable):
     """Strava does not answer, or gives an answer that says nothing. It will be tried again."""

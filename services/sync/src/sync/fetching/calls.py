@@ -12,9 +12,9 @@ from sync import metrics
 from sync.budget import rules as budget_rules
 from sync.budget import use_cases as budget
 from sync.clients.auth import AuthClient
+from sync.clients.calls import BROKEN
 from sync.clients.errors import AuthorizationLost
 from sync.clients.strava import (
-    BROKEN,
     StravaAnswer,
     StravaClient,
     StravaUnavailable,

@@ -49,7 +49,6 @@ class Athlete:
     status: str | None
     permission_at: datetime
     last_synced_at: datetime | None
-    listed_since: datetime | None
 
 
 async def lock_permissions(session: AsyncSession) -> None:
@@ -61,8 +60,8 @@ async def find_athlete(session: AsyncSession, user_id: UUID) -> Athlete:
     """What is on record of a user's athlete, who is locked."""
     row = await session.get(AthleteRow, user_id, with_for_update={"key_share": True})
     if row is None:
-        return Athlete(None, datetime.min.replace(tzinfo=UTC), None, None)
-    return Athlete(row.status, row.permission_at, row.last_synced_at, row.listed_since)
+        return Athlete(None, datetime.min.replace(tzinfo=UTC), None)
+    return Athlete(row.status, row.permission_at, row.last_synced_at)
 
 
 async def save_permission(session: AsyncSession, user_id: UUID, athlete_id: int, status: str, at: datetime) -> bool:

@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.bulk import batch_of, to_columns
+from sync.budget.queries import ensure_application
 from sync.tables import AthleteRow, StravaApplicationRow, WebhookEventRow
 
 
@@ -72,11 +72,6 @@ async def add_events(session: AsyncSession, changes: Collection[Change], now: da
     columns = to_columns(map(vars, changes), _CHANGE)
     added = await session.execute(_add_events, {**columns, "now": now})
     return {Change(*row) for row in added}
-
-
-async def ensure_application(session: AsyncSession) -> None:
-    """The row about our application."""
-    await session.execute(insert(StravaApplicationRow).values(id=1).on_conflict_do_nothing())
 
 
 async def lock_subscription(session: AsyncSession) -> bool:
