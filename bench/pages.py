@@ -25,8 +25,8 @@ from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack.provision import upgrade
-from ingest.handlers import make_handlers
 from ingest.main import PAGES as INGEST_BATCH
+from ingest.main import make_handlers
 from shared.contracts.envelope import encode_attributes
 from shared.contracts.events import ActivityFetched, FetchedActivity
 from shared.contracts.queues import exchange_name

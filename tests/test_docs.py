@@ -13,14 +13,15 @@ from auth import metrics as auth_metrics
 from auth.config import Settings as AuthSettings
 from auth.token_encryption import Keyring
 from auth.users.handlers import make_handlers as make_auth_handlers
+from ingest import metrics as ingest_metrics
 from ingest.config import Settings as IngestSettings
-from ingest.handlers import make_handlers as make_ingest_handlers
+from ingest.main import make_handlers as make_ingest_handlers
 from leaderboard.config import Settings as LeaderboardSettings
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS
 from shared.contracts.events import EVENTS, JobReleased
 from shared.contracts.queues import QUEUES
-from shared.messaging.inbox import BatchHandler, Handlers
+from shared.messaging.inbox import BatchHandler, DeliveryHandler, Handlers
 from shared.observability import metrics
 from shared.settings import ServiceSettings
 from sync import metrics as sync_metrics
@@ -59,7 +60,11 @@ def test_every_queue_hears_just_what_its_service_handles() -> None:
 def test_the_table_of_the_system_is_what_the_code_does() -> None:
     rows = re.findall(r"^\| `([a-z.]+)` \| `([a-z._]+)` \| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)
     actual = {
-        (queue, event.topic, (handler.handle if isinstance(handler, BatchHandler) else handler).__name__)
+        (
+            queue,
+            event.topic,
+            (handler.handle if isinstance(handler, BatchHandler | DeliveryHandler) else handler).__name__,
+        )
         for queue, handlers in CONSUMERS.items()
         for event, handler in handlers.items()
     }
@@ -124,7 +129,12 @@ def test_every_make_target_is_explained_and_those_of_the_readme_exist() -> None:
 
 def test_every_metric_is_explained_and_nothing_else_is() -> None:
     documented = set(re.findall(r"^\| `([a-z_]+)(?:\{[a-z,]+\})?` \|", OPERATIONS, re.MULTILINE))
-    everything = [*vars(metrics).values(), *vars(auth_metrics).values(), *vars(sync_metrics).values()]
+    everything = [
+        *vars(metrics).values(),
+        *vars(auth_metrics).values(),
+        *vars(sync_metrics).values(),
+        *vars(ingest_metrics).values(),
+    ]
     ours = [one for one in everything if isinstance(one, Counter | Gauge | Histogram)]
     actual = {f"{one._name}_total" if isinstance(one, Counter) else one._name for one in ours}
     assert documented == actual

@@ -1,6 +1,6 @@
 """Activities with values that Strava would not send: sync, ingest and the expected standings agree on each."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.stack import expected_standings
-from ingest.rules import Activity, RawActivity, map_activity
+from ingest.recording.rules.mapping import Activity, RawActivity, map_activity
 from sync.fetching.rules.extraction import extract_activity
 
 WARSAW = ZoneInfo("Europe/Warsaw")
+FETCHED_AT = datetime(2026, 5, 20, tzinfo=UTC)
 USUAL: dict[str, Any] = {"id": 1, "sport_type": "Run", "start_date": "2026-05-01T06:00:00Z", "distance": 1000.0}
 LATEST = "9999-12-31T23:59:59Z"
 EARLIEST = "0001-01-01T00:00:00Z"
@@ -41,7 +42,7 @@ INVALID: list[dict[str, Any]] = [
     *({name: value} for name in ("start_date", "start_date_local") for value in (5, 0, [1], [], {}, False, "soon")),
     *({"timezone": value} for value in (5, 0, [], "(GMT+01:00) " + "x" * 300, "Europe/Warsaw\n")),
     *({name: value} for name in ("sport_type", "type", "visibility") for value in (5, "x" * 201, "Run\x00")),
-    *({name: value} for name in ("trainer", "commute", "manual", "private") for value in (0, 1, "false")),
+    *({name: value} for name in ("trainer", "commute", "manual", "private", "flagged") for value in (0, 1, "false")),
 ]
 VALID: list[dict[str, Any]] = [
     *(
@@ -65,7 +66,7 @@ def record(summary: dict[str, Any]) -> Activity | None:
     extracted = extract_activity(summary)
     assert extracted is not None
     raw = RawActivity(id=extracted.strava_id, malformed=extracted.malformed, **extracted.fields)
-    outcome = map_activity(raw, WARSAW)
+    outcome = map_activity(raw, WARSAW, FETCHED_AT)
     return outcome if isinstance(outcome, Activity) else None
 
 

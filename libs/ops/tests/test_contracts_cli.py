@@ -25,7 +25,7 @@ class WithoutField(Event):
 
     strava_id: int
     version: int
-    reason: Literal["not_listed", "deleted", "not_found"]
+    reason: Literal["not_listed", "deleted", "not_found", "unreadable", "private", "expired"]
 
 
 class WithOptionalField(ActivityRemoved):

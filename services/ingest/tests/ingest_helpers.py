@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ingest.handlers import make_handlers
+from ingest.main import QUEUE, make_handlers
+from ingest.recording.handlers import lock_people
 from shared.contracts.events import ActivityFetched, Event
 from shared.database.engine import Database
 from testkit import handling
 from testkit.databases import execute, fetch_rows
 from testkit.events import fetched
 
-TABLES = ("activities", "rejected", "listings", "erased_users", "outbox", "inbox")
+ZONE = ZoneInfo("Europe/Warsaw")
+TABLES = ("activities", "rejected", "listings", "people", "retention", "outbox", "inbox")
 
 
 def unusable(strava_id: int = 1, fetch_seq: int = 1) -> ActivityFetched:
@@ -20,8 +22,7 @@ def unusable(strava_id: int = 1, fetch_seq: int = 1) -> ActivityFetched:
 
 
 async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
-    handlers = make_handlers(ZoneInfo("Europe/Warsaw"))
-    await handling.handle(database, "ingest.activity", handlers, *events, one_by_one=one_by_one)
+    await handling.handle(database, QUEUE, make_handlers(ZONE), *events, one_by_one=one_by_one, prepare=lock_people)
 
 
 async def delete_all(database: Database) -> None:
@@ -31,18 +32,26 @@ async def delete_all(database: Database) -> None:
 
 async def recorded_distances(database: Database) -> dict[int, float]:
     """The activities on record and their distances."""
-    found = await fetch_rows(database, "select strava_id, distance_m from activities where removed_at is null")
+    found = await fetch_rows(database, "select strava_id, distance_m from activities where state = 'recorded'")
     return {row.strava_id: float(row.distance_m) for row in found}
 
 
 async def rejected_fetches(database: Database) -> dict[int, int]:
     """The rejected activities and the fetch that had them so."""
-    return {row.strava_id: row.fetch_seq for row in await fetch_rows(database, "select * from rejected")}
+    rows = await fetch_rows(database, "select * from rejected")
+    states = await fetch_rows(database, "select strava_id from activities where state = 'rejected'")
+    assert {row.strava_id for row in rows} == {row.strava_id for row in states}
+    return {row.strava_id: row.fetch_seq for row in rows}
+
+
+def newest_events(events: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
+    """The activities that a consumer has that goes by the versions."""
+    newest: dict[int, tuple[str, dict[str, Any]]] = {}
+    for topic, event in sorted(events, key=lambda one: one[1].get("version", 0)):
+        newest[event["strava_id"]] = topic, event
+    return {key: event for key, (topic, event) in newest.items() if topic != "activity.removed"}
 
 
 def distances_by_version(events: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, float]:
-    """The distances that a consumer has that goes by the versions."""
-    newest: dict[int, tuple[str, dict[str, Any]]] = {}
-    for topic, event in sorted(events, key=lambda one: one[1]["version"]):
-        newest[event["strava_id"]] = topic, event
-    return {key: event["distance_m"] for key, (topic, event) in newest.items() if topic != "activity.removed"}
+    """Their distances."""
+    return {key: event["distance_m"] for key, event in newest_events(events).items()}

@@ -2,13 +2,14 @@
 
 import asyncio
 from itertools import permutations
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from ingest_helpers import delete_all, handle, recorded_distances, rejected_fetches, unusable
 
-from ingest.handlers import make_record_handler
+from ingest.recording.handlers import lock_people, make_record_handler
 from shared.database.engine import Database
+from shared.messaging.decoding import Delivery
 from testkit.databases import fetch_rows
 from testkit.events import ANNA, JAN, erased, fetched, listed
 from testkit.handling import emitted
@@ -21,7 +22,7 @@ async def list_owners(database: Database) -> set[tuple[str, UUID]]:
     """What is on record, and whose."""
     rows = await fetch_rows(
         database,
-        """select 'activity ' || strava_id as what, user_id from activities
+        """select 'activity ' || strava_id as what, user_id from activities where state = 'recorded'
            union all select 'rejected ' || strava_id, user_id from rejected
            union all select 'listing ' || fetch_seq, user_id from listings""",
     )
@@ -35,8 +36,8 @@ async def test_everything_about_an_erased_user_is_deleted_and_nothing_of_others(
     await handle(database, erased(ANNA))
     assert await list_owners(database) == {("activity 4", JAN), ("rejected 5", JAN), ("listing 1", JAN)}
     assert await emitted(database) == before
-    [row] = await fetch_rows(database, "select * from erased_users")
-    assert tuple(row) == (ANNA, erased().erased_at)
+    [row] = await fetch_rows(database, "select user_id, private_activities, erased_at from people")
+    assert tuple(row) == (ANNA, False, erased().erased_at)
 
 
 async def test_what_comes_late_about_an_erased_user_records_and_tells_nothing(database: Database) -> None:
@@ -98,7 +99,8 @@ async def test_an_erasure_waits_for_a_fetch_that_is_being_recorded(database: Dat
         return bool(waiting) or erasure.done()
 
     async with database.transaction() as session:
-        await make_record_handler(ZoneInfo("Europe/Warsaw"))([fetched(1)], session)
+        await lock_people([fetched(1)], session)
+        await make_record_handler(ZoneInfo("Europe/Warsaw"))([Delivery(uuid4(), fetched(1))], session)
         erasure = asyncio.create_task(handle(database, erased(ANNA)))
         await wait_until(is_waiting_or_done)
     await erasure

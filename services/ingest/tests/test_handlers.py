@@ -9,7 +9,7 @@ import pytest
 from ingest_helpers import delete_all, distances_by_version, handle, recorded_distances, rejected_fetches, unusable
 from sqlalchemy import text
 
-from ingest.handlers import make_handlers
+from ingest.main import make_handlers
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
@@ -56,7 +56,13 @@ async def test_a_change_is_told_as_a_revision(database: Database) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"sport_type": "Ride"}, {"trainer": True}, {"visibility": "only_me"}, {"start_date": "2026-05-02T06:00:00Z"}],
+    [
+        {"sport_type": "Ride"},
+        {"trainer": True},
+        {"visibility": "followers_only"},
+        {"flagged": True},
+        {"start_date": "2026-05-02T06:00:00Z"},
+    ],
 )
 async def test_any_field_can_change(database: Database, changed: dict[str, object]) -> None:
     await handle(database, fetched(fetch_seq=1))

@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.stack import expected_standings
-from ingest.rules import Activity, RawActivity, Rejected, map_activity
+from ingest.recording.rules.mapping import Activity, RawActivity, Rejected, map_activity
 from shared.contracts.events import ActivityState, FetchedActivity
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 LABEL = "(GMT+01:00) Europe/Warsaw"
+FETCHED_AT = datetime(2026, 5, 20, tzinfo=UTC)
 
 
 def mapped(**fields: Any) -> Activity | Rejected:
-    return map_activity(RawActivity(**{"id": 1, "start_date": "2026-05-01T06:00:00Z", **fields}), WARSAW)
+    return map_activity(RawActivity(**{"id": 1, "start_date": "2026-05-01T06:00:00Z", **fields}), WARSAW, FETCHED_AT)
 
 
 def good(**fields: Any) -> Activity:
@@ -225,7 +226,7 @@ raws = st.fixed_dictionaries(
 
 @given(raws)
 def test_the_mapping_agrees_with_an_independent_reading(raw: dict[str, Any]) -> None:
-    ours = map_activity(RawActivity(**raw), WARSAW)
+    ours = map_activity(RawActivity(**raw), WARSAW, FETCHED_AT)
     theirs = expected_standings.parse_activities([raw])
     assert isinstance(ours, Activity) == bool(theirs)
     if isinstance(ours, Activity):
@@ -240,5 +241,5 @@ def test_the_mapping_agrees_with_an_independent_reading(raw: dict[str, Any]) -> 
 
 def test_the_rules_read_and_give_what_the_events_carry() -> None:
     assert {field.name for field in fields(RawActivity)} == FetchedActivity.model_fields.keys()
-    recorded = ActivityState.model_fields.keys() - {"user_id", "version", "reason"}
+    recorded = ActivityState.model_fields.keys() - {"user_id", "version", "reason", "overlaps_with", "changed"}
     assert {field.name for field in fields(Activity)} == recorded

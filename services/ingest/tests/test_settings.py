@@ -10,6 +10,7 @@ WORKING = {
     "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
     "HTTP_PORT": "1",
     "INTERNAL_PORT": "2",
+    "INGEST_OPERATOR_KEY": "an-operator-s-key",
 }
 
 

@@ -32,6 +32,7 @@ def activity(strava_id: int = 1, start: str = "2026-05-10T08:00:00", **fields: A
         "elapsed_time_s": 3600,
         "elev_gain_m": Decimal("50.00"),
         "trainer": False,
+        "flagged": False,
         "commute": False,
         "manual": False,
     }
@@ -69,6 +70,7 @@ def test_the_local_day_of_the_start_decides(start: str, counts: bool) -> None:
         ({"sport_type": "VirtualRun"}, MAY, "sport not on this board"),
         ({"sport_type": "run"}, MAY, "sport not on this board"),
         ({"trainer": True}, MAY, "indoor"),
+        ({"flagged": True}, MAY, "flagged by Strava"),
         ({"trainer": True}, Challenge(MAY.first_day, MAY.last_day, counts_trainer=True), None),
         ({"manual": True}, MAY, None),
         ({"manual": True}, Challenge(MAY.first_day, MAY.last_day, counts_manual=False), "entered by hand"),
@@ -164,6 +166,7 @@ def activities(draw: st.DrawFn, sports: tuple[str, ...] = ("Run", "TrailRun", "R
             elapsed_time_s=draw(st.integers(0, 30_000)),
             elev_gain_m=draw(metres),
             trainer=draw(st.booleans()),
+            flagged=draw(st.sampled_from([False, False, False, True])),
         )
         for strava_id in ids
     ]
@@ -222,6 +225,8 @@ def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity
             one.elapsed_time_s,
             one.elev_gain_m,
             one.trainer,
+            one.flagged,
+            only_me=False,
         )
         for one in own
     ]

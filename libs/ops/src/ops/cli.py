@@ -2,6 +2,7 @@
 
 import typer
 
+from ops.activities_cli import activities_app
 from ops.admins_cli import admins_app
 from ops.archive_cli import archive_app
 from ops.contracts_cli import contracts_app
@@ -21,6 +22,7 @@ app.add_typer(admins_app, name="admins")
 app.add_typer(sessions_app, name="sessions")
 app.add_typer(sync_app, name="sync")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(activities_app, name="activities")
 
 
 if __name__ == "__main__":

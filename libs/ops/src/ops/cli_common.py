@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeVar
 
 import httpx
@@ -54,6 +55,15 @@ class SyncSettings(BaseSettings):
     sync_operator_key: OperatorKey
 
 
+class IngestSettings(BaseSettings):
+    """The settings of commands that ask ingest."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    ingest_internal_url: HttpUrl
+    ingest_operator_key: OperatorKey
+
+
 class WebSettings(BaseSettings):
     """The settings of commands that ask web."""
 
@@ -97,6 +107,15 @@ def sync_api(ctx: typer.Context) -> Iterator[InternalApi]:
     settings = load_settings(SyncSettings)
     url, key = settings.sync_internal_url, settings.sync_operator_key
     with _open(ctx, Endpoint("sync", url, "SYNC_INTERNAL_URL", key, "SYNC_OPERATOR_KEY")) as api:
+        yield api
+
+
+@contextmanager
+def ingest_api(ctx: typer.Context) -> Iterator[InternalApi]:
+    """ingest, as INGEST_INTERNAL_URL and INGEST_OPERATOR_KEY say; errors as in `auth_api`."""
+    settings = load_settings(IngestSettings)
+    url, key = settings.ingest_internal_url, settings.ingest_operator_key
+    with _open(ctx, Endpoint("ingest", url, "INGEST_INTERNAL_URL", key, "INGEST_OPERATOR_KEY")) as api:
         yield api
 
 
@@ -175,6 +194,11 @@ def _side(cell: object) -> Literal["left", "right"]:
     return "right" if isinstance(cell, int) else "left"
 
 
-def counted(number: int, noun: str) -> str:
+def format_time(moment: datetime | None) -> str:
+    """A moment for people."""
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
     """Such as `1 row` or `2 rows`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

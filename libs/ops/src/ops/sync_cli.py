@@ -1,13 +1,12 @@
 """`gruppetto sync` and `gruppetto webhooks`: how fetching from Strava goes. Never a name or an activity."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from ops.cli_common import counted, print_table, sync_api, write_object
+from ops.cli_common import counted, format_time, print_table, sync_api, write_object
 from shared.contracts.sync_api import (
     AthletePage,
     AthleteStatus,
@@ -35,7 +34,7 @@ def status(ctx: typer.Context, *, json: Json = False) -> None:
         return
     _print_budget(shown)
     _print_athletes(shown)
-    queues = [(one.kind, one.due, one.waiting, one.running, _moment(one.next_at)) for one in shown.queues]
+    queues = [(one.kind, one.due, one.waiting, one.running, format_time(one.next_at)) for one in shown.queues]
     _print_if_any("no jobs are open", ("jobs", "due", "waiting", "running", "next at"), queues)
     _print_if_any(
         "no night has begun yet",
@@ -43,8 +42,8 @@ def status(ctx: typer.Context, *, json: Json = False) -> None:
         [
             (
                 str(one.local_date),
-                _moment(one.started_at),
-                _moment(one.finished_at),
+                format_time(one.started_at),
+                format_time(one.finished_at),
                 one.athletes,
                 one.succeeded,
                 one.failed,
@@ -64,31 +63,31 @@ def _print_if_any(otherwise: str, titles: Sequence[str], rows: Sequence[Sequence
 
 def _print_budget(shown: SyncStatus) -> None:
     if shown.budget.inactive_since is not None:
-        since = _moment(shown.budget.inactive_since)
+        since = format_time(shown.budget.inactive_since)
         typer.echo(f"Strava says since {since} that the application is inactive: NOTHING IS FETCHED")
     print_table(
         ("calls", "used", "of", "left", "next at", "for each kind of job"),
         [_window("quarter hour", shown.budget.quarter), _window("day", shown.budget.day)],
     )
     if shown.budget.last_unforeseen_refusal_at is not None:
-        typer.echo(f"a call was refused unforeseen at {_moment(shown.budget.last_unforeseen_refusal_at)}")
+        typer.echo(f"a call was refused unforeseen at {format_time(shown.budget.last_unforeseen_refusal_at)}")
 
 
 def _window(name: str, window: WindowStatus) -> tuple[Any, ...]:
     kinds = ", ".join(f"{kind} {left}" for kind, left in window.left_by_kind.items())
-    return name, window.used, window.limit, window.left, _moment(window.ends_at), kinds
+    return name, window.used, window.limit, window.left, format_time(window.ends_at), kinds
 
 
 def _print_athletes(shown: SyncStatus) -> None:
     by_status = ", ".join(f"{number} {status}" for status, number in sorted(shown.athletes.items()))
     typer.echo(f"athletes: {by_status or 'none'}; {shown.never_listed} were never listed")
-    typer.echo(f"oldest complete listing: {_moment(shown.oldest_listing_at)}")
-    typer.echo(f"activities are needed since: {_moment(shown.needed_since)}")
+    typer.echo(f"oldest complete listing: {format_time(shown.oldest_listing_at)}")
+    typer.echo(f"activities are needed since: {format_time(shown.needed_since)}")
     hooks = shown.webhooks
     healthy = "subscribed" if hooks.subscribed and not hooks.problem else hooks.problem or "off"
     typer.echo(
-        f"webhooks: {healthy}, checked {_moment(hooks.checked_at)}, last event {_moment(hooks.last_event_at)}, "
-        f"{counted(hooks.pending_events, 'event')} pending"
+        f"webhooks: {healthy}, checked {format_time(hooks.checked_at)}, "
+        f"last event {format_time(hooks.last_event_at)}, {counted(hooks.pending_events, 'event')} pending"
     )
 
 
@@ -123,11 +122,11 @@ def _athlete(one: AthleteStatus) -> tuple[Any, ...]:
     return (
         str(one.user_id),
         one.status,
-        _moment(one.last_synced_at),
-        _moment(one.last_fetched_at),
+        format_time(one.last_synced_at),
+        format_time(one.last_fetched_at),
         one.last_error or "",
         ", ".join(one.open_jobs),
-        _moment(one.next_sync_at),
+        format_time(one.next_sync_at),
     )
 
 
@@ -140,7 +139,7 @@ def errors(ctx: typer.Context, *, json: Json = False) -> None:
         write_object({"errors": [one.model_dump(mode="json") for one in found]})
         return
     rows = [
-        (str(one.user_id), one.kind, one.error, one.attempts, _moment(one.failed_at), _moment(one.next_at))
+        (str(one.user_id), one.kind, one.error, one.attempts, format_time(one.failed_at), format_time(one.next_at))
         for one in found
     ]
     _print_if_any("no errors", ("user", "job", "error", "attempts", "failed at", "again at"), rows)
@@ -170,7 +169,3 @@ def check(ctx: typer.Context) -> None:
     typer.echo("subscribed" if found.problem is None else f"not subscribed: {found.problem}")
     if found.problem is not None:
         raise SystemExit(1)
-
-
-def _moment(moment: datetime | None) -> str:
-    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -7,15 +7,20 @@ from uuid import uuid4
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.messaging.decoding import Delivery
-from shared.messaging.inbox import Handlers, InboxProcessor
+from shared.messaging.inbox import Handlers, InboxProcessor, Prepare
 from testkit.databases import fetch_rows
 
 
 async def handle(
-    database: Database, queue: str, handlers: Handlers, *events: Event, one_by_one: bool = False
+    database: Database,
+    queue: str,
+    handlers: Handlers,
+    *events: Event,
+    one_by_one: bool = False,
+    prepare: Prepare | None = None,
 ) -> None:
     """Apply the events as one batch, or each as a batch of its own. Raises what a handler raises."""
-    processor = InboxProcessor(queue, database, handlers)
+    processor = InboxProcessor(queue, database, handlers, prepare)
     deliveries = [Delivery(uuid4(), event) for event in events]
     for batch in [[delivery] for delivery in deliveries] if one_by_one else [deliveries]:
         for error in await processor.process(batch):

@@ -2,7 +2,7 @@
 
 from zoneinfo import available_timezones
 
-from pydantic import field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.settings import ServiceSettings
 
@@ -10,6 +10,7 @@ from shared.settings import ServiceSettings
 class Settings(ServiceSettings):
     """What ingest needs beside the common settings."""
 
+    ingest_operator_key: SecretStr = Field(min_length=16)  # of `gruppetto activities`
     default_time_zone: str = "Europe/Warsaw"  # of activities that do not say where they took place
 
     @field_validator("default_time_zone")

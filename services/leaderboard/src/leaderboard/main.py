@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from leaderboard.challenges import routes as challenges_routes
-from leaderboard.challenges.use_cases import announce_fetch_window
+from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
@@ -27,6 +27,7 @@ def create_service(settings: Settings) -> Service:
 
     async def announce() -> bool:
         await announce_fetch_window(service.database, datetime.now(UTC))
+        await announce_retention(service.database, datetime.now(UTC))
         return False
 
     async def expire() -> bool:

@@ -88,6 +88,7 @@ class ActivityRow(Base):
     trainer: Mapped[bool] = mapped_column(server_default=false())
     commute: Mapped[bool] = mapped_column(server_default=false())
     manual: Mapped[bool] = mapped_column(server_default=false())
+    flagged: Mapped[bool] = mapped_column(server_default=false())
 
 
 class StandingRow(Base):
@@ -124,3 +125,13 @@ class FetchWindowRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     since: Mapped[datetime | None]  # None: none
+
+
+class RetentionRow(Base):
+    """The one row about before which start activities were last said not to be kept."""
+
+    __tablename__ = "retention"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    before: Mapped[datetime]

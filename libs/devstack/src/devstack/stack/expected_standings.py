@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 Json = Mapping[str, Any]
 
 TEXTS = ("sport_type", "type", "visibility", "timezone", "start_date", "start_date_local")
-FLAGS = ("trainer", "commute", "manual", "private")
+FLAGS = ("trainer", "commute", "manual", "private", "flagged")
 MAX_TEXT = 200
 DAY_S = 86_400
 #: Numeric field -> its smallest and its largest valid value.
@@ -42,6 +42,8 @@ class Activity:
     elapsed_time_s: int
     elev_gain_m: Decimal
     trainer: bool
+    flagged: bool
+    only_me: bool
 
     @property
     def end(self) -> datetime:
@@ -77,7 +79,7 @@ def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]
     """The rows of a default board by key; `athletes` maps each key to (display name, all activities)."""
     totals: dict[str, tuple[str, list[Activity]]] = {}
     for key, (name, own) in athletes.items():
-        kept = _without_duplicates([each for each in own if each.sport_type in BOARDS[slug] and not each.trainer])
+        kept = _without_duplicates([each for each in own if _counts(slug, each)])
         if kept:
             totals[key] = (name, kept)
     distance_m = {key: sum((each.distance_m for each in kept), Decimal(0)) for key, (_, kept) in totals.items()}
@@ -92,6 +94,12 @@ def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]
         )
         for key, (name, kept) in totals.items()
     }
+
+
+def _counts(slug: str, activity: Activity) -> bool:
+    """Whether the activity counts on the board, by itself; nobody has chosen that private ones do."""
+    is_left_out = activity.trainer or activity.flagged or activity.only_me
+    return activity.sport_type in BOARDS[slug] and not is_left_out
 
 
 def _without_duplicates(candidates: list[Activity]) -> list[Activity]:
@@ -131,6 +139,8 @@ def _parse_activity(raw: Json) -> Activity | None:
         elapsed_time_s=round(elapsed or 0),
         elev_gain_m=_round_hundredths(raw.get("total_elevation_gain")),
         trainer=raw.get("trainer") is True,
+        flagged=raw.get("flagged") is True,
+        only_me=(raw.get("visibility") or ("only_me" if raw.get("private") else "")) == "only_me",
     )
     ends_in_calendar = start_at <= datetime.max.replace(tzinfo=UTC) - timedelta(seconds=activity.elapsed_time_s)
     return activity if ends_in_calendar else None

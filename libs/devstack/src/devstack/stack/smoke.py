@@ -104,7 +104,11 @@ def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
         if athlete_id in activities
     }
     return SystemState(
-        {athlete_id: len({activity.id for activity in own}) for athlete_id, own in activities.items() if own},
+        {
+            athlete_id: len({activity.id for activity in own if not activity.only_me})
+            for athlete_id, own in activities.items()
+            if own
+        },
         {slug: expected_standings.build_board(slug, by_user) for slug in expected_standings.BOARDS},
     )
 
@@ -158,6 +162,6 @@ async def _count_recorded(stack: Stack, users: Users) -> dict[int, int]:
     rows = await fetch_rows(
         stack.database_urls["ingest"],
         """select user_id::text, count(distinct strava_id) as activities from activities
-           where removed_at is null group by user_id""",
+           where state = 'recorded' group by user_id""",
     )
     return {athlete_ids[row["user_id"]]: row["activities"] for row in rows}

@@ -233,7 +233,7 @@ class StackLauncher:
                 "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
             },
             "sync-worker": {**data_api, **freshness, "AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key},
-            "ingest": {},
+            "ingest": {"INGEST_OPERATOR_KEY": self._get_secret("ingest-operator")},
             "leaderboard": {**challenge, **own},
             "web": {
                 "AUTH_URL": auth_url,
@@ -265,6 +265,8 @@ class StackLauncher:
             "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
             "SYNC_INTERNAL_URL": self.url("sync internal"),
             "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
+            "INGEST_INTERNAL_URL": self.url("ingest internal"),
+            "INGEST_OPERATOR_KEY": self._get_secret("ingest-operator"),
             "WEB_INTERNAL_URL": self.url("web internal"),
             "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
         }

@@ -20,6 +20,8 @@ QUEUES: dict[str, tuple[type[Event], ...]] = {
         events.ActivityVanished,
         events.AthleteListed,
         events.UserErased,
+        events.ParticipantPrivacyChanged,
+        events.RetentionAdvanced,
     ),
     "leaderboard.people": (events.UserAuthorized, events.UserRenamed, events.UserErased),
     "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),

@@ -14,7 +14,7 @@ from shared.database.engine import Database
 from shared.messaging import decoding, redelivery
 from shared.messaging.consumer import QueueConsumer
 from shared.messaging.decoding import Delivery, InvalidMessage
-from shared.messaging.inbox import Handlers, InboxProcessor
+from shared.messaging.inbox import Handlers, InboxProcessor, Prepare
 from shared.messaging.publisher import BROKER_ERRORS, Publisher
 from shared.observability import metrics
 
@@ -40,11 +40,12 @@ class BatchConsumer:
         *,
         batch: int,
         wait_s: float,
+        prepare: Prepare | None = None,
     ) -> None:
         self.queue = queue
         self.consumer = QueueConsumer(queue, self._find, self._receive, prefetch=batch * 2)
         self._handlers = handlers
-        self._processor = InboxProcessor(queue, database, handlers)
+        self._processor = InboxProcessor(queue, database, handlers, prepare)
         self._publisher = dead_letter_publisher
         self._batch = batch
         self._wait_s = wait_s

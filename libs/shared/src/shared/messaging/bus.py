@@ -15,7 +15,7 @@ from shared.messaging import decoding
 from shared.messaging.batch_consumer import BatchConsumer
 from shared.messaging.consumer import QueueConsumer
 from shared.messaging.decoding import InvalidMessage
-from shared.messaging.inbox import Handlers
+from shared.messaging.inbox import Handlers, Prepare
 from shared.messaging.publisher import BROKER_ERRORS, Publisher, close_quietly, connect
 from shared.messaging.work_consumer import Work, WorkConsumer
 from shared.observability import metrics
@@ -44,10 +44,27 @@ class Bus:
         self._supervisor: asyncio.Task[None] | None = None
         self._dead_letter_publisher = Publisher(url, f"{name} dead letters")
 
-    def subscribe(self, queue: str, handlers: Handlers, *, batch: int = 200, wait_ms: int = 10) -> None:
-        """Consume a durable queue in batches of at most `batch` messages, collected within `wait_ms`."""
+    def subscribe(
+        self,
+        queue: str,
+        handlers: Handlers,
+        *,
+        batch: int = 200,
+        wait_ms: int = 10,
+        prepare: Prepare | None = None,
+    ) -> None:
+        """Consume a durable queue in batches of at most `batch` messages, collected within `wait_ms`.
+
+        `prepare` sees all events of a batch's transaction before their handlers do.
+        """
         batch_consumer = BatchConsumer(
-            queue, handlers, self._database, self._dead_letter_publisher, batch=batch, wait_s=wait_ms / 1000
+            queue,
+            handlers,
+            self._database,
+            self._dead_letter_publisher,
+            batch=batch,
+            wait_s=wait_ms / 1000,
+            prepare=prepare,
         )
         self._durable.append(batch_consumer)
         self._consumers.append(batch_consumer.consumer)

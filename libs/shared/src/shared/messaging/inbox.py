@@ -30,8 +30,18 @@ class BatchHandler:
     handle: Callable[[Sequence[Any], AsyncSession], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class DeliveryHandler:
+    """Likewise, for a handler that also needs to know which message an event came in."""
+
+    handle: Callable[[Sequence[Delivery], AsyncSession], Awaitable[None]]
+
+
+#: Runs once in each transaction, with all of its events, before their handlers: locks are taken in one order there.
+Prepare: TypeAlias = Callable[[Sequence[Any], AsyncSession], Awaitable[None]]
+
 #: Event -> handler. The tables of all services together are the table of the system.
-Handlers: TypeAlias = Mapping[type[Event], Handler | BatchHandler]
+Handlers: TypeAlias = Mapping[type[Event], Handler | BatchHandler | DeliveryHandler]
 
 _BACKOFF_S = (0.2, 1, 2, 5, 10, 30)  # while the database is away
 _MAX_TRANSIENT_ATTEMPTS = 5  # after so many, an error that recurs while the database answers is the message's own
@@ -51,10 +61,11 @@ _purge = text(
 class InboxProcessor:
     """Applies batches of deliveries for one consumer: each exactly once, in one transaction."""
 
-    def __init__(self, consumer: str, database: Database, handlers: Handlers) -> None:
+    def __init__(self, consumer: str, database: Database, handlers: Handlers, prepare: Prepare | None = None) -> None:
         self._consumer = consumer
         self._database = database
         self._handlers = handlers
+        self._prepare = prepare
 
     async def process(self, deliveries: Sequence[Delivery]) -> list[Exception | None]:
         """Apply deliveries; returns for each None or the error that it caused.
@@ -102,7 +113,10 @@ class InboxProcessor:
             distinct = {delivery.message_id: delivery for delivery in deliveries}
             claimed = await session.execute(_claim, {"consumer": self._consumer, "ids": sorted(distinct)})
             fresh = set(claimed.scalars())
-            await self._handle([delivery for key, delivery in distinct.items() if key in fresh], session)
+            new = [delivery for key, delivery in distinct.items() if key in fresh]
+            if new and self._prepare is not None:
+                await self._prepare([delivery.event for delivery in new], session)
+            await self._handle(new, session)
         if len(fresh) < len(deliveries):
             metrics.INBOX_DUPLICATES.labels(self._consumer).inc(len(deliveries) - len(fresh))
 
@@ -113,6 +127,10 @@ class InboxProcessor:
                 together = list(group)
                 with self._context(together):
                     await handler.handle([delivery.event for delivery in together], session)
+            elif isinstance(handler, DeliveryHandler):
+                together = list(group)
+                with self._context(together):
+                    await handler.handle(together, session)
             else:
                 for delivery in group:
                     with self._context([delivery]):

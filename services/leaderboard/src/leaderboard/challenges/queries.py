@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Board, Challenge, Metric
-from leaderboard.tables import BoardRow, ChallengeRow, FetchWindowRow
+from leaderboard.tables import BoardRow, ChallengeRow, FetchWindowRow, RetentionRow
 from shared.database.versions import next_version
 
 
@@ -104,5 +104,16 @@ async def save_fetch_window(session: AsyncSession, since: datetime | None) -> bo
             where=FetchWindowRow.since.is_distinct_from(since),
         )
         .returning(FetchWindowRow.id)
+    )
+    return saved.scalar_one_or_none() is not None
+
+
+async def save_retention(session: AsyncSession, before: datetime) -> bool:
+    """Store before which start activities are not kept; false when that is what was said last."""
+    saved = await session.execute(
+        insert(RetentionRow)
+        .values(id=1, before=before)
+        .on_conflict_do_update(index_elements=["id"], set_={"before": before}, where=RetentionRow.before != before)
+        .returning(RetentionRow.id)
     )
     return saved.scalar_one_or_none() is not None

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+#: After the last day of a challenge, its activities are kept so long, and so are people after they were here.
+RETENTION_DAYS = 90
 #: After its last day activities still reach a challenge: watches are read late, and mistakes corrected.
 LATE_UPLOADS = timedelta(days=7)
 #: A day begins up to so much earlier elsewhere; an activity counts by the day where it took place.
@@ -84,17 +86,35 @@ def month_bounds(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
+def days_since_end(challenge: Scheduled, now: datetime) -> int:
+    """Days since the last one of the challenge, where it takes place; negative before that."""
+    return (now.astimezone(ZoneInfo(challenge.time_zone)).date() - challenge.last_day).days
+
+
 def needed_since(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
     """From when on activities count in a challenge that is open, to come, or just over.
 
     When all are over, that is the one whose boards are still shown; None when there is none at all.
     """
-    open_ones = [
-        each for each in challenges if now.astimezone(ZoneInfo(each.time_zone)).date() - each.last_day <= LATE_UPLOADS
-    ]
+    open_ones = [each for each in challenges if days_since_end(each, now) <= LATE_UPLOADS.days]
     shown = choose_current(challenges, now)
-    starts = [
-        datetime.combine(max(each.first_day, _EARLIEST_DAY), time(), ZoneInfo(each.time_zone)).astimezone(UTC)
-        for each in open_ones or ([shown] if shown is not None else [])
-    ]
-    return min(starts) - _EARLIER_ELSEWHERE if starts else None
+    return min(map(_begin, open_ones or ([shown] if shown is not None else [])), default=None)
+
+
+def kept_from(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
+    """The start before which activities are not kept; None as long as there was no challenge at all.
+
+    Kept are those of challenges that ended at most RETENTION_DAYS ago, and whatever started since then. It moves once
+    a day, at midnight in UTC.
+    """
+    if not challenges:
+        return None
+    kept = [_begin(each) for each in challenges if days_since_end(each, now) <= RETENTION_DAYS]
+    today = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    return min([*kept, today - timedelta(days=RETENTION_DAYS)])
+
+
+def _begin(challenge: Scheduled) -> datetime:
+    """Before which nothing counts in the challenge, wherever it took place."""
+    first_day = max(challenge.first_day, _EARLIEST_DAY)
+    return datetime.combine(first_day, time(), ZoneInfo(challenge.time_zone)).astimezone(UTC) - _EARLIER_ELSEWHERE

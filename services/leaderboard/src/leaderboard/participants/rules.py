@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from leaderboard.challenges.rules import Scheduled
-
-RETENTION_DAYS = 90  # after the last day of the last challenge, and after an authorization
+from leaderboard.challenges.rules import RETENTION_DAYS, Scheduled, days_since_end
 
 
 def find_expiry(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
@@ -15,10 +12,6 @@ def find_expiry(challenges: Sequence[Scheduled], now: datetime) -> datetime | No
     A challenge that is open, upcoming or ended at most RETENTION_DAYS ago, by the day where it takes place, does. As
     long as there was no challenge at all, people wait for the first one.
     """
-    if not challenges or any(_days_since(challenge, now) <= RETENTION_DAYS for challenge in challenges):
+    if not challenges or any(days_since_end(challenge, now) <= RETENTION_DAYS for challenge in challenges):
         return None
     return now - timedelta(days=RETENTION_DAYS)
-
-
-def _days_since(challenge: Scheduled, now: datetime) -> int:
-    return (now.astimezone(ZoneInfo(challenge.time_zone)).date() - challenge.last_day).days

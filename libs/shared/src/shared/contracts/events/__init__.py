@@ -17,6 +17,8 @@ from shared.contracts.events.ingest import ActivityRecorded, ActivityRemoved, Ac
 from shared.contracts.events.leaderboard import (
     FetchWindowChanged,
     ParticipantExpired,
+    ParticipantPrivacyChanged,
+    RetentionAdvanced,
     StandingsChanged,
     SyncRequested,
 )
@@ -48,7 +50,9 @@ EVENTS: tuple[type[Event], ...] = (
     ActivityRemoved,
     StandingsChanged,
     ParticipantExpired,
+    ParticipantPrivacyChanged,
     FetchWindowChanged,
+    RetentionAdvanced,
     SyncRequested,
 )
 
@@ -66,6 +70,8 @@ __all__ = [
     "FetchedActivity",
     "JobReleased",
     "ParticipantExpired",
+    "ParticipantPrivacyChanged",
+    "RetentionAdvanced",
     "StandingsChanged",
     "StravaDeauthorizationReported",
     "SyncFinished",

@@ -1,4 +1,4 @@
-"""Events of ingest."""
+"""Events of ingest: the record of activities, which other systems may build on; see `docs/activities.md`."""
 
 from datetime import datetime
 from typing import Literal
@@ -25,6 +25,10 @@ class ActivityState(UserEvent):
     commute: bool
     manual: bool
     visibility: str
+    flagged: bool = False  # by Strava, which doubts it
+    suspicions: tuple[str, ...] = ()  # what about it is hard to believe: impossible_speed, absurd_distance, …
+    overlaps_with: tuple[int, ...] = ()  # activities of the same user in the same time, who name this one, too
+    changed: tuple[str, ...] = ()  # the fields that differ from the version before; of activity.revised only
 
     @property
     def subject(self) -> str:
@@ -39,21 +43,25 @@ class ActivityRecorded(ActivityState):
 
 
 class ActivityRevised(ActivityState):
-    """A recorded activity changed on Strava, or its athlete is another user now."""
+    """A recorded activity changed on Strava, overlaps others than before, or its athlete is another user now."""
 
     topic = "activity.revised"
     producer = "ingest"
 
 
 class ActivityRemoved(UserEvent):
-    """A recorded activity is gone from Strava, or is not shown to us any more."""
+    """A recorded activity is not on record any more.
+
+    It is gone from Strava, is not shown to us, became unreadable, is private and its owner has not chosen to have
+    those recorded, or was moved to before what is kept.
+    """
 
     topic = "activity.removed"
     producer = "ingest"
 
     strava_id: int
     version: int
-    reason: Literal["not_listed", "deleted", "not_found"]
+    reason: Literal["not_listed", "deleted", "not_found", "unreadable", "private", "expired"]
 
     @property
     def subject(self) -> str:

@@ -54,6 +54,33 @@ class FetchWindowChanged(Event):
         return "fetch_window"
 
 
+class RetentionAdvanced(Event):
+    """Activities that started before this moment are erased everywhere, and are not recorded any more.
+
+    Nothing is emitted for each of them. The latest `advanced_at` holds: a challenge of earlier days moves it back.
+    """
+
+    topic = "retention.advanced"
+    producer = "leaderboard"
+
+    before: datetime
+    advanced_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return "retention"
+
+
+class ParticipantPrivacyChanged(UserEvent):
+    """Somebody chose whether activities that only they see at Strava are recorded; until then they are not."""
+
+    topic = "participant.privacy_changed"
+    producer = "leaderboard"
+
+    private_activities: bool
+    changed_at: datetime
+
+
 class SyncRequested(Event):
     """Somebody wants activities fetched now: a participant their own, an organiser anybody's."""
 

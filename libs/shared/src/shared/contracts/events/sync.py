@@ -31,6 +31,7 @@ class FetchedActivity(BaseModel):
     commute: bool | None = None
     manual: bool | None = None
     private: bool | None = None
+    flagged: bool | None = None  # Strava doubts it
     visibility: str | None = None
     malformed: tuple[str, ...] = ()  # fields that Strava sent in another type than it documents; they are None here
 

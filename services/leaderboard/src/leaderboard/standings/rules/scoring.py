@@ -30,6 +30,7 @@ class Activity:
     trainer: bool
     commute: bool
     manual: bool
+    flagged: bool
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,15 @@ def _value(board: Board, activity: Activity) -> Decimal:
 
 
 def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> str | None:
-    if not challenge.first_day <= activity.local_start.date() <= challenge.last_day:
-        return "outside the dates"
-    if activity.sport_type not in board.sport_types:
-        return "sport not on this board"
-    if activity.trainer and not challenge.counts_trainer:
-        return "indoor"
-    if activity.manual and not challenge.counts_manual:
-        return "entered by hand"
-    if activity.commute and not challenge.counts_commute:
-        return "commute"
-    return None
+    reasons = {
+        "outside the dates": not challenge.first_day <= activity.local_start.date() <= challenge.last_day,
+        "sport not on this board": activity.sport_type not in board.sport_types,
+        "flagged by Strava": activity.flagged,
+        "indoor": activity.trainer and not challenge.counts_trainer,
+        "entered by hand": activity.manual and not challenge.counts_manual,
+        "commute": activity.commute and not challenge.counts_commute,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _overlap(one: Activity, other: Activity) -> bool:

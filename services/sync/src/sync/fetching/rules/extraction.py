@@ -30,6 +30,7 @@ STRAVA_FIELDS: dict[str, tuple[type, ...]] = {
     "commute": (bool,),
     "manual": (bool,),
     "private": (bool,),
+    "flagged": (bool,),
     "visibility": (str,),
 }
 

@@ -1,11 +1,16 @@
 """Mapping Strava's fields to an activity, or to the reason why it cannot be recorded."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingest.recording.rules.suspicions import find_suspicions
+
 UNKNOWN_SPORT = "Unknown"
+PRIVATE = "only_me"
+#: Strava writes this time of the day when the athlete hides the start.
+HIDDEN_START = time(0, 0, 1)
 _CENT = Decimal("0.01")
 _MAX_DISTANCE_M = 50_000_000  # more than once around the world
 _MAX_TIME_S = 366 * 86_400
@@ -33,6 +38,7 @@ class RawActivity:
     commute: bool | None = None
     manual: bool | None = None
     private: bool | None = None
+    flagged: bool | None = None
     visibility: str | None = None
     malformed: tuple[str, ...] = ()
 
@@ -52,47 +58,80 @@ class Activity:
     trainer: bool
     commute: bool
     manual: bool
+    flagged: bool
     visibility: str
+    suspicions: tuple[str, ...]
+
+    @property
+    def start_is_hidden(self) -> bool:
+        """Whether the start is not when it took place, but the first second of that day."""
+        return self.local_start.time() == HIDDEN_START
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """An activity that cannot be recorded, with a reason for people."""
+    """An activity that cannot be recorded, with a reason for people; `start_at` as far as it is known."""
 
-    strava_id: int
     reason: str
+    start_at: datetime | None = None
 
 
-def map_activity(raw: RawActivity, default_time_zone: tzinfo) -> Activity | Rejected:
+def map_activity(raw: RawActivity, default_time_zone: tzinfo, fetched_at: datetime) -> Activity | Rejected:
     """Read one activity. What Strava leaves out is taken as nothing, except the start, without which nothing counts.
 
-    `default_time_zone` is that of activities that name neither a local start, an offset nor a zone.
+    `default_time_zone` is that of activities that name neither a local start, an offset nor a zone; `fetched_at` is
+    when Strava gave it.
     """
-    if raw.malformed:
-        return Rejected(raw.id, f"of another type than Strava documents: {', '.join(raw.malformed)}")
     try:
         start_at, local_start = _start(raw, default_time_zone)
-        activity = Activity(
-            strava_id=raw.id,
-            sport_type=raw.sport_type or raw.type or UNKNOWN_SPORT,
-            start_at=start_at,
-            local_start=local_start,
-            distance_m=_amount("distance", raw.distance, _MAX_DISTANCE_M),
-            moving_time_s=_seconds("moving_time", raw.moving_time, raw.elapsed_time),
-            elapsed_time_s=_seconds("elapsed_time", raw.elapsed_time, raw.moving_time),
-            elev_gain_m=_amount("total_elevation_gain", raw.total_elevation_gain, _MAX_ELEVATION_M),
-            trainer=bool(raw.trainer),
-            commute=bool(raw.commute),
-            manual=bool(raw.manual),
-            visibility=raw.visibility or ("only_me" if raw.private else "everyone"),
-        )
     except ValueError as error:
-        return Rejected(raw.id, str(error))
+        return Rejected(_malformed(raw) or str(error))
     except OverflowError:
-        return Rejected(raw.id, "the start is beyond the calendar")
-    if activity.start_at > _LAST_MOMENT - timedelta(seconds=activity.elapsed_time_s):
-        return Rejected(raw.id, "the end is beyond the calendar")
-    return activity
+        return Rejected(_malformed(raw) or "the start is beyond the calendar")
+    if raw.malformed:
+        return Rejected(_malformed(raw), start_at)
+    try:
+        return _map(raw, start_at, local_start, fetched_at)
+    except ValueError as error:
+        return Rejected(str(error), start_at)
+
+
+def _malformed(raw: RawActivity) -> str:
+    return f"of another type than Strava documents: {', '.join(raw.malformed)}" if raw.malformed else ""
+
+
+def _map(raw: RawActivity, start_at: datetime, local_start: datetime, fetched_at: datetime) -> Activity:
+    sport_type = raw.sport_type or raw.type or UNKNOWN_SPORT
+    distance_m = _amount("distance", raw.distance, _MAX_DISTANCE_M)
+    moving_time_s = _seconds("moving_time", raw.moving_time, raw.elapsed_time)
+    elapsed_time_s = _seconds("elapsed_time", raw.elapsed_time, raw.moving_time)
+    elev_gain_m = _amount("total_elevation_gain", raw.total_elevation_gain, _MAX_ELEVATION_M)
+    if start_at > _LAST_MOMENT - timedelta(seconds=elapsed_time_s):
+        raise ValueError("the end is beyond the calendar")
+    return Activity(
+        strava_id=raw.id,
+        sport_type=sport_type,
+        start_at=start_at,
+        local_start=local_start,
+        distance_m=distance_m,
+        moving_time_s=moving_time_s,
+        elapsed_time_s=elapsed_time_s,
+        elev_gain_m=elev_gain_m,
+        trainer=bool(raw.trainer),
+        commute=bool(raw.commute),
+        manual=bool(raw.manual),
+        flagged=bool(raw.flagged),
+        visibility=raw.visibility or (PRIVATE if raw.private else "everyone"),
+        suspicions=find_suspicions(
+            sport_type=sport_type,
+            start_at=start_at,
+            distance_m=float(distance_m),
+            moving_time_s=moving_time_s,
+            elapsed_time_s=elapsed_time_s,
+            elev_gain_m=float(elev_gain_m),
+            fetched_at=fetched_at,
+        ),
+    )
 
 
 def _start(raw: RawActivity, default_time_zone: tzinfo) -> tuple[datetime, datetime]:
