@@ -202,7 +202,7 @@ def cpu_seconds(supervisor: Supervisor) -> dict[str, float]:
             None,
         )
         if name is not None:
-            used[name] = used.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+            used[name] = used.get(name, 0.0) + sum(map(int, fields[11:15])) / ticks
     return used
 
 

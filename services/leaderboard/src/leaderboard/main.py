@@ -14,6 +14,8 @@ from shared.service import Service, serve
 
 ANNOUNCE_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
+#: Scoring costs by the participant and not by the activity, so that it pays to wait for more of the same.
+SCORING_WAIT_MS = 50
 
 
 def create_service(settings: Settings) -> Service:
@@ -35,7 +37,7 @@ def create_service(settings: Settings) -> Service:
 
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS)
-    service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS)
+    service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS)
     service.add_periodic_task(announce, ANNOUNCE_INTERVAL_S)
     service.add_periodic_task(expire, EXPIRY_INTERVAL_S)
     service.app.include_router(challenges_routes.router)
