@@ -1,14 +1,13 @@
 """The whole pipe beside its floor: from a page in sync's hand until `standings.changed` tells of its last activity.
 
-`python bench/pipeline.py` prints one line of JSON. Ours: all services run, on private servers that write to disk as an
-operator's would; this process is sync's worker, and writes pages into sync's outbox. The floor: the same hops in as many
-processes on raw aio-pika and asyncpg. They take turns; the figures are medians. PROFILE=1 also says how much of the
-processor each process used, by the activity.
+`python bench/pipeline.py` prints one line of JSON. Ours: all services run, on private servers that write to disk as
+an operator's would; this process is sync's worker, and writes pages into sync's outbox. The floor: the same hops in
+as many processes on raw aio-pika and asyncpg, copies in the archive included; and once more without those. They take
+turns; the figures are medians.
 """
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
@@ -23,7 +22,7 @@ import asyncpg
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 from pipe import floor
-from pipe.load import ATHLETES, Round, make_round
+from pipe.load import ATHLETES, PER_ATHLETE, Round, make_round
 
 from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
@@ -34,7 +33,7 @@ from shared.contracts.queues import exchange_name
 from shared.database.engine import Database, create_engine
 from shared.messaging.outbox import Relay, emit
 
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROUNDS = 3
 WARM_UP = 20  # athletes
 
 
@@ -62,10 +61,10 @@ async def until_counted(
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     counted = 0
     try:
-        while counted < total:  # noqa: ASYNC110 - whoever is measured has no time to notify
+        while counted < total:
             await asyncio.sleep(0.02)
             counted = await connection.fetchval("select coalesce(sum(activities), 0) from standings")
-        while not await is_told():
+        while not await is_told():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     finally:
         await connection.close()
@@ -75,8 +74,7 @@ async def until_counted(
 class Ours:
     """The services, of which this process is sync's worker."""
 
-    def __init__(self, stack: Stack, supervisor: Supervisor) -> None:
-        self.supervisor = supervisor
+    def __init__(self, stack: Stack) -> None:
         self._urls = {name: url.replace("+asyncpg", "") for name, url in stack.database_urls.items()}
         self._amqp_url = stack.rabbitmq_url
         self._database_urls = stack.database_urls
@@ -138,27 +136,21 @@ class Floor:
         for table in floor.TABLES:
             await connection.execute(table)
         await connection.close()
-        async with await aio_pika.connect(self._amqp_url) as broker:
-            channel = await broker.channel()
-            exchange = await channel.declare_exchange(floor.EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
-            keys = {"ingest": "activity.fetched", "leaderboard": "activity.recorded", "web": "standings.changed"}
-            for role, name in floor.QUEUES.items():
-                queue = await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
-                await queue.bind(exchange, routing_key=keys[role])
 
     @asynccontextmanager
     async def processes(self) -> AsyncIterator[None]:
-        env = {"PATH": "/usr/bin:/bin", "DATABASE_URL": self._url, "RABBITMQ_URL": self._amqp_url}
         names = [f"floor-{role}" for role in ("ingest", "leaderboard")]
         for name in names:
-            argv = [sys.executable, "-P", floor.__file__, name.partition("-")[2]]
-            await self._supervisor.start(name, argv, env=env)
+            argv = [sys.executable, "-P", floor.__file__, name.partition("-")[2], self._url, self._amqp_url]
+            await self._supervisor.start(name, argv, env={"PATH": "/usr/bin:/bin"})
         await asyncio.sleep(1.5)  # they connect
         yield
         for name in names:
             await self._supervisor.stop(name)
 
-    async def run(self, load: Round) -> float:
+    async def run(self, load: Round, *, archived: bool) -> float:
+        async with await aio_pika.connect(self._amqp_url) as broker:
+            await floor.declare(await broker.channel(), archived=archived)
         pages = [page.model_dump(mode="json") for page in load.pages]
         self._total += load.activities
         async with (
@@ -180,55 +172,25 @@ class Floor:
         return ended - started
 
 
-def cpu_seconds(supervisor: Supervisor) -> dict[str, float]:
-    """Process -> seconds of the processor so far, its children included."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    used: dict[str, float] = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as stat, open(f"/proc/{pid}/cmdline", "rb") as cmdline:
-                fields = stat.read().rpartition(")")[2].split()
-                words = cmdline.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        name = next(
-            (
-                known
-                for known in ("sync.main api", "sync.main worker", "ingest.main", "leaderboard.main", "web.main",
-                              "auth.main", "beam.smp", "postgres", "stravasim", "pipeline.py", "floor.py ingest",
-                              "floor.py leaderboard")
-                if known in words
-            ),
-            None,
-        )
-        if name is not None:
-            used[name] = used.get(name, 0.0) + sum(map(int, fields[11:15])) / ticks
-    return used
-
-
 async def compare(stack: Stack, servers: Servers, supervisor: Supervisor) -> dict[str, Any]:
-    """Both in turns."""
+    """All three in turns."""
     database_url = (await create_roles(servers.postgres, ["floor"]))["floor"]
-    ours, raw = Ours(stack, supervisor), Floor(servers, supervisor, database_url)
+    ours, raw = Ours(stack), Floor(servers, supervisor, database_url)
     await raw.prepare()
     first_day = await ours.first_day() + timedelta(hours=6)
-    sides: dict[str, Ours | Floor] = {"ours": ours, "floor": raw}
-    rates: dict[str, list[float]] = {"ours": [], "floor": []}
+    rates: dict[str, list[float]] = {"ours": [], "floor": [], "bare": []}
     for number in range(ROUNDS + 1):  # the first warms up
-        load = make_round(number, first_day, *([WARM_UP] if number == 0 else []))
-        for name, side in sorted(sides.items(), reverse=number % 2 == 1):
-            before = cpu_seconds(supervisor)
-            took = await side.run(load)
-            if number:
-                rates[name].append(load.activities / took)
-            if "PROFILE" in os.environ:
-                used = {key: value - before.get(key, 0) for key, value in cpu_seconds(supervisor).items()}
-                us = {key: round(value / load.activities * 1e6) for key, value in used.items() if value > 0.05}
-                sys.stderr.write(f"{name}: {load.activities / took:.0f} a second, µs of CPU an activity: {us}\n")
+        for name in rates if number % 2 else reversed(rates):
+            # Everybody's own athletes, each time.
+            load = make_round(2 * number + (name == "bare"), first_day, ATHLETES if number else WARM_UP)
+            took = await (ours.run(load) if name == "ours" else raw.run(load, archived=name == "floor"))
+            rates[name] += [load.activities / took] if number else []
     medians = {name: statistics.median(values) for name, values in rates.items()}
     return {
         "athletes": ATHLETES,
-        "activities": make_round(1, first_day).activities,
+        "activities": ATHLETES * PER_ATHLETE,
+        "floor_without_archive_per_s": round(medians["bare"]),
+        "ratio_without_archive": round(medians["ours"] / medians["bare"], 2),
         "activities_per_s": round(medians["ours"]),
         "floor_per_s": round(medians["floor"]),
         "ratio": round(medians["ours"] / medians["floor"], 2),
@@ -239,7 +201,7 @@ async def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     config = StackConfig(DatasetOptions(athletes=1, days=7), None, log_level="WARNING")
     async with Supervisor() as supervisor:
-        launcher = StackLauncher(config, supervisor, lambda line: None)
+        launcher = StackLauncher(config, supervisor, lambda _line: None)
         async with private_servers(None, supervisor, startup_tasks=[launcher.start_strava]) as servers:
             stack = await launcher.start(servers)
             result = await compare(stack, servers, supervisor)

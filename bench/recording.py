@@ -1,14 +1,13 @@
 """ingest alone beside its floor, with one and two replicas, and with more and more on record.
 
-`python bench/recording.py` prints one line of JSON. A round: pages of a club are in the queue, processes start to consume,
-and the clock runs from the first page that is taken until the last activity's event is confirmed by the broker. The floor
-does the same hops in one process on raw aio-pika and asyncpg: an upsert from arrays, outbox rows, publishing with
-confirms. They take turns; the figures are medians.
+`python bench/recording.py` prints one line of JSON. A round: processes consume, pages of a club are published to
+their queue, and the clock runs until the last activity's event is confirmed by the broker. The floor does the same
+hops in one process on raw aio-pika and asyncpg: an upsert from arrays, outbox rows, publishing with confirms to a
+queue and to the archive; and once more without the archive. They take turns; the figures are medians.
 """
 
 import asyncio
 import json
-import os
 import statistics
 import sys
 import time
@@ -35,16 +34,17 @@ from shared.contracts.envelope import encode_attributes
 from shared.messaging import topology
 from shared.messaging.publisher import Publisher
 
-ROUNDS = int(os.environ.get("ROUNDS", "3"))
+ROUNDS = 3
 SIZES = (10_000, 100_000, 1_000_000)
 FIRST_DAY = datetime(2026, 1, 1, 6, tzinfo=UTC)
 QUEUE, RECORDED = "ingest.activity", "leaderboard.activity"
 #: Of as many athletes as have 94 activities each, an activity every 18 hours.
-_FILL = """insert into activities (strava_id, user_id, fetch_seq, state, version, seen_at, changed_at, reason, sport_type,
-        start_at, local_start, distance_m, moving_time_s, elapsed_time_s, elev_gain_m, trainer, commute, manual, flagged,
-        visibility, suspicions)
-    select n, ('00000000-0000-4000-8000-' || lpad(to_hex(n / 94), 12, '0'))::uuid, 1, 'recorded', 1, now(), now(), 'fetched',
-        'Run', start, start at time zone 'UTC', 10012.4, 3120, 3245, 84, false, false, false, false, 'everyone', '{}'
+_FILL = """insert into activities (strava_id, user_id, fetch_seq, state, version, seen_at, changed_at, reason,
+        sport_type, start_at, local_start, distance_m, moving_time_s, elapsed_time_s, elev_gain_m, trainer, commute,
+        manual, flagged, visibility, suspicions)
+    select n, ('00000000-0000-4000-8000-' || lpad(to_hex(n / 94), 12, '0'))::uuid, 1, 'recorded', 1, now(), now(),
+        'fetched', 'Run', start, start at time zone 'UTC', 10012.4, 3120, 3245, 84, false, false, false, false,
+        'everyone', '{}'
     from (select n, timestamptz '2026-01-01 06:00Z' + n % 94 * interval '18 hours' as start
           from generate_series($1::bigint, $2::bigint) as n) as activity"""
 
@@ -63,13 +63,6 @@ class Bench:
         async with self._connect("floor") as connection:
             for table in floor.TABLES:
                 await connection.execute(table)
-        async with self._channel() as channel:
-            exchange = await channel.declare_exchange(floor.EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
-            keys = {"ingest": "activity.fetched", "leaderboard": "activity.recorded"}
-            for role, key in keys.items():
-                arguments = {"x-queue-type": "quorum"}
-                queue = await channel.declare_queue(floor.QUEUES[role], durable=True, arguments=arguments)
-                await queue.bind(exchange, routing_key=key)
 
     @asynccontextmanager
     async def _connect(self, schema: str) -> AsyncIterator[asyncpg.Connection]:
@@ -99,7 +92,12 @@ class Bench:
         """Activities a second."""
         self._rounds += 1
         load = make_round(self._rounds, FIRST_DAY)
-        exchange, table, schema = ("ev.sync", "outbox", "ingest") if side == "ours" else ("floor", "ingest_outbox", "floor")
+        is_ours = side == "ours"
+        exchange, schema = ("ev.sync", "ingest") if is_ours else (floor.EXCHANGE, "floor")
+        outbox = "outbox" if is_ours else "ingest_outbox"
+        counts = f"select (select count(*) from inbox), (select count(*) from {outbox})"  # noqa: S608 - a constant
+        async with self._channel() as channel:
+            await floor.declare(channel, archived=side != "floor without archive")
         await self._purge()
         async with self._connect(schema) as connection:
             before = await connection.fetchval("select count(*) from inbox")
@@ -108,9 +106,7 @@ class Bench:
                 started = time.perf_counter()
                 while True:
                     await asyncio.sleep(0.02)
-                    done, left = await connection.fetchrow(
-                        f"select (select count(*) from inbox), (select count(*) from {table})"
-                    )
+                    done, left = await connection.fetchrow(counts)
                     if done - before == len(load.pages) and left == 0:
                         break
                 took = time.perf_counter() - started
@@ -140,20 +136,20 @@ class Bench:
 
     @asynccontextmanager
     async def _processes(self, side: str, replicas: int) -> AsyncIterator[None]:
-        names = [f"{side}-{number}" for number in range(replicas)]
+        names = [f"{side.partition(' ')[0]}-{number}" for number in range(replicas)]
         start = self._start_ours if side == "ours" else self._start_floor
         for name in names:
             await start(name)
-        if side == "floor":
+        if side != "ours":
             await asyncio.sleep(1.5)  # it connects
         yield
         for name in names:
             await self._supervisor.stop(name)
 
     async def _start_floor(self, name: str) -> None:
-        env = {"PATH": "/usr/bin:/bin", "DATABASE_URL": self._urls["floor"].replace("+asyncpg", "")}
-        argv = [sys.executable, "-P", floor.__file__, "ingest"]
-        await self._supervisor.start(name, argv, env=env | {"RABBITMQ_URL": self._amqp_url})
+        url = self._urls["floor"].replace("+asyncpg", "")
+        argv = [sys.executable, "-P", floor.__file__, "ingest", url, self._amqp_url]
+        await self._supervisor.start(name, argv, env={"PATH": "/usr/bin:/bin"})
 
     async def _start_ours(self, name: str) -> None:
         http_port, internal_port = reserve_ports(2)
@@ -173,12 +169,12 @@ class Bench:
 
 
 async def compare(bench: Bench) -> dict[str, Any]:
-    """The floor, one replica and two in turns; then one with ever more on record."""
-    rates: dict[str, list[float]] = {"floor": [], "1": [], "2": []}
+    """Two floors, one replica and two in turns; then one with ever more on record."""
+    turns = {"floor": ("floor", 1), "bare": ("floor without archive", 1), "1": ("ours", 1), "2": ("ours", 2)}
+    rates: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(ROUNDS + 1):  # the first warms up
-        turns = [("floor", "floor", 1), ("1", "ours", 1), ("2", "ours", 2)]
-        for name, side, replicas in turns if number % 2 else reversed(turns):
-            rate = await bench.measure(side, replicas)
+        for name in turns if number % 2 else reversed(turns):
+            rate = await bench.measure(*turns[name])
             rates[name] += [rate] if number else []
     medians = {name: statistics.median(values) for name, values in rates.items()}
     by_size = {}
@@ -189,6 +185,8 @@ async def compare(bench: Bench) -> dict[str, Any]:
         "activities_per_s": round(medians["1"]),
         "floor_per_s": round(medians["floor"]),
         "ratio": round(medians["1"] / medians["floor"], 2),
+        "floor_without_archive_per_s": round(medians["bare"]),
+        "ratio_without_archive": round(medians["1"] / medians["bare"], 2),
         "two_replicas_per_s": round(medians["2"]),
         "activities_per_s_by_size": by_size,
         "growth": round(by_size[SIZES[0]] / by_size[SIZES[-1]], 2),

@@ -1,24 +1,24 @@
 """The floor of the pipe: the same hops on raw aio-pika and asyncpg, and nothing in between.
 
-`python -P bench/pipe/floor.py ingest|leaderboard` is one of its two services, with DATABASE_URL and RABBITMQ_URL. No
-models, no parsing of headers, no locks, no failure handling, no rules: what is fetched is stored, and what is stored is
-added up.
+`python -P bench/pipe/floor.py ingest|leaderboard DATABASE_URL RABBITMQ_URL` is one of its two services. No models,
+no parsing of headers, no locks, no failure handling, no rules: what is fetched is stored, and what is stored is added
+up.
 """
 
 import asyncio
 import contextlib
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import aio_pika
 import asyncpg
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from shared.contracts.queues import ARCHIVE
 
 BATCH = 200
 PAGES = 20
@@ -37,8 +37,9 @@ TABLES = (
             flagged boolean not null, visibility text not null)"""
         for name in ("activities", "facts")
     ),
-    """create table standings (sport_type text, user_id uuid, distance_m float8 not null, moving_time_s bigint not null,
-       elev_gain_m float8 not null, activities int not null, primary key (sport_type, user_id))""",
+    """create table standings (sport_type text, user_id uuid, distance_m float8 not null,
+        moving_time_s bigint not null, elev_gain_m float8 not null, activities int not null,
+        primary key (sport_type, user_id))""",
 )
 _COLUMNS = (
     ("strava_id", "bigint"),
@@ -57,6 +58,7 @@ _COLUMNS = (
     ("flagged", "boolean"),
     ("visibility", "text"),
 )
+_ADDED = ("sport_type", "user_id", "distance_m", "moving_time_s", "elev_gain_m")
 _STRAVA = (
     ("distance", "distance_m"),
     ("moving_time", "moving_time_s"),
@@ -71,7 +73,8 @@ def _upsert(table: str) -> str:
     arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(_COLUMNS, 1))
     changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     return f"""insert into {table} as t ({", ".join(names)}) select * from unnest({arrays})
-        on conflict (strava_id) do update set {changes} where t.fetch_seq < excluded.fetch_seq returning strava_id"""
+        on conflict (strava_id) do update set {changes} where t.fetch_seq < excluded.fetch_seq
+        returning strava_id"""  # noqa: S608 - made of constants
 
 
 async def write(session: asyncpg.Connection, table: str, messages: Sequence[tuple[str, str]]) -> None:
@@ -91,7 +94,7 @@ async def write(session: asyncpg.Connection, table: str, messages: Sequence[tupl
     ]
     await session.execute(
         f"""insert into {table} (id, routing_key, headers, body)
-            select * from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[])""",
+            select * from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[])""",  # noqa: S608 - a constant
         [uuid4() for _ in messages],
         [key for key, _ in messages],
         headers,
@@ -118,9 +121,8 @@ async def _relay(pool: asyncpg.Pool, channel: AbstractChannel, table: str, fille
     while True:
         filled.clear()
         async with pool.acquire() as session, session.transaction():
-            rows = await session.fetch(
-                f"select * from {table} order by seq limit $1 for update skip locked", BATCH
-            )
+            due = f"select * from {table} order by seq limit $1 for update skip locked"  # noqa: S608 - a constant
+            rows = await session.fetch(due, BATCH)
             await asyncio.gather(
                 *(
                     exchange.publish(
@@ -137,7 +139,8 @@ async def _relay(pool: asyncpg.Pool, channel: AbstractChannel, table: str, fille
                     for row in rows
                 )
             )
-            await session.execute(f"delete from {table} where seq = any($1)", [row["seq"] for row in rows])
+            seqs = [row["seq"] for row in rows]
+            await session.execute(f"delete from {table} where seq = any($1)", seqs)  # noqa: S608 - a constant
         if not rows:
             await filled.wait()
 
@@ -145,7 +148,9 @@ async def _relay(pool: asyncpg.Pool, channel: AbstractChannel, table: str, fille
 Handle = Callable[[asyncpg.Connection, Sequence[AbstractIncomingMessage]], Awaitable[None]]
 
 
-async def consume(pool: asyncpg.Pool, amqp_url: str, queue: str, batch: int, handle: Handle, done: Any) -> None:
+async def consume(
+    pool: asyncpg.Pool, amqp_url: str, queue: str, *, batch: int, handle: Handle, done: asyncio.Event
+) -> None:
     """Batches as transactions with an inbox, acknowledged after the commit."""
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel(publisher_confirms=False)
@@ -203,18 +208,32 @@ async def leaderboard(session: asyncpg.Connection, messages: Sequence[AbstractIn
            on conflict (sport_type, user_id) do update set distance_m = t.distance_m + excluded.distance_m,
                moving_time_s = t.moving_time_s + excluded.moving_time_s,
                elev_gain_m = t.elev_gain_m + excluded.elev_gain_m, activities = t.activities + excluded.activities""",
-        *([row[name] for row in rows] for name in ("sport_type", "user_id", "distance_m", "moving_time_s", "elev_gain_m")),
+        *([row[name] for row in rows] for name in _ADDED),
     )
-    await write(session, "leaderboard_outbox", [("standings.changed", json.dumps({"boards": ["running", "cycling"]}))])
+    changed = json.dumps({"boards": ["running", "cycling"]})
+    await write(session, "leaderboard_outbox", [("standings.changed", changed)])
 
 
-async def main(role: str) -> None:
-    database_url, amqp_url = os.environ["DATABASE_URL"], os.environ["RABBITMQ_URL"]
+async def main(role: str, database_url: str, amqp_url: str) -> None:
+    """Consume and relay until the process is ended."""
     handle, batch = (ingest, PAGES) if role == "ingest" else (leaderboard, BATCH)
-    async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
-        async with relaying(pool, amqp_url, f"{role}_outbox") as filled:
-            await consume(pool, amqp_url, QUEUES[role], batch, handle, filled)
+    async with (
+        asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool,
+        relaying(pool, amqp_url, f"{role}_outbox") as filled,
+    ):
+        await consume(pool, amqp_url, QUEUES[role], batch=batch, handle=handle, done=filled)
+
+
+async def declare(channel: AbstractChannel, *, archived: bool) -> None:
+    """The queues of both services, and the archive if it is to get everything as well, which ours always does."""
+    exchange = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+    keys = {"ingest": "activity.fetched", "leaderboard": "activity.recorded", "web": "standings.changed"}
+    for role, name in QUEUES.items():
+        queue = await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
+        await queue.bind(exchange, routing_key=keys[role])
+    archive = await channel.get_queue(ARCHIVE, ensure=False)
+    await (archive.bind if archived else archive.unbind)(exchange, routing_key="#")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

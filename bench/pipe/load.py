@@ -34,15 +34,14 @@ def make_round(number: int, first_day: datetime, athletes: int = ATHLETES, per_a
         sport = "Run" if athlete % 2 else "Ride"
         activities = [_activity(first_id + at, sport, start) for at, start in enumerate(starts)]
         for at in range(0, per_athlete, PER_PAGE):
-            pages.append(
-                ActivityFetched(
-                    user_id=user_id,
-                    athlete_id=number * athletes + athlete + 1,
-                    fetch_seq=number * athletes + athlete + 1,
-                    fetched_at=datetime.now(UTC),
-                    activities=tuple(activities[at : at + PER_PAGE]),
-                )
+            page = ActivityFetched(
+                user_id=user_id,
+                athlete_id=number * athletes + athlete + 1,
+                fetch_seq=number * athletes + athlete + 1,
+                fetched_at=datetime.now(UTC),
+                activities=tuple(activities[at : at + PER_PAGE]),
             )
+            pages.append(page)
     return Round(number, pages, users)
 
 

@@ -15,6 +15,7 @@ from killable_servers import KillableServers
 
 from devstack.errors import StackError
 from devstack.process.gather_or_cancel import gather_or_cancel
+from devstack.process.ports import reserve_ports
 from devstack.servers.servers import TOPOLOGY_DECLARED, Servers, discard_report
 from devstack.stack import smoke
 from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
@@ -26,7 +27,8 @@ from testkit.waiting import wait_until
 pytestmark = pytest.mark.timeout(TIMEOUT_S)
 
 DATASET = DatasetOptions(athletes=12, days=40, seed=SEED)
-PROCESSES = ("auth", "sync-api", "sync-worker", "ingest", "leaderboard", "web")
+SECOND_INGEST = "ingest-2"
+PROCESSES = ("auth", "sync-api", "sync-worker", "ingest", SECOND_INGEST, "leaderboard", "web")
 MIN_FAULTS_S = 6.0  # a service takes a second or two to start
 JOIN_S = 120.0
 SETTLE_S = 120.0
@@ -59,11 +61,11 @@ class SystemUnderTest:
         await self._servers.start_broker()
 
     async def change_something(self, rng: random.Random) -> None:
-        """Somebody uploads, edits or deletes an activity at Strava."""
+        """Somebody uploads, edits, hides, shows or deletes an activity at Strava."""
         athlete = rng.choice(self.stack.athletes)
         async with ControlClient(self.stack.strava_url) as strava:
             activities = await strava.list_activities(athlete.id)
-            change = rng.choice(["upload", "upload", "edit", "delete"]) if activities else "upload"
+            change = rng.choice(["upload", "upload", "edit", "delete", "hide", "show"]) if activities else "upload"
             self.changes[change] += 1
             if change == "upload":
                 day = rng.choice(athlete.activities)["start_date"][:10]  # of the challenge, which may be over today
@@ -72,6 +74,9 @@ class SystemUnderTest:
             elif change == "edit":
                 chosen = rng.choice(activities)
                 await strava.update_activity(athlete.id, chosen["id"], distance=rng.uniform(1e3, 2e4))
+            elif change in ("hide", "show"):
+                visibility = "only_me" if change == "hide" else "everyone"
+                await strava.update_activity(athlete.id, rng.choice(activities)["id"], visibility=visibility)
             else:
                 await strava.delete_activity(athlete.id, rng.choice(activities)["id"])
 
@@ -127,7 +132,13 @@ async def system(killable_servers: KillableServers) -> AsyncIterator[SystemUnder
         StackConfig(DATASET, None, log_level="WARNING"), killable_servers.supervisor, discard_report
     )
     await launcher.start_strava()
-    yield SystemUnderTest(killable_servers, await launcher.start(servers))
+    stack = await launcher.start(servers)
+    command = killable_servers.supervisor.processes["ingest"].command
+    ports = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, reserve_ports(2)), strict=True))
+    await killable_servers.supervisor.start(
+        SECOND_INGEST, command.argv, env=(command.env or {}) | ports, cwd=command.cwd, shutdown_order=0
+    )
+    yield SystemUnderTest(killable_servers, stack)
     await gather_or_cancel(*map(killable_servers.supervisor.stop, (*PROCESSES, "strava")))
 
 

@@ -11,6 +11,7 @@ from shared.database.engine import Database
 from testkit import handling
 from testkit.databases import execute, fetch_rows
 from testkit.events import fetched
+from testkit.handling import emitted
 
 ZONE = ZoneInfo("Europe/Warsaw")
 TABLES = ("activities", "rejected", "listings", "people", "retention", "outbox", "inbox")
@@ -55,3 +56,13 @@ def newest_events(events: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, dic
 def distances_by_version(events: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, float]:
     """Their distances."""
     return {key: event["distance_m"] for key, event in newest_events(events).items()}
+
+
+async def overlapping_pairs(database: Database) -> set[tuple[int, int]]:
+    """Who names whom on record, which consumers know as well."""
+    found = await fetch_rows(database, "select strava_id, overlaps_with from activities where state = 'recorded'")
+    named = {(row.strava_id, other) for row in found for other in row.overlaps_with}
+    told = newest_events([one for one in await emitted(database) if one[0].startswith("activity.")])
+    assert named == {(strava_id, other) for strava_id, event in told.items() for other in event["overlaps_with"]}
+    assert named == {(other, one) for one, other in named}
+    return {(one, other) for one, other in named if one < other}

@@ -10,6 +10,7 @@ from typing import Literal
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from sqlalchemy import AsyncAdaptedQueuePool, text
 
@@ -194,7 +195,7 @@ def serve(name: str, settings_type: type[Settings], create_service: Callable[[Se
     configure_logging(name, settings.log_level, settings.log_format)
     listener = _listen("HTTP", settings.http_host, settings.http_port)
     internal_listener = _listen("INTERNAL", settings.internal_host, settings.internal_port)
-    if not asyncio.run(_serve(create_service(settings), listener, internal_listener)):
+    if not uvloop.run(_serve(create_service(settings), listener, internal_listener)):
         sys.exit(3)
 
 

@@ -12,6 +12,8 @@ from shared.contracts.events import (
     ActivityVanished,
     AthleteListed,
     FetchedActivity,
+    ParticipantPrivacyChanged,
+    RetentionAdvanced,
     UserAuthorized,
     UserErased,
     UserRenamed,
@@ -77,6 +79,18 @@ def listed(
 ) -> AthleteListed:
     """`athlete.listed`, until FETCHED_AT."""
     return AthleteListed(user_id=user_id, fetch_seq=fetch_seq, after=after, before=FETCHED_AT, strava_ids=strava_ids)
+
+
+def privacy_changed(user_id: UUID = ANNA, minute: int = 1, *, private_activities: bool) -> ParticipantPrivacyChanged:
+    """`participant.privacy_changed`, so many minutes after the first authorization."""
+    return ParticipantPrivacyChanged(
+        user_id=user_id, private_activities=private_activities, changed_at=AUTHORIZED_AT + timedelta(minutes=minute)
+    )
+
+
+def retention_advanced(before: datetime, minute: int = 1) -> RetentionAdvanced:
+    """`retention.advanced`, likewise."""
+    return RetentionAdvanced(before=before, advanced_at=AUTHORIZED_AT + timedelta(minutes=minute))
 
 
 def recorded(

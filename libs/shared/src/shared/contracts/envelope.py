@@ -13,15 +13,14 @@ _PREFIXES = ("cloudEvents_", "cloudEvents:")
 
 def encode_attributes(event: Event, event_id: UUID, occurred_at: datetime) -> dict[str, str]:
     """The headers of an event's message."""
-    attributes = {
-        "specversion": "1.0",
-        "id": str(event_id),
-        "source": f"/{event.producer}",
-        "type": event.event_type(),
-        "subject": event.subject,
-        "time": occurred_at.isoformat(),
+    return {
+        "cloudEvents_specversion": "1.0",
+        "cloudEvents_id": str(event_id),
+        "cloudEvents_source": f"/{event.producer}",
+        "cloudEvents_type": event.event_type(),
+        "cloudEvents_subject": event.subject,
+        "cloudEvents_time": occurred_at.isoformat(),
     }
-    return {f"{_PREFIXES[0]}{name}": value for name, value in attributes.items()}
 
 
 def find_attribute(headers: Mapping[str, Any], name: str) -> Any:

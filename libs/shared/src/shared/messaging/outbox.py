@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -11,8 +13,7 @@ import aio_pika
 import structlog
 import uuid_utils.compat as uuid_utils
 from opentelemetry import propagate
-from sqlalchemy import Row, column, table, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from shared.contracts.envelope import encode_attributes, find_attribute, find_time
@@ -32,17 +33,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 Outcomes: TypeAlias = list[tuple[Row[Any], Exception | None]]
 
-_insert = (
-    table(
-        "outbox",
-        column("id"),
-        column("exchange"),
-        column("routing_key"),
-        column("headers", JSONB),
-        column("body"),
-    )
-    .insert()
-    .inline()
+_insert = text(
+    """insert into outbox (id, exchange, routing_key, headers, body)
+       select * from unnest(cast(:id as uuid[]), cast(:exchange as text[]), cast(:routing_key as text[]),
+           cast(:headers as jsonb[]), cast(:body as text[]))"""
 )
 # Nothing is due for the replica that does not get the lock, which ends with the transaction, however that ends.
 _due = text(
@@ -66,19 +60,21 @@ async def emit(session: AsyncSession, *events: Event) -> None:
     if not events:
         return
     now = datetime.now(UTC)
-    await session.execute(_insert, [_to_row(event, uuid_utils.uuid7(), now) for event in events])
+    # The trace of the request that caused the events, not of the relay that publishes them later.
+    trace: dict[str, str] = {}
+    propagate.inject(trace)
+    rows = [_to_row(event, uuid_utils.uuid7(), now, trace) for event in events]
+    await session.execute(_insert, {name: [row[name] for row in rows] for name in rows[0]})
     session.info[EMITTED] = True
 
 
-def _to_row(event: Event, event_id: UUID, now: datetime) -> dict[str, Any]:
-    headers = encode_attributes(event, event_id, now)
-    # The trace of the request that caused the event, not of the relay that publishes it later.
-    propagate.inject(headers)
+def _to_row(event: Event, event_id: UUID, now: datetime, trace: dict[str, str]) -> dict[str, Any]:
+    headers = encode_attributes(event, event_id, now) | trace
     return {
         "id": event_id,
         "exchange": exchange_name(event.producer),
         "routing_key": event.routing_key(),
-        "headers": headers,
+        "headers": json.dumps(headers),
         "body": event.model_dump_json(),
     }
 
@@ -184,9 +180,9 @@ async def _settle(connection: AsyncConnection, outcomes: Outcomes) -> int:
         for row, error in outcomes
         if error is not None
     ]
-    for row, error in outcomes:
-        result = "confirmed" if error is None else "failed"
-        metrics.OUTBOX_PUBLISHED.labels(row.routing_key, result).inc()
+    results = Counter((row.routing_key, "confirmed" if error is None else "failed") for row, error in outcomes)
+    for (routing_key, result), count in results.items():
+        metrics.OUTBOX_PUBLISHED.labels(routing_key, result).inc(count)
     if confirmed:
         await connection.execute(_delete, {"seqs": confirmed})
     if failed:

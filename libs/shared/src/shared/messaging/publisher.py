@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import aio_pika
+import aiormq
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from shared.messaging.properties import tolerate_unreadable_properties
@@ -76,12 +77,21 @@ class Publisher:
         if not messages:
             return []
         channel = await self.open()
-        exchanges = {
-            name: await channel.get_exchange(name, ensure=False) for name in {name for _, name, _ in messages}
-        }
+        # By the channel below aio_pika's, whose own publishing waits for each message to leave before the next.
+        underlay = await channel.get_underlay_channel()
+        assert isinstance(underlay, aiormq.Channel)
         tasks = [
-            asyncio.create_task(exchanges[name].publish(message, routing_key, mandatory=True))
-            for message, name, routing_key in messages
+            asyncio.create_task(
+                underlay.basic_publish(
+                    message.body,
+                    exchange=exchange,
+                    routing_key=routing_key,
+                    properties=message.properties,
+                    mandatory=True,
+                    wait=False,
+                )
+            )
+            for message, exchange, routing_key in messages
         ]
         try:
             await asyncio.wait(tasks, timeout=PUBLISH_TIMEOUT_S)

@@ -1,6 +1,7 @@
 """Changing the record: what was saved, what overlaps since, and what is emitted of both."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -211,5 +212,5 @@ def _to_removed(row: Row[Any]) -> ActivityRemoved:
 
 async def _emit(session: AsyncSession, events: Sequence[Event]) -> None:
     await emit(session, *events)
-    for event in events:
-        metrics.ACTIVITIES.labels(event.topic.partition(".")[2]).inc()
+    for topic, count in Counter(event.topic for event in events).items():
+        metrics.ACTIVITIES.labels(topic.partition(".")[2]).inc(count)

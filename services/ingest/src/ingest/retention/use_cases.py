@@ -37,7 +37,7 @@ async def purge(database: Database) -> Counter[str]:
     while (batch := await purge_batch(database, retention.before)) is not None:
         deleted += batch
     async with database.transaction() as session:
-        deleted["listings"] += await queries.delete_listings(session, retention.before)
+        deleted += Counter(listings=await queries.delete_listings(session, retention.before))
         await queries.mark_purged(session, retention.before)
     return deleted
 

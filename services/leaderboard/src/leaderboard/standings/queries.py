@@ -89,7 +89,7 @@ async def upsert_activities(session: AsyncSession, recorded: Sequence[RecordedAc
 
     Returns whose they were before.
     """
-    rows = [{"user_id": one.user_id, "version": one.version, **asdict(one.activity)} for one in recorded]
+    rows = [{"user_id": one.user_id, "version": one.version, **vars(one.activity)} for one in recorded]
     before = await session.execute(_upsert_facts, to_columns(rows, _STATE))
     return set(before.scalars()) - {None}
 
@@ -99,7 +99,7 @@ async def mark_activities_removed(session: AsyncSession, removals: Sequence[Remo
 
     One that is not known yet leaves a mark without facts: an earlier version of it may still come.
     """
-    rows = [asdict(removal) for removal in removals]
+    rows = [vars(removal) for removal in removals]
     before = await session.execute(_mark_removed, to_columns(rows, ["strava_id", "user_id", "version"]))
     return set(before.scalars()) - {None}
 

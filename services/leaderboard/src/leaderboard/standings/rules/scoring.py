@@ -1,6 +1,6 @@
 """Which activities count on a board, with a reason for each that does not, and what they add up to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -79,18 +79,38 @@ def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) ->
     Of recordings that overlap in time the one with the highest value counts.
     """
     judgements: dict[int, Judgement] = {}
-    kept: list[Activity] = []
-    for activity in sorted(activities, key=lambda a: (-_value(board, a), -a.moving_time_s, a.strava_id)):
+    candidates: list[Activity] = []
+    for activity in activities:
         reason = _reason_against(challenge, board, activity)
-        duplicate = None if reason else next((other for other in kept if _overlap(activity, other)), None)
         if reason:
             judgements[activity.strava_id] = NotCounted(reason)
-        elif duplicate:
-            judgements[activity.strava_id] = NotCounted("looks like a duplicate", duplicate.strava_id)
         else:
-            kept.append(activity)
-            judgements[activity.strava_id] = Counted(_value(board, activity))
+            candidates.append(activity)
+    for together in _split_where_nothing_goes_on(candidates):
+        kept: list[Activity] = []
+        for activity in sorted(together, key=lambda a: (-_value(board, a), -a.moving_time_s, a.strava_id)):
+            duplicate = next((other for other in kept if _overlap(activity, other)), None)
+            if duplicate is not None:
+                judgements[activity.strava_id] = NotCounted("looks like a duplicate", duplicate.strava_id)
+            else:
+                kept.append(activity)
+                judgements[activity.strava_id] = Counted(_value(board, activity))
     return judgements
+
+
+def _split_where_nothing_goes_on(activities: Iterable[Activity]) -> Iterator[list[Activity]]:
+    """Parts that share no time, so that only what is in one part can overlap."""
+    part: list[Activity] = []
+    until: datetime | None = None
+    for activity in sorted(activities, key=lambda a: a.start_at):
+        if until is not None and activity.start_at >= until:
+            yield part
+            part, until = [], None
+        part.append(activity)
+        end = _end(activity)
+        until = end if until is None else max(until, end)
+    if part:
+        yield part
 
 
 def sum_counted(activities: Iterable[Activity], judgements: dict[int, Judgement]) -> Totals:
@@ -105,8 +125,7 @@ def sum_counted(activities: Iterable[Activity], judgements: dict[int, Judgement]
 
 
 def _value(board: Board, activity: Activity) -> Decimal:
-    one = Totals(activity.distance_m, activity.moving_time_s, activity.elev_gain_m, 1)
-    return one.value(board.metric)
+    return Totals(activity.distance_m, activity.moving_time_s, activity.elev_gain_m, 1).value(board.metric)
 
 
 def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> str | None:
@@ -124,8 +143,8 @@ def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> s
 def _overlap(one: Activity, other: Activity) -> bool:
     if HIDDEN_START in (one.local_start.time(), other.local_start.time()):
         return False
-    begin = max(one.start_at, other.start_at)
-    end = min(
-        one.start_at + timedelta(seconds=one.elapsed_time_s), other.start_at + timedelta(seconds=other.elapsed_time_s)
-    )
-    return end - begin > OVERLAP_TOLERANCE
+    return min(_end(one), _end(other)) - max(one.start_at, other.start_at) > OVERLAP_TOLERANCE
+
+
+def _end(activity: Activity) -> datetime:
+    return activity.start_at + timedelta(seconds=activity.elapsed_time_s)
