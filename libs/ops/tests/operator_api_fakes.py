@@ -1,4 +1,4 @@
-"""auth, sync and web as operators see them, in this process, and the command line in front of them."""
+"""auth, sync, ingest and web as operators see them, in this process, and the command line in front of them."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,13 +14,17 @@ from shared.contracts.auth_api import Admin, AdminList, UnreadableToken, VaultPa
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.web_api import RevokedSessions, Session, SessionList
 
-AUTH_KEY, SYNC_KEY, WEB_KEY = (f"canary-of-{name}-0123456789" for name in ("auth", "sync", "web"))
+AUTH_KEY, SYNC_KEY, INGEST_KEY, WEB_KEY = (
+    f"canary-of-{name}-0123456789" for name in ("auth", "sync", "ingest", "web")
+)
 #: With a user and a password, which have to stay out of sight and out of the way.
 ENV = {
     "AUTH_URL": "http://somebody:canary-password@auth.test:8001",
     "AUTH_OPERATOR_KEY": AUTH_KEY,
     "SYNC_INTERNAL_URL": "http://somebody:canary-password@sync.test:9002",
     "SYNC_OPERATOR_KEY": SYNC_KEY,
+    "INGEST_INTERNAL_URL": "http://somebody:canary-password@ingest.test:9003",
+    "INGEST_OPERATOR_KEY": INGEST_KEY,
     "WEB_INTERNAL_URL": "http://somebody:canary-password@web.test:9005/",
     "WEB_OPERATOR_KEY": WEB_KEY,
 }
@@ -160,6 +164,13 @@ class FakeSync(FakeServer):
         """The routes for operators; of athletes one page for each `after`."""
         after = request.url.params.get("after", "")
         return httpx.Response(200, content=self.answers[request.url.path + after].model_dump_json())
+
+
+@dataclass
+class FakeIngest(FakeSync):
+    """ingest, likewise."""
+
+    key: str = INGEST_KEY
 
 
 def json_of(done: Result) -> object:

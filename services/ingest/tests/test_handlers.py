@@ -151,6 +151,12 @@ async def test_what_cannot_be_recorded_is_kept_with_its_reason(database: Databas
     assert len(await emitted(database)) == 1
 
 
+async def test_numbers_that_are_none_are_rejected_and_cost_nobody_else_anything(database: Database) -> None:
+    await handle(database, fetched(1, distance=float("nan")), fetched(2, elapsed_time=float("inf")), fetched(3))
+    assert set(await recorded_distances(database)) == {3}
+    assert set(await rejected_fetches(database)) == {1, 2}
+
+
 async def test_a_rejected_activity_that_becomes_good_is_recorded(database: Database) -> None:
     await handle(database, unusable(fetch_seq=1))
     await handle(database, fetched(fetch_seq=2))

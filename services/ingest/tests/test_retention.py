@@ -57,6 +57,15 @@ async def test_the_versions_and_the_reasons_of_what_is_deleted_go_with_it(databa
         assert await count_rows(database, table) == 0, table
 
 
+async def test_what_strava_said_of_an_unreadable_activity_is_deleted_by_its_start(database: Database) -> None:
+    await handle(database, fetched(1, 2, start_date=OLD, distance=-1.0), fetched(2, start_date=NEW, distance=-1.0))
+    await handle(database, retention_advanced(MAY_2))
+    assert await purge(database) == {"rejected": 1}
+    assert [row.strava_id for row in await fetch_rows(database, "select strava_id from rejected")] == [2]
+    await handle(database, fetched(1, 1, start_date=NEW))
+    assert await recorded_distances(database) == {}
+
+
 async def test_what_was_said_of_lately_keeps_its_mark_so_that_nothing_late_brings_it_back(database: Database) -> None:
     await handle(database, fetched(1, 1, start_date=NEW), vanished(1, 3), retention_advanced(MAY_2))
     await purge(database)

@@ -1,6 +1,7 @@
 """leaderboard's handlers and API, and the standings that came of them."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -72,3 +73,26 @@ def create_app(database: Database) -> FastAPI:
     app.include_router(challenges_routes.router)
     app.include_router(standings_routes.router)
     return app
+
+
+MAY_20 = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A challenge's days in Warsaw."""
+
+    first_day: date
+    last_day: date
+    id: int = 1
+    time_zone: str = "Europe/Warsaw"
+
+
+def month(number: int, year: int = 2026) -> Scheduled:
+    first = date(year, number, 1)
+    return Scheduled(first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1), number)
+
+
+def midnight_in_warsaw(number: int, utc_hour: int = 22) -> datetime:
+    """A day before the first of that month in summer, by the clock in Warsaw."""
+    return datetime(2026, number, 1, tzinfo=UTC) - timedelta(days=2) + timedelta(hours=utc_hour)

@@ -1,39 +1,16 @@
 """Which activities sync is told to fetch."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from leaderboard_helpers import add_challenge
+from leaderboard_helpers import MAY_20, Scheduled, add_challenge, midnight_in_warsaw, month
 
 from leaderboard.challenges.rules import LATE_UPLOADS, needed_since
 from leaderboard.challenges.use_cases import announce_fetch_window
 from shared.database.engine import Database
 from testkit.databases import execute
 from testkit.handling import emitted
-
-MAY_20 = datetime(2026, 5, 20, 12, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """A challenge's days in Warsaw."""
-
-    first_day: date
-    last_day: date
-    id: int = 1
-    time_zone: str = "Europe/Warsaw"
-
-
-def month(number: int, year: int = 2026) -> Scheduled:
-    first = date(year, number, 1)
-    return Scheduled(first, (first + timedelta(days=32)).replace(day=1) - timedelta(days=1), number)
-
-
-def midnight_in_warsaw(number: int, utc_hour: int = 22) -> datetime:
-    """A day before the first of that month in summer, by the clock in Warsaw."""
-    return datetime(2026, number, 1, tzinfo=UTC) - timedelta(days=2) + timedelta(hours=utc_hour)
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,14 @@ def _without_duplicates(candidates: list[Activity]) -> list[Activity]:
 
 
 def _is_same_activity(one: Activity, other: Activity) -> bool:
-    """Whether both overlap; a local start of 00:00:01 stands for a hidden one, which is never compared."""
+    return overlap(one, other) > timedelta(minutes=3)
+
+
+def overlap(one: Activity, other: Activity) -> timedelta:
+    """How much time both share; a local start of 00:00:01 stands for a hidden one, which is never compared."""
     if time(0, 0, 1) in (one.local_start.time(), other.local_start.time()):
-        return False
-    return min(one.end, other.end) - max(one.start_at, other.start_at) > timedelta(minutes=3)
+        return timedelta(0)
+    return min(one.end, other.end) - max(one.start_at, other.start_at)
 
 
 def _parse_activity(raw: Json) -> Activity | None:

@@ -57,7 +57,7 @@ class RejectedFetch:
     reason: str
     fetched_at: datetime
     start_at: datetime | None
-    fields: str
+    fields: str | None
 
 
 async def lock_people(session: AsyncSession, user_ids: Collection[UUID]) -> None:

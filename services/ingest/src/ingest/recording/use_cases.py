@@ -75,8 +75,16 @@ def _to_rejected(fetch: Fetch, outcome: Rejected) -> RejectedFetch:
         reason=outcome.reason,
         fetched_at=fetch.fetched_at,
         start_at=outcome.start_at,
-        fields=json.dumps(vars(fetch.raw)),
+        fields=_to_json(fetch.raw),
     )
+
+
+def _to_json(raw: RawActivity) -> str | None:
+    """What Strava said, for the database; None when it has numbers that JSON cannot write."""
+    try:
+        return json.dumps(vars(raw), allow_nan=False)
+    except ValueError:
+        return None
 
 
 async def save_evidence(

@@ -72,6 +72,19 @@ async def delete_expired(session: AsyncSession, strava_ids: Collection[int], bef
     return rows
 
 
+async def delete_expired_rejections(session: AsyncSession, before: datetime) -> int:
+    """Forget what Strava said of activities that could not be read, but that they were there; returns how many."""
+    forgotten = await session.execute(
+        text(
+            """with gone as (delete from rejected where start_at < :before returning strava_id)
+               update activities set state = 'removed' from gone
+               where activities.strava_id = gone.strava_id and state = 'rejected' returning gone.strava_id"""
+        ),
+        {"before": before},
+    )
+    return len(forgotten.all())
+
+
 async def delete_listings(session: AsyncSession, before: datetime) -> int:
     """Delete listings that say nothing of what is kept."""
     deleted = await session.execute(
@@ -86,4 +99,12 @@ async def count_expired(session: AsyncSession, before: datetime) -> dict[str, in
         text(f"select state, count(*) as activities from activities where {_EXPIRED} group by state"),  # noqa: S608 - a constant
         {"before": before},
     )
-    return {row.state: row.activities for row in rows}
+    counts = {row.state: row.activities for row in rows}
+    known = await session.execute(
+        text(
+            """select count(*) from rejected join activities using (strava_id)
+               where rejected.start_at < :before and seen_at >= :before"""
+        ),
+        {"before": before},
+    )
+    return counts | {"rejected": counts.get("rejected", 0) + known.scalar_one()}

@@ -36,9 +36,17 @@ async def purge(database: Database) -> Counter[str]:
         return deleted
     while (batch := await purge_batch(database, retention.before)) is not None:
         deleted += batch
+    return deleted + await _finish(database, retention.before)
+
+
+async def _finish(database: Database, before: datetime) -> Counter[str]:
+    """Delete the little that is not an activity, after all of those."""
     async with database.transaction() as session:
-        deleted += Counter(listings=await queries.delete_listings(session, retention.before))
-        await queries.mark_purged(session, retention.before)
+        deleted = Counter(
+            rejected=await queries.delete_expired_rejections(session, before),
+            listings=await queries.delete_listings(session, before),
+        )
+        await queries.mark_purged(session, before)
     return deleted
 
 
@@ -50,7 +58,5 @@ async def purge_if_due(database: Database) -> bool:
         return False
     if await purge_batch(database, retention.before) is not None:
         return True
-    async with database.transaction() as session:
-        await queries.delete_listings(session, retention.before)
-        await queries.mark_purged(session, retention.before)
+    await _finish(database, retention.before)
     return False

@@ -23,14 +23,13 @@ def decide_state(
     `listings` are those of its user, `private_activities` whether the user has private ones recorded, and `kept_from`
     the start before which nothing is kept.
     """
+    # First, because of a private activity no start is kept that a later listing could be compared with.
+    if isinstance(outcome, Activity) and outcome.visibility == PRIVATE and not private_activities:
+        return "private", "private"
     # Nothing certain is known of what cannot be read, so that its start is taken for one that may be hidden.
     is_hidden = outcome.start_is_hidden if isinstance(outcome, Activity) else True
     if any(one.speaks_of(fetch_seq, outcome.start_at, start_is_hidden=is_hidden) for one in listings):
         return "removed", "not_listed"
     if kept_from is not None and outcome.start_at is not None and outcome.start_at < kept_from:
         return "removed", "expired"
-    if isinstance(outcome, Rejected):
-        return "rejected", "unreadable"
-    if outcome.visibility == PRIVATE and not private_activities:
-        return "private", "private"
-    return "recorded", "fetched"
+    return ("recorded", "fetched") if isinstance(outcome, Activity) else ("rejected", "unreadable")
