@@ -27,6 +27,7 @@ from devstack.servers.servers import Servers, private_servers
 from devstack.stack.provision import upgrade
 from ingest.main import PAGES as INGEST_BATCH
 from ingest.main import make_handlers
+from ingest.recording.handlers import lock_people
 from shared.contracts.envelope import encode_attributes
 from shared.contracts.events import ActivityFetched, FetchedActivity
 from shared.contracts.queues import exchange_name
@@ -116,7 +117,7 @@ class Pipe:
         """Seconds until all of it is recorded."""
         bus = Bus(self._amqp_url, "bench ingest", self.ingest)
         batch_size = INGEST_BATCH if per_message > 1 else ONE_A_MESSAGE_BATCH
-        bus.subscribe(QUEUE, make_handlers(ZoneInfo("Europe/Warsaw")), batch=batch_size)
+        bus.subscribe(QUEUE, make_handlers(ZoneInfo("Europe/Warsaw")), batch=batch_size, prepare=lock_people)
         await bus.start()
         batch = pages(number, per_message)
         expected = (number + 1) * PAGES * PER_PAGE

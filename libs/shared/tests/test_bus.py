@@ -23,7 +23,8 @@ from shared.database.engine import Database, create_engine
 from shared.errors import Unavailable
 from shared.messaging import bus, inbox, redelivery, topology
 from shared.messaging.bus import Bus
-from shared.messaging.inbox import BatchHandler, Handler
+from shared.messaging.decoding import Delivery
+from shared.messaging.inbox import BatchHandler, DeliveryHandler, Handler
 from shared.messaging.outbox import emit
 from shared.observability import tracing
 from testkit.consumer_queue import RETRY_STEPS, ConsumerQueue, ThingNoted
@@ -51,10 +52,10 @@ async def handle_many(events: Sequence[ThingNoted], session: AsyncSession) -> No
 async def consuming(
     database: Database,
     queue: ConsumerQueue,
-    handler: Handler | BatchHandler = handle,
+    handler: Handler | BatchHandler | DeliveryHandler = handle,
     *,
     url: str = "",
-    **options: int,
+    **options: Any,
 ) -> AsyncIterator[Bus]:
     bus = Bus(url or queue.url, "tests", database)
     bus.subscribe(queue.name, {queue.event: handler}, **options)
@@ -100,6 +101,43 @@ async def test_a_batch_is_one_transaction(database: Database, queue: ConsumerQue
     async with database.transaction() as session:
         assert (await session.execute(text("select count(distinct xid) from effects"))).scalar_one() == 1
     assert await queue.count(queue.name) == 0
+
+
+async def test_what_prepares_a_batch_sees_all_that_is_new_in_it_and_shares_its_transaction(
+    database: Database, queue: ConsumerQueue
+) -> None:
+    prepared: list[list[int]] = []
+
+    async def prepare(events: Sequence[ThingNoted], session: AsyncSession) -> None:
+        prepared.append([event.number for event in events])
+        await add_effects(session, [ThingNoted(number=100 + len(prepared))])
+
+    event_id = uuid4()
+    await queue.put(1, message_id=event_id)
+    async with consuming(database, queue, BatchHandler(handle_many), batch=4, wait_ms=2000, prepare=prepare) as bus:
+        await wait_until(lambda: has(database, 1, 101))
+        await wait_until(lambda: not held_by(bus))
+        await queue.put(1, message_id=event_id)
+        await queue.put(2, -3, 4)
+        await wait_until(lambda: has(database, 1, 2, 4, 101, 103, 105))
+    # The batch with the poison failed as a whole; each message of it was prepared again by itself.
+    assert prepared == [[1], [2, -3, 4], [2], [-3], [4]]
+
+
+async def test_a_handler_may_ask_which_message_an_event_came_in(database: Database, queue: ConsumerQueue) -> None:
+    seen: dict[Any, int] = {}
+
+    async def note(deliveries: Sequence[Delivery], session: AsyncSession) -> None:
+        events = [delivery.event for delivery in deliveries if isinstance(delivery.event, ThingNoted)]
+        seen.update({one.message_id: event.number for one, event in zip(deliveries, events, strict=True)})
+        await add_effects(session, events)
+
+    ids = [uuid4(), uuid4()]
+    for number, event_id in enumerate(ids):
+        await queue.put(number, message_id=event_id)
+    async with consuming(database, queue, DeliveryHandler(note), batch=2, wait_ms=2000):
+        await wait_until(lambda: has(database, 0, 1))
+    assert seen == {ids[0]: 0, ids[1]: 1}
 
 
 async def test_an_event_that_is_delivered_again_has_its_effect_once(database: Database, queue: ConsumerQueue) -> None:
