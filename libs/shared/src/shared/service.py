@@ -1,6 +1,7 @@
 """A service process: database, bus, relay, periodic tasks and HTTP, started and stopped in the right order."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
@@ -31,6 +32,7 @@ TASK_TIMEOUT = timedelta(minutes=15)
 METRICS_INTERVAL_S = 15.0
 PURGE_INTERVAL_S = 600.0
 START_TIMEOUT_S = 60.0
+GC_THRESHOLDS = (20_000, 20, 100)  # of the three generations
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -193,10 +195,21 @@ def serve(name: str, settings_type: type[Settings], create_service: Callable[[Se
     settings = load_settings(settings_type)
     assert isinstance(settings, ServiceSettings)
     configure_logging(name, settings.log_level, settings.log_format)
+    _collect_garbage_rarely()
     listener = _listen("HTTP", settings.http_host, settings.http_port)
     internal_listener = _listen("INTERNAL", settings.internal_host, settings.internal_port)
     if not uvloop.run(_serve(create_service(settings), listener, internal_listener)):
         sys.exit(3)
+
+
+def _collect_garbage_rarely() -> None:
+    """Batches make many objects and no cycles: with Python's own thresholds a quarter of the time is spent looking.
+
+    What was imported stays, and is not looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _listen(kind: str, host: str, port: int) -> socket.socket:

@@ -228,15 +228,15 @@ async def save_listing(session: AsyncSession, user_id: UUID, listing: Listing) -
     )
 
 
-def _remove_statement(table: str, condition: str) -> TextClause:
-    """Take activities off the record."""
+def _remove_statement(condition: str) -> TextClause:
+    """Take activities off the record that meet the condition."""
     return text(
         _supersede(
             f"""
             update activities as t set state = :state, version = {next_version("t.version")}, reason = :state_reason,
                 message_id = :message_id, changed_at = now(), changed = '{{}}', overlaps_with = '{{}}',
                 {", ".join(f"{name} = null" for name in FACTS)}
-            {table} where t.state = 'recorded' and {condition}
+            where t.state = 'recorded' and {condition}
             returning t.strava_id, t.user_id, t.version, t.reason, t.message_id, true as is_versioned,
                 {_OLD}, {_OLD_PLACE}
             """  # noqa: S608 - made of the names of columns
@@ -255,7 +255,6 @@ def _is_within(prefix: str) -> str:
 
 
 _remove_unlisted = _remove_statement(
-    "",
     f"""t.user_id = :user_id and t.fetch_seq < :fetch_seq and {_is_unnamed}
         and (not t.start_is_hidden and {_is_within("shown")} or t.start_is_hidden and {_is_within("hidden")})""",
 )
@@ -284,7 +283,7 @@ async def remove_unlisted(
     return (await session.execute(_remove_unlisted, {**parameters, **shown, **cause})).all()
 
 
-_remove_private = _remove_statement("", "t.user_id = :user_id and t.visibility = 'only_me'")
+_remove_private = _remove_statement("t.user_id = :user_id and t.visibility = 'only_me'")
 
 
 async def remove_private(session: AsyncSession, user_id: UUID, message_id: UUID) -> Sequence[Row[Any]]:
