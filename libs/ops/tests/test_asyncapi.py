@@ -70,8 +70,10 @@ class Transaction:
         self.info: dict[str, object] = {}
         self.rows: list[dict[str, Any]] = []
 
-    async def execute(self, _: object, rows: list[dict[str, Any]]) -> None:
-        self.rows += rows
+    async def execute(self, _: object, columns: dict[str, list[Any]]) -> None:
+        for values in zip(*columns.values(), strict=True):
+            row = dict(zip(columns, values, strict=True))
+            self.rows.append(row | {"headers": json.loads(row["headers"])})
 
 
 @every_event

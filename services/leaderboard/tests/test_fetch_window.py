@@ -22,7 +22,8 @@ from testkit.handling import emitted
         ([month(4), month(5)], MAY_20, midnight_in_warsaw(5)),
         ([month(4), month(5)], datetime(2026, 5, 7, 12, tzinfo=UTC), midnight_in_warsaw(4)),
         ([month(4), month(5)], datetime(2026, 5, 8, 12, tzinfo=UTC), midnight_in_warsaw(5)),
-        ([month(3), month(4)], MAY_20 + timedelta(days=200), midnight_in_warsaw(4)),
+        ([month(3), month(4)], MAY_20 + timedelta(days=60), midnight_in_warsaw(4)),
+        ([month(3), month(4)], MAY_20 + timedelta(days=200), None),  # nothing of them is kept
         ([Scheduled(date.min, date.max)], MAY_20, datetime(1970, 12, 30, 23, tzinfo=UTC)),
         ([], MAY_20, None),
     ],

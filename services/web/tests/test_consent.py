@@ -10,6 +10,10 @@ from web.sign_in.rules import CONSENT_VERSION
 
 #: The digest of the texts of each version in each language. Those of a version that was served never change.
 AGREED_TEXTS = {
+    "2026-11-29": {
+        "en": "070a9889f94999459275de93c2a5d2fbb788c1492e4bd745f8214e652fb179d8",
+        "pl": "31441029a60ba3f3d98c579dfaed8312cf7e3481b1a2f32db50bb38d599e05cd",
+    },
     "2026-11-22": {
         "en": "861fb17f63960507998d142b7f8133830720c57fd5c3cc693aaaf5ce28c1a01c",
         "pl": "0edd4f37db36660d1c11d60eeda9c39790ec8d1fc68bc364720bd61871c68c70",

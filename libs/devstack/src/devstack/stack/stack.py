@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,11 @@ class StackLauncher:
         days = expected_standings.find_day_range(activities, self._config.grace_days)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
+        last_day = max(days[1], datetime.now(UTC).date())  # of a challenge that is long over, nothing is kept
         return {
             "CHALLENGE_NAME": "The long way home",
             "CHALLENGE_FIRST_DAY": days[0].isoformat(),
-            "CHALLENGE_LAST_DAY": days[1].isoformat(),
+            "CHALLENGE_LAST_DAY": last_day.isoformat(),
         }
 
     async def start_strava(self) -> None:

@@ -94,10 +94,11 @@ def days_since_end(challenge: Scheduled, now: datetime) -> int:
 def needed_since(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
     """From when on activities count in a challenge that is open, to come, or just over.
 
-    When all are over, that is the one whose boards are still shown; None when there is none at all.
+    When all are over, that is the one whose boards are still shown, as long as its activities are kept. None when
+    there is none.
     """
     open_ones = [each for each in challenges if days_since_end(each, now) <= LATE_UPLOADS.days]
-    shown = choose_current(challenges, now)
+    shown = choose_current([each for each in challenges if days_since_end(each, now) <= RETENTION_DAYS], now)
     return min(map(_begin, open_ones or ([shown] if shown is not None else [])), default=None)
 
 
