@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, NoReturn, TypeVar
 
 import httpx
@@ -93,39 +94,25 @@ def run(url: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def auth_api(ctx: typer.Context) -> Iterator[InternalApi]:
-    """auth, as AUTH_URL and AUTH_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
-    settings = load_settings(AuthSettings)
-    url, key = settings.auth_url, settings.auth_operator_key
-    with _open(ctx, Endpoint("auth", url, "AUTH_URL", key, "AUTH_OPERATOR_KEY")) as api:
+def _service_api(
+    ctx: typer.Context, *, service: str, settings: type[BaseSettings], url: str, key: str
+) -> Iterator[InternalApi]:
+    """The service that the settings named `url` and `key` say; an OperatorError inside is one line, exit status 1."""
+    loaded = load_settings(settings)
+    endpoint = Endpoint(service, getattr(loaded, url.lower()), url, getattr(loaded, key.lower()), key)
+    with _open(ctx, endpoint) as api:
         yield api
 
 
-@contextmanager
-def sync_api(ctx: typer.Context) -> Iterator[InternalApi]:
-    """sync, as SYNC_INTERNAL_URL and SYNC_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
-    settings = load_settings(SyncSettings)
-    url, key = settings.sync_internal_url, settings.sync_operator_key
-    with _open(ctx, Endpoint("sync", url, "SYNC_INTERNAL_URL", key, "SYNC_OPERATOR_KEY")) as api:
-        yield api
-
-
-@contextmanager
-def ingest_api(ctx: typer.Context) -> Iterator[InternalApi]:
-    """ingest, as INGEST_INTERNAL_URL and INGEST_OPERATOR_KEY say; errors as in `auth_api`."""
-    settings = load_settings(IngestSettings)
-    url, key = settings.ingest_internal_url, settings.ingest_operator_key
-    with _open(ctx, Endpoint("ingest", url, "INGEST_INTERNAL_URL", key, "INGEST_OPERATOR_KEY")) as api:
-        yield api
-
-
-@contextmanager
-def web_api(ctx: typer.Context) -> Iterator[InternalApi]:
-    """web, as WEB_INTERNAL_URL and WEB_OPERATOR_KEY say; an OperatorError inside is one line and exit status 1."""
-    settings = load_settings(WebSettings)
-    url, key = settings.web_internal_url, settings.web_operator_key
-    with _open(ctx, Endpoint("web", url, "WEB_INTERNAL_URL", key, "WEB_OPERATOR_KEY")) as api:
-        yield api
+#: Each takes the command's context and gives a client for a block of code.
+auth_api = partial(_service_api, service="auth", settings=AuthSettings, url="AUTH_URL", key="AUTH_OPERATOR_KEY")
+sync_api = partial(
+    _service_api, service="sync", settings=SyncSettings, url="SYNC_INTERNAL_URL", key="SYNC_OPERATOR_KEY"
+)
+ingest_api = partial(
+    _service_api, service="ingest", settings=IngestSettings, url="INGEST_INTERNAL_URL", key="INGEST_OPERATOR_KEY"
+)
+web_api = partial(_service_api, service="web", settings=WebSettings, url="WEB_INTERNAL_URL", key="WEB_OPERATOR_KEY")
 
 
 @contextmanager
