@@ -59,7 +59,8 @@ def show(
     if shown.rejection is not None:
         typer.echo(f"rejected because: {shown.rejection}")
     if shown.facts is not None:
-        print_table(("fact", "value"), [(name, str(value)) for name, value in shown.facts.items()])
+        print_table(("fact", "value"), [(name, _format_fact(value)) for name, value in shown.facts.items()])
+        typer.echo()
     print_table(
         ("version", "event", "reason", "changed", "at", "message"),
         [
@@ -74,6 +75,10 @@ def show(
             for one in shown.versions
         ],
     )
+
+
+def _format_fact(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @activities_app.command()
