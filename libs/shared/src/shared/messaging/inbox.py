@@ -123,14 +123,13 @@ class InboxProcessor:
     async def _handle(self, deliveries: Sequence[Delivery], session: AsyncSession) -> None:
         for kind, group in groupby(deliveries, key=lambda delivery: type(delivery.event)):
             handler = self._handlers[kind]
-            if isinstance(handler, BatchHandler):
+            if isinstance(handler, BatchHandler | DeliveryHandler):
                 together = list(group)
+                given: Sequence[Any] = together
+                if isinstance(handler, BatchHandler):
+                    given = [delivery.event for delivery in together]
                 with self._context(together):
-                    await handler.handle([delivery.event for delivery in together], session)
-            elif isinstance(handler, DeliveryHandler):
-                together = list(group)
-                with self._context(together):
-                    await handler.handle(together, session)
+                    await handler.handle(given, session)
             else:
                 for delivery in group:
                     with self._context([delivery]):

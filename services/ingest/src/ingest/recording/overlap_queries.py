@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ingest.recording.queries import FACTS
 from ingest.recording.rules.overlaps import NEIGHBOURS, TOLERANCE_S, Interval
 from ingest.tables import LASTS_DAYS, OVERLAPPABLE, ActivityRow
-from shared.database.bulk import batch_of, to_columns
+from shared.database.bulk import batch_of, to_array_text, to_columns
 from shared.database.versions import next_version
 
 
@@ -72,17 +72,12 @@ async def list_overlapping(session: AsyncSession, activities: Sequence[Mapping[s
     return set((await session.execute(_overlapping, columns)).scalars())
 
 
-def _numbered(batch: str) -> str:
-    """The batch with a column `number` from 1 on: one activity may have left one place and taken another."""
-    return batch.replace(" as batch (", " with ordinality as batch (").replace("strava_id)", "strava_id, number)")
-
-
 _near = """select o.strava_id, o.start_at, o.elapsed_time_s, o.overlaps_with from activities as o
            where o.user_id = batch.user_id"""
 _neighbourhoods = text(
     f"""
     select batch.number, near.*
-    from {_numbered(batch_of(ActivityRow, _POSITION))}
+    from {batch_of(ActivityRow, _POSITION, numbered=True)}
     cross join lateral (
         (({_near} and {OVERLAPPABLE} and {_BEFORE} order by o.start_at desc, o.strava_id desc limit {2 * NEIGHBOURS}))
         union all
@@ -94,7 +89,7 @@ _neighbourhoods = text(
 
 
 async def load_neighbourhoods(session: AsyncSession, places: Sequence[Place]) -> list[tuple[Place, Neighbourhood]]:
-    """What is around these places now."""
+    """What is around these places now; an activity may have left one of them and taken another."""
     columns = to_columns(map(vars, places), _POSITION)
     near: list[list[Interval]] = [[] for _ in places]
     for number, strava_id, start_at, elapsed_time_s, overlaps_with in await session.execute(_neighbourhoods, columns):
@@ -152,7 +147,7 @@ async def save_overlaps(
     ids = sorted(overlaps_with)
     columns = {
         "strava_id": ids,
-        "overlaps_with": [f"{{{','.join(map(str, overlaps_with[one]))}}}" for one in ids],
+        "overlaps_with": [to_array_text(overlaps_with[one]) for one in ids],
         "message_id": [causes[one] for one in ids],
         "is_fresh": [one in fresh for one in ids],
     }

@@ -14,7 +14,7 @@ from ingest.recording.rules.mapping import Activity
 from ingest.recording.rules.overlaps import TOLERANCE_S
 from ingest.recording.rules.states import State
 from ingest.tables import ActivityRow, RejectedRow
-from shared.database.bulk import batch_of, to_columns
+from shared.database.bulk import batch_of, to_array_text, to_columns
 from shared.database.versions import NOW_US, next_version
 
 FACTS = [field.name for field in fields(Activity) if field.name != "strava_id"]
@@ -129,7 +129,7 @@ def _upsert_statement() -> TextClause:
             f"""
             insert into activities as t (version, seen_at, changed_at, {", ".join(columns)})
             select case when batch.state = 'recorded' then {NOW_US} end, now(), now(), batch.*
-            from {_evidence_batch(columns)}
+            from {batch_of(ActivityRow, columns)}
             on conflict (strava_id) do update set
                 {", ".join(f"{name} = excluded.{name}" for name in ["fetch_seq", "state", *content])},
                 seen_at = now(),
@@ -162,16 +162,6 @@ def _upsert_statement() -> TextClause:
     )
 
 
-def _evidence_batch(columns: Sequence[str]) -> str:
-    """The batch, with suspicions as text, because arrays of arrays have to be of one length."""
-    batch = batch_of(ActivityRow, [name for name in columns if name != "suspicions"])
-    batch = batch.replace("unnest(", "unnest(cast(:suspicions as text[]), ").replace(
-        "batch (", "batch (suspicions_, "
-    )
-    listed = ", ".join("suspicions_::text[] as suspicions" if name == "suspicions" else name for name in columns)
-    return f"(select {listed} from {batch}) as batch"  # noqa: S608 - made of the names of columns
-
-
 _upsert = _upsert_statement()
 
 
@@ -182,7 +172,7 @@ async def upsert_evidence(session: AsyncSession, batch: Iterable[Evidence]) -> S
         for one in sorted(batch, key=lambda one: one.strava_id)
     ]
     columns = to_columns(rows, [*_EVIDENCE, *FACTS])
-    columns["suspicions"] = [None if found is None else f"{{{','.join(found)}}}" for found in columns["suspicions"]]
+    columns["suspicions"] = [None if found is None else to_array_text(found) for found in columns["suspicions"]]
     return (await session.execute(_upsert, columns)).all()
 
 
