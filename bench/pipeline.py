@@ -106,7 +106,12 @@ class Ours:
         leaderboard = await asyncpg.connect(self._urls["leaderboard"])
 
         async def is_told() -> bool:
-            return await leaderboard.fetchval("select count(*) from outbox") == 0
+            return (
+                await leaderboard.fetchval(
+                    "select (select count(*) from outbox) + (select count(*) from board_changes)"
+                )
+                == 0
+            )
 
         exchange = exchange_name(StandingsChanged.producer)
         async with listening(self._amqp_url, exchange, StandingsChanged.routing_key()) as arrivals:

@@ -11,7 +11,8 @@ from leaderboard import seed
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings import routes as standings_routes
-from leaderboard.standings.handlers import ACTIVITY_HANDLERS
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
+from leaderboard.standings.use_cases import announce_changes
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.http.api import create_api
@@ -24,17 +25,23 @@ MAY = (date(2026, 5, 1), date(2026, 5, 31))
 
 async def add_challenge(database: Database, days: tuple[date, date] | None = MAY, name: str = "May") -> None:
     await seed.ensure_default_challenge(database, name, days, "Europe/Warsaw")
+    await announce_changes(database, datetime.now(UTC))
 
 
 async def handle(database: Database, *events: Event, one_by_one: bool = False) -> None:
-    """Those about people first, as they come in a queue of their own, unless they come one by one."""
+    """Those about people first, as they come in a queue of their own, unless they come one by one.
+
+    Each batch is announced.
+    """
     people = [event for event in events if type(event) in PARTICIPANT_HANDLERS]
     activities = [event for event in events if type(event) not in PARTICIPANT_HANDLERS]
     for batch in [[event] for event in events] if one_by_one else [people, activities]:
         if batch and type(batch[0]) in PARTICIPANT_HANDLERS:
-            await handling.handle(database, "leaderboard.people", PARTICIPANT_HANDLERS, *batch)
+            await handling.handle(database, "leaderboard.people", PARTICIPANT_HANDLERS, *batch, prepare=lock_people)
         else:
-            await handling.handle(database, "leaderboard.activity", ACTIVITY_HANDLERS, *batch)
+            await handling.handle(database, "leaderboard.activity", ACTIVITY_HANDLERS, *batch, prepare=lock_people)
+        if batch:
+            await announce_changes(database, datetime.now(UTC))
 
 
 async def list_standings(database: Database) -> dict[tuple[str, int], tuple[Any, ...]]:
@@ -54,7 +61,7 @@ async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
 
 async def delete_all(database: Database) -> None:
     """Everything but the challenge."""
-    for table in ("activities", "standings", "participants", "erased_users", "outbox", "inbox"):
+    for table in ("activities", "standings", "participants", "erased_users", "board_changes", "outbox", "inbox"):
         await execute(database, f"delete from {table}")  # of a few rows: quicker than truncate
 
 

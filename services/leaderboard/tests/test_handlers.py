@@ -1,7 +1,7 @@
 """Standings, on a real database."""
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import permutations
 from uuid import UUID
@@ -19,12 +19,15 @@ from leaderboard_helpers import (
 )
 from sqlalchemy import text
 
-from leaderboard.standings.queries import lock_standings
-from leaderboard.standings.use_cases import rebuild_standings
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
+from leaderboard.standings.queries import add_board_changes, lock_standings, take_board_changes
+from leaderboard.standings.use_cases import announce_changes, rebuild_standings
 from shared.contracts.events import Event
 from shared.database.engine import Database
+from testkit import handling
 from testkit.databases import fetch_rows
 from testkit.events import ANNA, JAN, authorized, recorded, removed, revised
+from testkit.waiting import wait_until
 
 
 async def rebuild(database: Database) -> None:
@@ -239,3 +242,47 @@ async def test_an_activity_that_goes_to_another_user_counts_for_them_alone(datab
     assert set(await metres(database)) == {("running", JAN.int)}
     await handle(database, removed(1, 3, ANNA))  # whom the one who tells it takes for the owner
     assert await metres(database) == {}
+
+
+async def test_changes_of_several_transactions_are_announced_together(database: Database) -> None:
+    await add_challenge(database)
+    await clear_outbox(database)
+    for user in (ANNA, JAN):
+        events = (recorded(user.int, user_id=user), recorded(10 + user.int, user_id=user, sport_type="Ride", day=2))
+        await handling.handle(database, "leaderboard.activity", ACTIVITY_HANDLERS, *events, prepare=lock_people)
+    assert await emitted_changes(database) == []
+    await announce_changes(database, datetime.now(UTC))
+    await announce_changes(database, datetime.now(UTC))
+    assert [boards for boards, _ in await emitted_changes(database)] == [("cycling", "running")]
+
+
+async def test_replicas_that_announce_at_once_leave_no_change_untold_and_tell_none_twice(database: Database) -> None:
+    await add_challenge(database)
+    await handle(database, recorded(1))
+    await clear_outbox(database)
+    async with database.transaction() as session:
+        [board_id] = (await session.execute(text("select id from boards where slug = 'running'"))).scalars()
+        await add_board_changes(session, [board_id])
+    async with database.transaction() as session:  # another replica, in the middle of it
+        assert await take_board_changes(session, 10) == {board_id}
+        await asyncio.wait_for(announce_changes(database, datetime.now(UTC)), 5)
+        assert await emitted_changes(database) == []
+        await session.rollback()  # it is killed
+    await asyncio.gather(*(announce_changes(database, datetime.now(UTC)) for _ in range(4)))
+    assert [boards for boards, _ in await emitted_changes(database)] == [("running",)]
+
+
+async def test_a_batch_waits_for_another_about_the_same_person_and_for_nobody_else(database: Database) -> None:
+    await add_challenge(database)
+    async with database.transaction() as session:  # another replica, in the middle of a batch
+        await lock_people([recorded(1)], session)
+        await asyncio.wait_for(handle(database, recorded(2, user_id=JAN)), 5)
+        waiting = asyncio.create_task(handle(database, recorded(3, day=3)))
+        await wait_until(lambda: has_waiting_lock(database))
+        assert set(await metres(database)) == {("running", JAN.int)}
+    await waiting
+    assert set(await metres(database)) == {("running", JAN.int), ("running", ANNA.int)}
+
+
+async def has_waiting_lock(database: Database) -> bool:
+    return bool(await fetch_rows(database, "select 1 from pg_locks where locktype = 'advisory' and not granted"))

@@ -191,15 +191,24 @@ def test_totals_are_the_sum_of_what_counts(own: list[Activity], metric: Metric) 
 
 
 @given(activities(), st.sampled_from(list(Metric)))
-def test_a_duplicate_is_of_one_that_counts_and_is_not_better(own: list[Activity], metric: Metric) -> None:
-    board = Board("b", "B", metric, frozenset({"Run", "Ride"}))
-    judged = judge(MAY, board, own)
-    values = {one.strava_id: sum_counted([one], {one.strava_id: Counted(Decimal(0))}).value(metric) for one in own}
+def test_a_duplicate_is_of_one_that_counts_and_is_not_shorter(own: list[Activity], metric: Metric) -> None:
+    judged = judge(MAY, Board("b", "B", metric, frozenset({"Run", "Ride"})), own)
+    distances = {one.strava_id: one.distance_m for one in own}
     for strava_id, judgement in judged.items():
         if isinstance(judgement, NotCounted) and judgement.duplicate_of is not None:
-            kept = judged[judgement.duplicate_of]
-            assert isinstance(kept, Counted)
-            assert kept.value >= values[strava_id]
+            assert isinstance(judged[judgement.duplicate_of], Counted)
+            assert distances[judgement.duplicate_of] >= distances[strava_id]
+
+
+@given(activities())
+def test_which_duplicate_counts_does_not_depend_on_what_the_board_ranks_by(own: list[Activity]) -> None:
+    outcomes = [counted(own, Board("b", "B", metric, frozenset({"Run", "TrailRun"}))) for metric in Metric]
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
+def test_thousands_of_recordings_at_one_time_are_one_outing() -> None:
+    crowd = [activity(number, distance_m=Decimal(number)) for number in range(1, 20_001)]
+    assert counted(crowd) == {20_000}
 
 
 @given(activities(("Run",)))

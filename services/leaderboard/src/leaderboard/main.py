@@ -9,9 +9,12 @@ from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
-from leaderboard.standings.handlers import ACTIVITY_HANDLERS
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
+from leaderboard.standings.use_cases import announce_changes
 from shared.service import Service, serve
 
+#: What changes meanwhile is announced together; an open page is updated at most once a second.
+ANNOUNCE_BOARDS_INTERVAL_S = 0.2
 ANNOUNCE_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
 #: Scoring costs by the participant and not by the activity, so that it pays to wait for more of the same.
@@ -36,8 +39,14 @@ def create_service(settings: Settings) -> Service:
         return await expire_participants(service.database, datetime.now(UTC))
 
     service.on_start(seed)
-    service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS)
-    service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS)
+
+    async def announce_boards() -> bool:
+        await announce_changes(service.database, datetime.now(UTC))
+        return False
+
+    service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
+    service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
+    service.add_periodic_task(announce_boards, ANNOUNCE_BOARDS_INTERVAL_S)
     service.add_periodic_task(announce, ANNOUNCE_INTERVAL_S)
     service.add_periodic_task(expire, EXPIRY_INTERVAL_S)
     service.app.include_router(challenges_routes.router)

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from leaderboard.challenges import queries
 from leaderboard.challenges.rules import DEFAULT_BOARDS, month_bounds
-from leaderboard.standings.queries import lock_standings
-from leaderboard.standings.use_cases import publish_standings_changed, rebuild_standings
+from leaderboard.standings.queries import add_board_changes, lock_standings
+from leaderboard.standings.use_cases import rebuild_standings
 from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
@@ -29,7 +29,7 @@ async def ensure_default_challenge(
             await rebuild_standings(session)
             for challenge in await queries.list_scored_challenges(session):
                 if challenge.slug == DEFAULT_SLUG:  # its name and days are on its pages, whatever the standings
-                    await publish_standings_changed(session, challenge, list(challenge.boards))
+                    await add_board_changes(session, challenge.boards.keys())
 
 
 def _fields(name: str, days: tuple[date, date], time_zone: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Numeric, Text, false, func
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, Numeric, Text, false, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -102,6 +102,18 @@ class StandingRow(Base):
     moving_time_s: Mapped[int] = mapped_column(BigInteger)
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
+
+
+class BoardChangeRow(Base):
+    """The standings of a board changed, and nobody was told yet.
+
+    A row for each transaction, and not a mark at the board: at a mark all scorers would wait for each other.
+    """
+
+    __tablename__ = "board_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"))
 
 
 class ErasedUserRow(Base):

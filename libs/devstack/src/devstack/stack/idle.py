@@ -19,6 +19,7 @@ _WORK = """select (select count(*) from outbox) as outbox,
     (select count(*) from pg_stat_activity where usename = current_user and state <> 'idle'
          and pid <> pg_backend_pid()) as transactions,
     (select count(*) from inbox) as handled"""
+_UNANNOUNCED = "select count(*) from board_changes"
 _OPEN_JOBS = "select count(*) from jobs where closed_at is null"
 
 
@@ -67,6 +68,8 @@ async def _count_work(stack: Stack, publisher: Publisher) -> tuple[dict[str, int
         handled += row["handled"]
     [row] = await fetch_rows(stack.database_urls["sync"], _OPEN_JOBS)
     pending["jobs"] = row["count"]
+    [row] = await fetch_rows(stack.database_urls["leaderboard"], _UNANNOUNCED)
+    pending["boards to announce"] = row["count"]
     return {name: count for name, count in pending.items() if count}, handled
 
 

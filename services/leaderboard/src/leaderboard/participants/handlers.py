@@ -6,15 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.queries import list_scored_challenges
 from leaderboard.participants import queries
-from leaderboard.standings.queries import erase_standings, get_standings, lock_standings
-from leaderboard.standings.use_cases import publish_standings_changed
+from leaderboard.standings.queries import add_board_changes, erase_standings, get_standings
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
 
 async def add_participant(event: UserAuthorized, session: AsyncSession) -> None:
     """A new participant, or a new name of one: their activities may be here already."""
-    await lock_standings(session)
     may_differ = await queries.upsert_participant(
         session,
         user_id=event.user_id,
@@ -29,7 +27,6 @@ async def add_participant(event: UserAuthorized, session: AsyncSession) -> None:
 
 async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
     """A new name; it may come before the authorization, which then has the older one."""
-    await lock_standings(session)
     may_differ = await queries.upsert_participant(
         session, user_id=event.user_id, display_name=event.display_name, named_at=event.renamed_at
     )
@@ -38,22 +35,18 @@ async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
 
 
 async def _publish_boards_of(event: UserAuthorized | UserRenamed, session: AsyncSession) -> None:
-    """Emit that the boards changed on which this user is."""
+    """The boards changed on which this user is."""
     for challenge in await list_scored_challenges(session):
         standings = await get_standings(session, list(challenge.boards), [event.user_id])
         if standings:
-            await publish_standings_changed(session, challenge, {board_id for board_id, _ in standings})
+            await add_board_changes(session, {board_id for board_id, _ in standings})
 
 
 async def erase_participants(events: Sequence[UserErased], session: AsyncSession) -> None:
     """Everything of these users goes; activities that are another user's by now stay with them."""
-    await lock_standings(session)
     erased_at = {event.user_id: event.erased_at for event in events}
     await queries.erase_participants(session, erased_at)
-    left = await erase_standings(session, list(erased_at))
-    for challenge in await list_scored_challenges(session):
-        if boards := left & challenge.boards.keys():
-            await publish_standings_changed(session, challenge, boards)
+    await add_board_changes(session, await erase_standings(session, list(erased_at)))
 
 
 PARTICIPANT_HANDLERS: Handlers = {

@@ -11,7 +11,7 @@ from leaderboard.standings import queries
 from leaderboard.standings.queries import RecordedActivity, Removal
 from leaderboard.standings.rules.scoring import Activity
 from leaderboard.standings.use_cases import update_standings
-from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState
+from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState, UserEvent
 from shared.messaging.inbox import BatchHandler, Handlers
 
 _FACTS = {field.name for field in fields(Activity)}
@@ -19,9 +19,13 @@ _FACTS = {field.name for field in fields(Activity)}
 VersionedT = TypeVar("VersionedT", ActivityState, ActivityRemoved)
 
 
+async def lock_people(events: Sequence[object], session: AsyncSession) -> None:
+    """Whomever a batch tells something about, nobody else scores until it is committed."""
+    await queries.lock_people(session, {event.user_id for event in events if isinstance(event, UserEvent)})
+
+
 async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
     """Recorded and revised activities."""
-    await queries.lock_standings(session)
     events = await _without_erased(events, session)
     recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
     before = await queries.upsert_activities(session, recorded)
@@ -30,7 +34,6 @@ async def score_activities(events: Sequence[ActivityState], session: AsyncSessio
 
 async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
     """Removed activities."""
-    await queries.lock_standings(session)
     events = await _without_erased(events, session)
     removals = [Removal(event.strava_id, event.user_id, event.version) for event in _newest(events)]
     before = await queries.mark_activities_removed(session, removals)

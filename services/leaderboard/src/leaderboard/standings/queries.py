@@ -61,16 +61,25 @@ class Removal:
 
 
 async def lock_standings(session: AsyncSession) -> None:
-    """One scorer at a time, until its commit.
-
-    All of them meet at the challenge's revision anyway. A lock for each user would be held in the order of the
-    messages, and deadlock; and for everybody at once there are not enough locks.
-    """
+    """Nobody else scores anybody until the commit: for everybody at once there are not enough locks."""
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
 
 
+async def lock_people(session: AsyncSession, user_ids: Collection[UUID]) -> None:
+    """One scorer at a time for each of these users, until the commit; everybody takes the locks in one order."""
+    await session.execute(text("select pg_advisory_xact_lock_shared(hashtextextended('scoring', 0))"))
+    await session.execute(
+        text(
+            """select pg_advisory_xact_lock(key) from (
+                 select hashtextextended('leaderboard:' || id, 0) as key
+                 from unnest(cast(:user_ids as text[])) as id order by key) as ordered"""
+        ),
+        {"user_ids": [str(user_id) for user_id in user_ids]},
+    )
+
+
 async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:
-    """Which of these users were erased; asked under the lock of the standings, which erasures take, too."""
+    """Which of these users were erased; asked under their locks, which erasures take, too."""
     erased = await session.execute(select(ErasedUserRow.user_id).where(ErasedUserRow.user_id.in_(user_ids)))
     return set(erased.scalars())
 
@@ -171,3 +180,24 @@ async def list_standings(session: AsyncSession, board_id: int) -> list[tuple[Par
 
 def _to_totals(row: StandingRow) -> Totals:
     return Totals(**{name: getattr(row, name) for name in _FIGURES})
+
+
+async def add_board_changes(session: AsyncSession, board_ids: Collection[int]) -> None:
+    """Note that these boards changed, to be announced after the commit."""
+    await session.execute(
+        text("insert into board_changes (board_id) select unnest(cast(:ids as integer[]))"),
+        {"ids": sorted(board_ids)},
+    )
+
+
+async def take_board_changes(session: AsyncSession, limit: int) -> set[int]:
+    """Which boards changed since somebody was told; what another replica is announcing is left to it."""
+    taken = await session.execute(
+        text(
+            """delete from board_changes where id = any(array(
+                 select id from board_changes order by id limit :limit for update skip locked))
+               returning board_id"""
+        ),
+        {"limit": limit},
+    )
+    return set(taken.scalars())

@@ -1,7 +1,7 @@
-"""Updating standings: load an athlete's activities, judge them, save what differs, emit which boards changed."""
+"""Updating standings: load an athlete's activities, judge them, save what differs, announce which boards changed."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,9 +11,11 @@ from leaderboard.standings import queries
 from leaderboard.standings.queries import BoardUser
 from leaderboard.standings.rules.scoring import Totals, judge, sum_counted
 from shared.contracts.events import StandingsChanged
+from shared.database.engine import Database
 from shared.messaging.outbox import emit
 
 REBUILD_BATCH = 500  # users, whose activities are in memory together
+ANNOUNCE_BATCH = 10_000  # changes, of which each transaction makes one for each board
 
 
 async def rebuild_standings(session: AsyncSession) -> None:
@@ -24,14 +26,14 @@ async def rebuild_standings(session: AsyncSession) -> None:
 
 
 async def update_standings(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Compute the standings of these users from their activities; the caller holds the lock of the standings."""
+    """Compute the standings of these users from their activities; the caller holds their locks."""
     for challenge in await list_scored_challenges(session):
         wanted = await _score(session, challenge, user_ids)
         present = await queries.get_standings(session, list(challenge.boards), user_ids)
         changed = {key: totals for key, totals in wanted.items() if totals != present.get(key, Totals())}
         if changed:
             await queries.upsert_standings(session, changed)
-            await publish_standings_changed(session, challenge, {board_id for board_id, _ in changed})
+            await queries.add_board_changes(session, {board_id for board_id, _ in changed})
 
 
 async def _score(
@@ -46,18 +48,27 @@ async def _score(
     }
 
 
-async def publish_standings_changed(
-    session: AsyncSession, challenge: ScoredChallenge, board_ids: Collection[int]
-) -> None:
-    """Count a new revision and emit which boards changed."""
-    revision = await next_revision(session, challenge.id, datetime.now(UTC))
-    await emit(
-        session,
-        StandingsChanged(
-            challenge=challenge.slug,
-            boards=tuple(sorted(challenge.boards[board_id].slug for board_id in board_ids)),
-            revision=revision,
-            first_day=challenge.rules.first_day,
-            last_day=challenge.rules.last_day,
-        ),
+async def announce_changes(database: Database, now: datetime) -> None:
+    """Emit which boards changed, once for all transactions since the last time.
+
+    Their commits came before the revision, so that whoever reads at that revision sees them.
+    """
+    async with database.transaction() as session:
+        changed = await queries.take_board_changes(session, ANNOUNCE_BATCH)
+        if not changed:
+            return
+        for challenge in await list_scored_challenges(session):
+            if boards := challenge.boards.keys() & changed:
+                await emit(session, await _to_event(session, challenge, boards, now))
+
+
+async def _to_event(
+    session: AsyncSession, challenge: ScoredChallenge, board_ids: Collection[int], now: datetime
+) -> StandingsChanged:
+    return StandingsChanged(
+        challenge=challenge.slug,
+        boards=tuple(sorted(challenge.boards[board_id].slug for board_id in board_ids)),
+        revision=await next_revision(session, challenge.id, now),
+        first_day=challenge.rules.first_day,
+        last_day=challenge.rules.last_day,
     )

@@ -1,6 +1,7 @@
 """Which activities count on a board, with a reason for each that does not, and what they add up to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -76,7 +77,8 @@ class Totals:
 def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) -> dict[int, Judgement]:
     """Judge one athlete's activities for a board, by Strava id; the order of `activities` does not matter.
 
-    Of recordings that overlap in time the one with the highest value counts.
+    Of recordings that overlap in time the longest by distance counts, then the one that moved longest, then the first
+    one. What is dropped drops no other. Takes n log n steps for n activities, however many overlap.
     """
     judgements: dict[int, Judgement] = {}
     candidates: list[Activity] = []
@@ -86,31 +88,41 @@ def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) ->
             judgements[activity.strava_id] = NotCounted(reason)
         else:
             candidates.append(activity)
-    for together in _split_where_nothing_goes_on(candidates):
-        kept: list[Activity] = []
-        for activity in sorted(together, key=lambda a: (-_value(board, a), -a.moving_time_s, a.strava_id)):
-            duplicate = next((other for other in kept if _overlap(activity, other)), None)
-            if duplicate is not None:
-                judgements[activity.strava_id] = NotCounted("looks like a duplicate", duplicate.strava_id)
-            else:
-                kept.append(activity)
-                judgements[activity.strava_id] = Counted(_value(board, activity))
+    kept = _Outings()
+    for activity in sorted(candidates, key=lambda a: (-a.distance_m, -a.moving_time_s, a.strava_id)):
+        duplicate_of = kept.add(activity)
+        judgements[activity.strava_id] = (
+            Counted(_value(board, activity))
+            if duplicate_of is None
+            else NotCounted("looks like a duplicate", duplicate_of)
+        )
     return judgements
 
 
-def _split_where_nothing_goes_on(activities: Iterable[Activity]) -> Iterator[list[Activity]]:
-    """Parts that share no time, so that only what is in one part can overlap."""
-    part: list[Activity] = []
-    until: datetime | None = None
-    for activity in sorted(activities, key=lambda a: a.start_at):
-        if until is not None and activity.start_at >= until:
-            yield part
-            part, until = [], None
-        part.append(activity)
-        end = _end(activity)
-        until = end if until is None else max(until, end)
-    if part:
-        yield part
+class _Outings:
+    """Activities no two of which overlap, by start.
+
+    Two overlap by more than the tolerance exactly when they share time after each end is moved forward by it. What is
+    kept shares none, so that only the neighbours of a new one have to be looked at.
+    """
+
+    def __init__(self) -> None:
+        self._starts: list[datetime] = []
+        self._outings: list[tuple[datetime, int]] = []  # end and Strava id
+
+    def add(self, activity: Activity) -> int | None:
+        """Keep the activity, unless it overlaps one that is kept: then returns that one's id, the earliest such."""
+        start, end = activity.start_at, _end(activity) - OVERLAP_TOLERANCE
+        if end <= start or activity.local_start.time() == HIDDEN_START:
+            return None  # it overlaps nothing, whatever comes
+        place = bisect_left(self._starts, start)
+        if place and self._outings[place - 1][0] > start:
+            return self._outings[place - 1][1]
+        if place < len(self._starts) and self._starts[place] < end:
+            return self._outings[place][1]
+        self._starts.insert(place, start)
+        self._outings.insert(place, (end, activity.strava_id))
+        return None
 
 
 def sum_counted(activities: Iterable[Activity], judgements: dict[int, Judgement]) -> Totals:
@@ -138,12 +150,6 @@ def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> s
         "commute": activity.commute and not challenge.counts_commute,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
-
-
-def _overlap(one: Activity, other: Activity) -> bool:
-    if HIDDEN_START in (one.local_start.time(), other.local_start.time()):
-        return False
-    return min(_end(one), _end(other)) - max(one.start_at, other.start_at) > OVERLAP_TOLERANCE
 
 
 def _end(activity: Activity) -> datetime:
