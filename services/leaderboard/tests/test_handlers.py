@@ -19,7 +19,7 @@ from leaderboard_helpers import (
 )
 from sqlalchemy import text
 
-from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
+from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people, score_activities
 from leaderboard.standings.queries import add_board_changes, lock_standings, take_board_changes
 from leaderboard.standings.use_cases import announce_changes, rebuild_standings
 from shared.contracts.events import Event
@@ -282,6 +282,18 @@ async def test_a_batch_waits_for_another_about_the_same_person_and_for_nobody_el
         assert set(await metres(database)) == {("running", JAN.int)}
     await waiting
     assert set(await metres(database)) == {("running", JAN.int), ("running", ANNA.int)}
+
+
+async def test_what_goes_to_another_user_waits_for_a_batch_about_its_former_owner(database: Database) -> None:
+    await add_challenge(database)
+    await handle(database, recorded(1))
+    async with database.transaction() as session:
+        await lock_people([recorded(2)], session)
+        moving = asyncio.create_task(handle(database, revised(1, 2, JAN, km=10.0)))
+        await wait_until(lambda: has_waiting_lock(database))
+        await score_activities([recorded(2, day=2)], session)
+    await moving
+    assert await metres(database) == {("running", ANNA.int): Decimal(10000), ("running", JAN.int): Decimal(10000)}
 
 
 async def has_waiting_lock(database: Database) -> bool:

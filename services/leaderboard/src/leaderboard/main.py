@@ -38,12 +38,11 @@ def create_service(settings: Settings) -> Service:
     async def expire() -> bool:
         return await expire_participants(service.database, datetime.now(UTC))
 
-    service.on_start(seed)
-
     async def announce_boards() -> bool:
         await announce_changes(service.database, datetime.now(UTC))
         return False
 
+    service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
     service.add_periodic_task(announce_boards, ANNOUNCE_BOARDS_INTERVAL_S)

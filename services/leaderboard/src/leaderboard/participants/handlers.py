@@ -22,7 +22,7 @@ async def add_participant(event: UserAuthorized, session: AsyncSession) -> None:
         authorized_at=event.authorized_at,
     )
     if may_differ:
-        await _publish_boards_of(event, session)
+        await _add_changed_boards(event, session)
 
 
 async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
@@ -31,11 +31,11 @@ async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
         session, user_id=event.user_id, display_name=event.display_name, named_at=event.renamed_at
     )
     if may_differ:
-        await _publish_boards_of(event, session)
+        await _add_changed_boards(event, session)
 
 
-async def _publish_boards_of(event: UserAuthorized | UserRenamed, session: AsyncSession) -> None:
-    """The boards changed on which this user is."""
+async def _add_changed_boards(event: UserAuthorized | UserRenamed, session: AsyncSession) -> None:
+    """The boards on which this user is look different now."""
     for challenge in await list_scored_challenges(session):
         standings = await get_standings(session, list(challenge.boards), [event.user_id])
         if standings:

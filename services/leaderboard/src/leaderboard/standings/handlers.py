@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,7 +30,7 @@ async def score_activities(events: Sequence[ActivityState], session: AsyncSessio
     events = await _without_erased(events, session)
     recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
     before = await queries.upsert_activities(session, recorded)
-    await update_standings(session, before | {event.user_id for event in events})
+    await _update_standings(session, {event.user_id for event in events}, before)
 
 
 async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
@@ -37,7 +38,14 @@ async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSes
     events = await _without_erased(events, session)
     removals = [Removal(event.strava_id, event.user_id, event.version) for event in _newest(events)]
     before = await queries.mark_activities_removed(session, removals)
-    await update_standings(session, before | {event.user_id for event in events})
+    await _update_standings(session, {event.user_id for event in events}, before)
+
+
+async def _update_standings(session: AsyncSession, user_ids: set[UUID], owners_before: set[UUID]) -> None:
+    """Those of the former owners, too, whom no event of the batch names."""
+    if others := owners_before - user_ids:
+        await queries.lock_people(session, others)
+    await update_standings(session, user_ids | others)
 
 
 async def _without_erased(events: Sequence[VersionedT], session: AsyncSession) -> list[VersionedT]:
