@@ -14,6 +14,7 @@ from ingest.recording.rules.mapping import Activity
 from ingest.recording.rules.overlaps import TOLERANCE_S
 from ingest.recording.rules.states import State
 from ingest.tables import ActivityRow, RejectedRow
+from shared.database import locks
 from shared.database.bulk import batch_of, to_array_text, to_columns
 from shared.database.versions import NOW_US, next_version
 
@@ -62,14 +63,7 @@ class RejectedFetch:
 
 async def lock_people(session: AsyncSession, user_ids: Collection[UUID]) -> None:
     """One writer at a time for each of these users, until the commit; everybody takes the locks in one order."""
-    await session.execute(
-        text(
-            """select pg_advisory_xact_lock(key) from (
-                 select hashtextextended('ingest:' || id, 0) as key
-                 from unnest(cast(:user_ids as text[])) as id order by key) as ordered"""
-        ),
-        {"user_ids": [str(user_id) for user_id in user_ids]},
-    )
+    await locks.lock_people(session, "ingest", user_ids)
 
 
 async def load_people(

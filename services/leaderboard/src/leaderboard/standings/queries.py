@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.standings.rules.scoring import Activity, Totals
 from leaderboard.tables import ActivityRow, ErasedUserRow, ParticipantRow, StandingRow
+from shared.database import locks
 from shared.database.bulk import batch_of, to_columns
 
 #: A board's row id and a user.
@@ -68,14 +69,7 @@ async def lock_standings(session: AsyncSession) -> None:
 async def lock_people(session: AsyncSession, user_ids: Collection[UUID]) -> None:
     """One scorer at a time for each of these users, until the commit; everybody takes the locks in one order."""
     await session.execute(text("select pg_advisory_xact_lock_shared(hashtextextended('scoring', 0))"))
-    await session.execute(
-        text(
-            """select pg_advisory_xact_lock(key) from (
-                 select hashtextextended('leaderboard:' || id, 0) as key
-                 from unnest(cast(:user_ids as text[])) as id order by key) as ordered"""
-        ),
-        {"user_ids": [str(user_id) for user_id in user_ids]},
-    )
+    await locks.lock_people(session, "leaderboard", user_ids)
 
 
 async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:

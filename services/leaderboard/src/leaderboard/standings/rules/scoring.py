@@ -102,7 +102,7 @@ def judge(challenge: Challenge, board: Board, activities: Sequence[Activity]) ->
 class _Outings:
     """Activities no two of which overlap, by start.
 
-    Two overlap by more than the tolerance exactly when they share time after each end is moved forward by it. What is
+    Two overlap by more than the tolerance exactly when they share time after each end is made earlier by it. What is
     kept shares none, so that only the neighbours of a new one have to be looked at.
     """
 
