@@ -12,7 +12,8 @@ from leaderboard.challenges import routes as challenges_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
-from leaderboard.standings.use_cases import announce_changes
+from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.http.api import create_api
@@ -20,11 +21,22 @@ from testkit import handling
 from testkit.databases import execute, fetch_rows
 from testkit.handling import emitted
 
+TABLES_OF_PEOPLE = (
+    *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
+    *("participants", "erased_users", "board_changes", "outbox", "inbox"),
+)
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
 
 
 async def add_challenge(database: Database, days: tuple[date, date] | None = MAY, name: str = "May") -> None:
     await seed.ensure_default_challenge(database, name, days, "Europe/Warsaw")
+    await build(database)
+
+
+async def build(database: Database) -> None:
+    """Until everything is shown by the rules of now, and announced."""
+    while await build_next(database) or await publish_complete(database) or await recalculate_next(database):
+        pass
     await announce_changes(database, datetime.now(UTC))
 
 
@@ -49,7 +61,8 @@ async def list_standings(database: Database) -> dict[tuple[str, int], tuple[Any,
     found = await fetch_rows(
         database,
         """select slug, user_id, distance_m, moving_time_s, elev_gain_m, activities
-           from standings join boards on boards.id = board_id""",
+           from standings join board_versions on board_versions.id = version_id join boards on boards.id = board_id
+           where state = 'live'""",
     )
     return {(row.slug, row.user_id.int): tuple(row)[2:] for row in found}
 
@@ -61,7 +74,7 @@ async def metres(database: Database) -> dict[tuple[str, int], Decimal]:
 
 async def delete_all(database: Database) -> None:
     """Everything but the challenge."""
-    for table in ("activities", "standings", "participants", "erased_users", "board_changes", "outbox", "inbox"):
+    for table in TABLES_OF_PEOPLE:
         await execute(database, f"delete from {table}")  # of a few rows: quicker than truncate
 
 

@@ -10,6 +10,7 @@ import pytest
 from leaderboard_helpers import (
     MAY,
     add_challenge,
+    build,
     clear_outbox,
     delete_all,
     emitted_changes,
@@ -20,8 +21,9 @@ from leaderboard_helpers import (
 from sqlalchemy import text
 
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people, score_activities
-from leaderboard.standings.queries import add_board_changes, lock_standings, take_board_changes
-from leaderboard.standings.use_cases import announce_changes, rebuild_standings
+from leaderboard.standings.queries import add_board_changes, take_board_changes
+from leaderboard.standings.use_cases import announce_changes
+from leaderboard.versions.use_cases import begin_rebuild
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from testkit import handling
@@ -31,10 +33,8 @@ from testkit.waiting import wait_until
 
 
 async def rebuild(database: Database) -> None:
-    async with database.transaction() as session:
-        await session.execute(text("truncate standings"))
-        await lock_standings(session)
-        await rebuild_standings(session)
+    assert await begin_rebuild(database)
+    await build(database)
 
 
 async def test_activities_add_up_exactly_and_are_told(database: Database) -> None:
@@ -53,7 +53,7 @@ async def test_what_changes_nothing_tells_nothing(database: Database) -> None:
     await handle(database, recorded(1))
     await clear_outbox(database)
     await handle(database, recorded(1), recorded(2, sport_type="Swim"), recorded(3, day=60), removed(99))
-    await handle(database, revised(1, version=2, km=10.0, visibility="only_me"))
+    await handle(database, revised(1, version=2, km=10.0, visibility="followers_only"))
     assert await emitted_changes(database) == []
 
 
@@ -216,7 +216,7 @@ async def test_without_days_a_challenge_takes_the_month_once(database: Database)
 
 
 async def test_a_rebuild_of_many_people_goes_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.standings.use_cases.REBUILD_BATCH", 2)
+    monkeypatch.setattr("leaderboard.versions.use_cases.BUILD_BATCH", 2)
     await add_challenge(database)
     await handle(database, *(recorded(n, user_id=UUID(int=n)) for n in range(1, 6)))
     before = await list_standings(database)

@@ -1,7 +1,7 @@
 """The rules of the challenge: what counts, what is a duplicate, who is where."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstack.stack import expected_standings
+from leaderboard.activities.queries import FACTS
+from leaderboard.activities.rules import Activity
 from leaderboard.challenges.rules import DEFAULT_BOARDS, Board, Challenge, Metric, choose_current, month_bounds
 from leaderboard.standings.rules.ranking import rank
-from leaderboard.standings.rules.scoring import Activity, Counted, NotCounted, Totals, judge, sum_counted
+from leaderboard.standings.rules.scoring import Counted, Judgement, NotCounted, Reason, Totals, judge, sum_days
 from shared.contracts.events import ActivityState
 from shared.contracts.leaderboard_api import BoardMetric
 
@@ -39,7 +41,11 @@ def activity(strava_id: int = 1, start: str = "2026-05-10T08:00:00", **fields: A
     return Activity(strava_id=strava_id, **{**usual, **fields})
 
 
-def reason(one: Activity, challenge: Challenge = MAY, board: Board = RUNNING) -> str | None:
+def sum_counted(own: Sequence[Activity], judged: dict[int, Judgement], board: Board = RUNNING) -> Totals:
+    return sum(sum_days(board, own, judged).values(), Totals())
+
+
+def reason(one: Activity, challenge: Challenge = MAY, board: Board = RUNNING) -> Reason | None:
     judgement = judge(challenge, board, [one])[one.strava_id]
     return judgement.reason if isinstance(judgement, NotCounted) else None
 
@@ -58,7 +64,7 @@ def counted(activities: Sequence[Activity], board: Board = RUNNING, challenge: C
     ],
 )
 def test_the_local_day_of_the_start_decides(start: str, counts: bool) -> None:
-    assert reason(activity(start=start)) == (None if counts else "outside the dates")
+    assert reason(activity(start=start)) == (None if counts else Reason.OUTSIDE_THE_DATES)
 
 
 @pytest.mark.parametrize(
@@ -66,20 +72,22 @@ def test_the_local_day_of_the_start_decides(start: str, counts: bool) -> None:
     [
         ({"sport_type": "Run"}, MAY, None),
         ({"sport_type": "TrailRun"}, MAY, None),
-        ({"sport_type": "Ride"}, MAY, "sport not on this board"),
-        ({"sport_type": "VirtualRun"}, MAY, "sport not on this board"),
-        ({"sport_type": "run"}, MAY, "sport not on this board"),
-        ({"trainer": True}, MAY, "indoor"),
-        ({"flagged": True}, MAY, "flagged by Strava"),
+        ({"sport_type": "Ride"}, MAY, Reason.OTHER_SPORT),
+        ({"sport_type": "VirtualRun"}, MAY, Reason.OTHER_SPORT),
+        ({"sport_type": "run"}, MAY, Reason.OTHER_SPORT),
+        ({"trainer": True}, MAY, Reason.INDOOR),
+        ({"flagged": True}, MAY, Reason.FLAGGED),
         ({"trainer": True}, Challenge(MAY.first_day, MAY.last_day, counts_trainer=True), None),
         ({"manual": True}, MAY, None),
-        ({"manual": True}, Challenge(MAY.first_day, MAY.last_day, counts_manual=False), "entered by hand"),
+        ({"manual": True}, Challenge(MAY.first_day, MAY.last_day, counts_manual=False), Reason.MANUAL),
         ({"commute": True}, MAY, None),
-        ({"commute": True}, Challenge(MAY.first_day, MAY.last_day, counts_commute=False), "commute"),
+        ({"commute": True}, Challenge(MAY.first_day, MAY.last_day, counts_commute=False), Reason.COMMUTE),
         ({"distance_m": Decimal(0)}, MAY, None),
     ],
 )
-def test_what_counts_has_no_reason_against_it(fields: dict[str, Any], challenge: Challenge, why: str | None) -> None:
+def test_what_counts_has_no_reason_against_it(
+    fields: dict[str, Any], challenge: Challenge, why: Reason | None
+) -> None:
     assert reason(activity(**fields), challenge) == why
 
 
@@ -103,7 +111,7 @@ def test_recordings_that_overlap_by_more_than_three_minutes_are_one_outing(
 ) -> None:
     judged = judge(MAY, RUNNING, [activity(1), activity(2, second_start, distance_m=Decimal(9000), **fields)])
     assert judged[1] == Counted(Decimal(10000))
-    assert (judged[2] == NotCounted("looks like a duplicate", 1)) is are_duplicates
+    assert (judged[2] == NotCounted(Reason.DUPLICATE, 1)) is are_duplicates
 
 
 def test_of_duplicates_the_longest_counts_then_the_one_that_moved_longest_then_the_first() -> None:
@@ -314,4 +322,4 @@ def test_the_rules_and_the_api_name_the_same_metrics() -> None:
 
 
 def test_the_rules_need_nothing_that_the_events_do_not_carry() -> None:
-    assert {field.name for field in fields(Activity)} <= ActivityState.model_fields.keys()
+    assert set(FACTS) <= ActivityState.model_fields.keys() | {"private"}

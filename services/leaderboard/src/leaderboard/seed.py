@@ -1,13 +1,13 @@
 """The default challenge, created and updated from the settings."""
 
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from leaderboard.activities.queries import lock_scoring
 from leaderboard.challenges import queries
-from leaderboard.challenges.rules import DEFAULT_BOARDS, month_bounds
-from leaderboard.standings.queries import add_board_changes, lock_standings
-from leaderboard.standings.use_cases import rebuild_standings
+from leaderboard.challenges.rules import DEFAULT_BOARDS, Challenge, month_bounds
+from leaderboard.standings.queries import add_board_changes
+from leaderboard.versions.use_cases import publish_rules
 from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
@@ -16,30 +16,24 @@ DEFAULT_SLUG = "main"
 async def ensure_default_challenge(
     database: Database, name: str, days: tuple[date, date] | None, time_zone: str
 ) -> None:
-    """Create the default challenge, or move it to these days and score everyone anew.
+    """Create the default challenge, or have it moved to these days.
 
     Without days a new one takes the present month, and one that exists is left alone.
     """
     async with database.transaction() as session:
-        await lock_standings(session)  # replicas that start together wait for each other, too
-        if days is None and await queries.find_challenge(session, DEFAULT_SLUG) is not None:
+        await lock_scoring(session)  # replicas that start together wait for each other, too
+        row = await queries.find_challenge(session, DEFAULT_SLUG)
+        if days is None and row is not None:
             return
-        fields = _fields(name, days or month_bounds(datetime.now(ZoneInfo(time_zone)).date()), time_zone)
-        if await queries.upsert_challenge(session, DEFAULT_SLUG, fields, DEFAULT_BOARDS):
-            await rebuild_standings(session)
-            for challenge in await queries.list_scored_challenges(session):
-                if challenge.slug == DEFAULT_SLUG:  # its name and days are on its pages, whatever the standings
-                    await add_board_changes(session, challenge.boards.keys())
-
-
-def _fields(name: str, days: tuple[date, date], time_zone: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "first_day": days[0],
-        "last_day": days[1],
-        "time_zone": time_zone,
-        "visibility": "public",
-        "counts_manual": True,
-        "counts_trainer": False,
-        "counts_commute": True,
-    }
+        rules = Challenge(*(days or month_bounds(datetime.now(ZoneInfo(time_zone)).date())))
+        own = {"name": name, "time_zone": time_zone, "visibility": "public"}
+        if row is None:
+            row = await queries.insert_challenge(session, DEFAULT_SLUG, own | vars(rules), DEFAULT_BOARDS)
+        slugs = {board.slug: board for board in DEFAULT_BOARDS}
+        boards = {board.id: board.slug for board in await queries.list_boards(session, row.id)}
+        await publish_rules(
+            session, row.id, rules, {key: slugs[slug] for key, slug in boards.items() if slug in slugs}
+        )
+        if any(getattr(row, field) != value for field, value in own.items()):
+            row.name, row.time_zone = name, time_zone
+            await add_board_changes(session, boards)  # they are on its pages, whatever the standings

@@ -14,6 +14,7 @@ class BoardMetric(StrEnum):
     MOVING_TIME = "moving_time"  # seconds
     ELEVATION = "elevation"  # metres
     ACTIVITIES = "activities"
+    POINTS = "points"
 
 
 class ApiModel(BaseModel):

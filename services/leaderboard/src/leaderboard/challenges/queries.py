@@ -1,48 +1,48 @@
-"""SQL of challenges and boards."""
+"""SQL of challenges, boards, and the versions of boards."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.challenges.rules import Board, Challenge, Metric
-from leaderboard.tables import BoardRow, ChallengeRow, FetchWindowRow, RetentionRow
+from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule
+from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow, FetchWindowRow, RetentionRow
 from shared.database.versions import next_version
+
+_select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
 
 
 @dataclass(frozen=True)
-class ScoredChallenge:
-    """A challenge with its boards, by the ids of their rows."""
+class BoardVersion:
+    """A board by the rules of one moment: daily totals and standings belong to it."""
 
     id: int
+    board_id: int
+    challenge_id: int
+    is_live: bool
+    challenge: Challenge
+    board: Board
+
+
+@dataclass(frozen=True)
+class ChangedBoards:
+    """A challenge, some of whose boards changed."""
+
+    challenge_id: int
     slug: str
-    rules: Challenge
-    boards: Mapping[int, Board]
+    first_day: date
+    last_day: date
+    boards: tuple[str, ...]
 
 
 async def list_challenges(session: AsyncSession) -> Sequence[ChallengeRow]:
     """All challenges."""
     return (await session.execute(select(ChallengeRow).order_by(ChallengeRow.id))).scalars().all()
-
-
-async def list_scored_challenges(session: AsyncSession) -> list[ScoredChallenge]:
-    """All challenges with their boards, as the rules need them."""
-    boards: dict[int, dict[int, Board]] = defaultdict(dict)
-    for row in (await session.execute(select(BoardRow).order_by(BoardRow.position))).scalars():
-        board = Board(row.slug, row.name, Metric(row.metric), frozenset(row.sport_types))
-        boards[row.challenge_id][row.id] = board
-    return [
-        ScoredChallenge(row.id, row.slug, _to_rules(row), boards[row.id]) for row in await list_challenges(session)
-    ]
-
-
-def _to_rules(row: ChallengeRow) -> Challenge:
-    return Challenge(row.first_day, row.last_day, row.counts_manual, row.counts_trainer, row.counts_commute)
 
 
 async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:
@@ -51,9 +51,93 @@ async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | Non
 
 
 async def list_boards(session: AsyncSession, challenge_id: int) -> Sequence[BoardRow]:
-    """A challenge's boards in their order."""
+    """A challenge's boards in their order, whether or not they are shown yet."""
     boards = select(BoardRow).where(BoardRow.challenge_id == challenge_id).order_by(BoardRow.position)
     return (await session.execute(boards)).scalars().all()
+
+
+async def list_scored_versions(session: AsyncSession) -> list[BoardVersion]:
+    """The versions that are kept current, as the rules need them."""
+    return await _list_versions(session, BoardVersionRow.state != "retired")
+
+
+async def list_building_versions(session: AsyncSession) -> list[BoardVersion]:
+    """The versions that are not complete yet."""
+    return await _list_versions(session, BoardVersionRow.state == "building")
+
+
+async def list_live_versions(session: AsyncSession, challenge_id: int) -> list[BoardVersion]:
+    """What is shown of a challenge, in the order of its boards."""
+    return await _list_versions(session, BoardVersionRow.state == "live", BoardRow.challenge_id == challenge_id)
+
+
+async def _list_versions(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[BoardVersion]:
+    rows = await session.execute(_select_versions.where(*conditions).order_by(BoardRow.position, BoardVersionRow.id))
+    return [_to_board_version(version, board) for version, board in rows]
+
+
+def _to_board_version(version: BoardVersionRow, board: BoardRow) -> BoardVersion:
+    return BoardVersion(
+        id=version.id,
+        board_id=board.id,
+        challenge_id=board.challenge_id,
+        is_live=version.state == "live",
+        challenge=Challenge(
+            version.first_day, version.last_day, version.counts_manual, version.counts_trainer, version.counts_commute
+        ),
+        board=Board(
+            board.slug,
+            board.name,
+            Metric(version.metric),
+            frozenset(version.sport_types),
+            _to_points_rule(version.points) if version.points else None,
+        ),
+    )
+
+
+def to_rule_columns(challenge: Challenge, board: Board) -> dict[str, Any]:
+    """The columns of a version that say by which rules it is scored."""
+    points = board.points
+    return {
+        "first_day": challenge.first_day,
+        "last_day": challenge.last_day,
+        "counts_manual": challenge.counts_manual,
+        "counts_trainer": challenge.counts_trainer,
+        "counts_commute": challenge.counts_commute,
+        "metric": board.metric.value,
+        "sport_types": sorted(board.sport_types),
+        "points": points
+        and {
+            "unit": points.unit.value,
+            "per_unit": {sport: str(each) for sport, each in sorted(points.per_unit.items())},
+            "daily_cap": None if points.daily_cap is None else str(points.daily_cap),
+            "active_day_bonus": str(points.active_day_bonus),
+        },
+    }
+
+
+def _to_points_rule(document: Mapping[str, Any]) -> PointsRule:
+    cap = document["daily_cap"]
+    return PointsRule(
+        Metric(document["unit"]),
+        {sport: Decimal(each) for sport, each in document["per_unit"].items()},
+        None if cap is None else Decimal(cap),
+        Decimal(document["active_day_bonus"]),
+    )
+
+
+async def list_changed(session: AsyncSession, board_ids: Collection[int]) -> list[ChangedBoards]:
+    """These boards by their challenge."""
+    rows = await session.execute(
+        text(
+            """select challenges.id, challenges.slug, challenges.first_day, challenges.last_day,
+                      array_agg(boards.slug order by boards.slug) as boards
+               from boards join challenges on challenges.id = boards.challenge_id
+               where boards.id = any(:ids) group by challenges.id order by challenges.id"""
+        ),
+        {"ids": list(board_ids)},
+    )
+    return [ChangedBoards(row.id, row.slug, row.first_day, row.last_day, tuple(row.boards)) for row in rows]
 
 
 async def next_revision(session: AsyncSession, challenge_id: int, now: datetime) -> int:
@@ -67,30 +151,17 @@ async def next_revision(session: AsyncSession, challenge_id: int, now: datetime)
     return revision.scalar_one()
 
 
-async def upsert_challenge(
+async def insert_challenge(
     session: AsyncSession, slug: str, fields: Mapping[str, Any], boards: Sequence[Board]
-) -> bool:
-    """Create the challenge, or change it to be so; returns whether anything is different now."""
-    row = await find_challenge(session, slug)
-    if row is not None and all(getattr(row, name) == value for name, value in fields.items()):
-        return False
-    if row is None:
-        row = ChallengeRow(slug=slug, changed_at=func.now())
-        session.add(row)
-    for name, value in fields.items():
-        setattr(row, name, value)
+) -> ChallengeRow:
+    """Create a challenge and its boards, which are not shown before they have a version."""
+    row = ChallengeRow(slug=slug, changed_at=func.now(), **fields)
+    session.add(row)
     await session.flush()
     for position, board in enumerate(boards):
-        statement = insert(BoardRow).values(
-            challenge_id=row.id,
-            slug=board.slug,
-            name=board.name,
-            metric=board.metric.value,
-            sport_types=sorted(board.sport_types),
-            position=position,
-        )
-        await session.execute(statement.on_conflict_do_nothing())
-    return True
+        session.add(BoardRow(challenge_id=row.id, slug=board.slug, name=board.name, position=position))
+    await session.flush()
+    return row
 
 
 async def save_fetch_window(session: AsyncSession, since: datetime | None) -> bool:

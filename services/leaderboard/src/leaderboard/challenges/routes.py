@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges import queries
+from leaderboard.challenges.queries import BoardVersion
 from leaderboard.challenges.rules import choose_current
-from leaderboard.tables import BoardRow, ChallengeRow
+from leaderboard.tables import ChallengeRow
 from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, ChallengeInfo
 from shared.errors import NotFound
 from shared.http.api import Transaction
@@ -22,14 +23,14 @@ async def current_challenge(session: Transaction) -> ChallengeInfo:
     challenge = choose_current(await queries.list_challenges(session), datetime.now(UTC))
     if challenge is None:
         raise NotFound("There is no challenge yet.")
-    return to_challenge_info(challenge, await queries.list_boards(session, challenge.id))
+    return to_challenge_info(challenge, await queries.list_live_versions(session, challenge.id))
 
 
 @router.get("/challenges/{slug}")
 async def challenge(slug: str, session: Transaction) -> ChallengeInfo:
     """A challenge with its boards."""
     found = await get_challenge(session, slug)
-    return to_challenge_info(found, await queries.list_boards(session, found.id))
+    return to_challenge_info(found, await queries.list_live_versions(session, found.id))
 
 
 async def get_challenge(session: AsyncSession, slug: str) -> ChallengeRow:
@@ -40,7 +41,7 @@ async def get_challenge(session: AsyncSession, slug: str) -> ChallengeRow:
     return found
 
 
-def to_challenge_info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> ChallengeInfo:
+def to_challenge_info(challenge: ChallengeRow, versions: Sequence[BoardVersion]) -> ChallengeInfo:
     """The challenge as the API describes it."""
     return ChallengeInfo(
         slug=challenge.slug,
@@ -49,10 +50,10 @@ def to_challenge_info(challenge: ChallengeRow, boards: Sequence[BoardRow]) -> Ch
         last_day=challenge.last_day,
         time_zone=challenge.time_zone,
         visibility=challenge.visibility,
-        boards=tuple(to_board_info(board) for board in boards),
+        boards=tuple(map(to_board_info, versions)),
     )
 
 
-def to_board_info(board: BoardRow) -> BoardInfo:
+def to_board_info(version: BoardVersion) -> BoardInfo:
     """The board as the API describes it."""
-    return BoardInfo(slug=board.slug, name=board.name, metric=BoardMetric(board.metric))
+    return BoardInfo(slug=version.board.slug, name=version.board.name, metric=BoardMetric(version.board.metric))

@@ -1,9 +1,10 @@
 """What a challenge and its boards are: pure, without a clock, without IO."""
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -24,16 +25,28 @@ class Metric(StrEnum):
     MOVING_TIME = "moving_time"  # seconds
     ELEVATION = "elevation"  # metres
     ACTIVITIES = "activities"
+    POINTS = "points"
+
+
+@dataclass(frozen=True)
+class PointsRule:
+    """Points for each `unit` (kilometre, hour, 100 m of climb or activity), by sport; a cap and a bonus for a day."""
+
+    unit: Metric
+    per_unit: Mapping[str, Decimal]
+    daily_cap: Decimal | None = None  # without the bonus
+    active_day_bonus: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Board:
-    """Ranks participants by one metric over some sport types."""
+    """Ranks participants by one metric over some sport types; by points with a rule for them."""
 
     slug: str
     name: str
     metric: Metric
     sport_types: frozenset[str]
+    points: PointsRule | None = None
 
 
 @dataclass(frozen=True)

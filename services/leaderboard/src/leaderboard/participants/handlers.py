@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.challenges.queries import list_scored_challenges
+from leaderboard.activities.queries import erase_activities
 from leaderboard.participants import queries
-from leaderboard.standings.queries import add_board_changes, erase_standings, get_standings
+from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
@@ -36,17 +36,15 @@ async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
 
 async def _add_changed_boards(event: UserAuthorized | UserRenamed, session: AsyncSession) -> None:
     """The boards on which this user is look different now."""
-    for challenge in await list_scored_challenges(session):
-        standings = await get_standings(session, list(challenge.boards), [event.user_id])
-        if standings:
-            await add_board_changes(session, {board_id for board_id, _ in standings})
+    await add_version_changes(session, await refresh_listing(session, [event.user_id]))
 
 
 async def erase_participants(events: Sequence[UserErased], session: AsyncSession) -> None:
     """Everything of these users goes; activities that are another user's by now stay with them."""
     erased_at = {event.user_id: event.erased_at for event in events}
     await queries.erase_participants(session, erased_at)
-    await add_board_changes(session, await erase_standings(session, list(erased_at)))
+    await erase_activities(session, list(erased_at))
+    await add_version_changes(session, await erase_standings(session, list(erased_at)))
 
 
 PARTICIPANT_HANDLERS: Handlers = {

@@ -13,8 +13,8 @@ from shared.database.bulk import batch_of
 # An authorization that comes late does not end an expiry: a newer one was known when it was decided.
 _upsert = text(
     """
-    insert into participants as t (user_id, athlete_id, display_name, joined_at, named_at, authorized_at)
-    select cast(:user_id as uuid), cast(:athlete_id as bigint), :display_name,
+    insert into participants as t (user_id, athlete_id, display_name, sort_name, joined_at, named_at, authorized_at)
+    select cast(:user_id as uuid), cast(:athlete_id as bigint), :display_name, :sort_name,
         cast(:named_at as timestamptz), cast(:named_at as timestamptz), cast(:authorized_at as timestamptz)
     where not exists (select from erased_users where erased_users.user_id = :user_id)
     on conflict (user_id) do update set
@@ -22,6 +22,7 @@ _upsert = text(
         joined_at = least(t.joined_at, excluded.joined_at),
         named_at = greatest(t.named_at, excluded.named_at),
         display_name = case when t.named_at < excluded.named_at then excluded.display_name else t.display_name end,
+        sort_name = case when t.named_at < excluded.named_at then excluded.sort_name else t.sort_name end,
         authorized_at = greatest(t.authorized_at, excluded.authorized_at),
         expired_at = case when t.authorized_at < excluded.authorized_at then null else t.expired_at end
     returning old.display_name is distinct from new.display_name
@@ -61,6 +62,7 @@ async def upsert_participant(
             "user_id": user_id,
             "athlete_id": athlete_id,
             "display_name": display_name,
+            "sort_name": display_name.casefold(),
             "named_at": named_at,
             "authorized_at": authorized_at,
         },

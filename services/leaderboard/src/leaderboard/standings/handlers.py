@@ -1,21 +1,22 @@
 """What leaderboard does on events about activities."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.standings import queries
-from leaderboard.standings.queries import RecordedActivity, Removal
-from leaderboard.standings.rules.scoring import Activity
+from leaderboard.activities import queries
+from leaderboard.activities.queries import FACTS, Change, RecordedActivity, Removal
+from leaderboard.activities.rules import Activity
 from leaderboard.standings.use_cases import update_standings
 from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState, UserEvent
 from shared.messaging.inbox import BatchHandler, Handlers
 
-_FACTS = {field.name for field in fields(Activity)}
+_CARRIED = set(FACTS) - {"private"}
+#: Strava's word for what only its owner sees.
+_ONLY_ME = "only_me"
 
 VersionedT = TypeVar("VersionedT", ActivityState, ActivityRemoved)
 
@@ -29,23 +30,23 @@ async def score_activities(events: Sequence[ActivityState], session: AsyncSessio
     """Recorded and revised activities."""
     events = await _without_erased(events, session)
     recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
-    before = await queries.upsert_activities(session, recorded)
-    await _update_standings(session, {event.user_id for event in events}, before)
+    changes = await queries.upsert_activities(session, recorded)
+    await _update_standings(session, {event.user_id for event in events}, changes)
 
 
 async def remove_activities(events: Sequence[ActivityRemoved], session: AsyncSession) -> None:
     """Removed activities."""
     events = await _without_erased(events, session)
     removals = [Removal(event.strava_id, event.user_id, event.version) for event in _newest(events)]
-    before = await queries.mark_activities_removed(session, removals)
-    await _update_standings(session, {event.user_id for event in events}, before)
+    changes = await queries.mark_activities_removed(session, removals)
+    await _update_standings(session, {event.user_id for event in events}, changes)
 
 
-async def _update_standings(session: AsyncSession, user_ids: set[UUID], owners_before: set[UUID]) -> None:
+async def _update_standings(session: AsyncSession, locked: set[UUID], changes: Sequence[Change]) -> None:
     """Those of the former owners, too, whom no event of the batch names."""
-    if others := owners_before - user_ids:
+    if others := {change.user_id for change in changes} - locked:
         await queries.lock_people(session, others)
-    await update_standings(session, user_ids | others)
+    await update_standings(session, changes)
 
 
 async def _without_erased(events: Sequence[VersionedT], session: AsyncSession) -> list[VersionedT]:
@@ -61,7 +62,7 @@ def _newest(events: Sequence[VersionedT]) -> list[VersionedT]:
 
 
 def _to_activity(event: ActivityState) -> Activity:
-    facts = event.model_dump(include=_FACTS)
+    facts = event.model_dump(include=_CARRIED) | {"private": event.visibility == _ONLY_ME}
     # Through the shortest text of the float, so that 0.1 is 0.1.
     return Activity(**facts | {name: Decimal(str(facts[name])) for name in ("distance_m", "elev_gain_m")})
 

@@ -1,172 +1,189 @@
-"""SQL of activities and standings."""
+"""SQL of daily totals and standings."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime
+from datetime import date
+from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.standings.rules.scoring import Activity, Totals
-from leaderboard.tables import ActivityRow, ErasedUserRow, ParticipantRow, StandingRow
-from shared.database import locks
+from leaderboard.standings.rules.scoring import Totals
+from leaderboard.tables import DailyTotalRow, ParticipantRow, StandingRow
 from shared.database.bulk import batch_of, to_columns
 
-#: A board's row id and a user.
-BoardUser: TypeAlias = tuple[int, UUID]
+#: A version's row id, a user, and a local day.
+DayKey: TypeAlias = tuple[int, UUID, date]
 
-_FACTS = [field.name for field in fields(Activity)]
 _FIGURES = [field.name for field in fields(Totals)]
-_STATE = ["user_id", "version", *_FACTS]
+_DAY = ["version_id", "user_id", "day"]
+_STANDING = ["version_id", "user_id", "value", *_FIGURES]
 
-_upsert_facts = text(
-    f"""
-    insert into activities as t (removed, {", ".join(_STATE)})
-    select false, batch.* from {batch_of(ActivityRow, _STATE)}
-    on conflict (strava_id) do update set removed = false,
-        {", ".join(f"{name} = excluded.{name}" for name in _STATE if name != "strava_id")}
-    where t.version < excluded.version
-    returning old.user_id
-    """  # noqa: S608 - made of the names of columns
+_select_days = text(
+    f"""select version_id, user_id, day, {", ".join(_FIGURES)} from daily_totals
+        join unnest(cast(:user_ids as uuid[]), cast(:days as date[])) as wanted (user_id, day) using (user_id, day)
+        where version_id = any(:version_ids)"""  # noqa: S608 - made of the names of columns
 )
-_mark_removed = text(
-    f"""
-    insert into activities as t (removed, strava_id, user_id, version)
-    select true, batch.* from {batch_of(ActivityRow, ["strava_id", "user_id", "version"])}
-    on conflict (strava_id) do update set removed = true, version = excluded.version
-    where t.version < excluded.version
-    returning old.user_id
-    """  # noqa: S608 - made of the names of columns
+_select_all_days = text(
+    f"""select version_id, user_id, day, {", ".join(_FIGURES)} from daily_totals
+        where user_id = any(:user_ids) and version_id = any(:version_ids)"""  # noqa: S608
+)
+_upsert_days = text(
+    f"""insert into daily_totals ({", ".join([*_DAY, *_FIGURES])})
+        select batch.* from {batch_of(DailyTotalRow, [*_DAY, *_FIGURES])}
+        on conflict (user_id, day, version_id) do update
+        set {", ".join(f"{name} = excluded.{name}" for name in _FIGURES)}"""  # noqa: S608
+)
+_delete_days = text(
+    f"""delete from daily_totals as t using {batch_of(DailyTotalRow, _DAY)}
+        where t.user_id = batch.user_id and t.day = batch.day and t.version_id = batch.version_id"""  # noqa: S608
+)
+_add_to_standings = text(
+    f"""insert into standings as t (listed, sort_name, {", ".join(_STANDING)})
+        select participants.user_id is not null, coalesce(participants.sort_name, ''), batch.*
+        from {batch_of(StandingRow, _STANDING)} left join participants on participants.user_id = batch.user_id
+        on conflict (user_id, version_id) do update
+        set {", ".join(f"{name} = t.{name} + excluded.{name}" for name in ["value", *_FIGURES])}"""  # noqa: S608
+)
+_delete_empty = text(
+    f"""delete from standings as t using {batch_of(StandingRow, ["version_id", "user_id"])}
+        where t.user_id = batch.user_id and t.version_id = batch.version_id and t.activities = 0"""  # noqa: S608
+)
+_refresh_listing = text(
+    """update standings set listed = true, sort_name = participants.sort_name
+       from participants where participants.user_id = any(:ids) and standings.user_id = participants.user_id
+       returning standings.version_id"""
+)
+_count_request = text("update recalculations set requests = requests + 1 where user_id = any(:ids) returning user_id")
+_add_recalculations = text(
+    """insert into recalculations (user_id) select unnest(cast(:ids as uuid[]))
+       on conflict (user_id) do update set requests = recalculations.requests + 1"""
+)
+_finish_recalculation = text(
+    """update recalculations set version_id = :version_id where user_id = :user_id
+       returning requests = :requests as is_last"""
 )
 
 
 @dataclass(frozen=True)
-class RecordedActivity:
-    """An activity, whose it is, and ingest's version of it."""
+class Difference:
+    """By how much the standing of a user on a version changes."""
 
+    version_id: int
     user_id: UUID
-    version: int
-    activity: Activity
+    value: Decimal
+    totals: Totals
 
 
 @dataclass(frozen=True)
-class Removal:
-    """An activity that is not on record from this version on."""
+class Recalculation:
+    """Somebody whose standings are to be computed, and how often that was requested."""
 
-    strava_id: int
     user_id: UUID
-    version: int
+    requests: int
 
 
-async def lock_standings(session: AsyncSession) -> None:
-    """Nobody else scores anybody until the commit: for everybody at once there are not enough locks."""
-    await session.execute(text("select pg_advisory_xact_lock(hashtextextended('scoring', 0))"))
+async def get_daily_totals(
+    session: AsyncSession, version_ids: Collection[int], days: Collection[tuple[UUID, date]]
+) -> dict[DayKey, Totals]:
+    """What these users have on these versions on those days."""
+    rows = await session.execute(
+        _select_days,
+        {
+            "version_ids": list(version_ids),
+            "user_ids": [user_id for user_id, _ in days],
+            "days": [day for _, day in days],
+        },
+    )
+    return {(row.version_id, row.user_id, row.day): Totals(*row[3:]) for row in rows}
 
 
-async def lock_people(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """One scorer at a time for each of these users, until the commit; everybody takes the locks in one order."""
-    await session.execute(text("select pg_advisory_xact_lock_shared(hashtextextended('scoring', 0))"))
-    await locks.lock_people(session, "leaderboard", user_ids)
+async def get_all_daily_totals(
+    session: AsyncSession, version_ids: Collection[int], user_ids: Collection[UUID]
+) -> dict[DayKey, Totals]:
+    """What these users have on these versions on any day."""
+    parameters = {"version_ids": list(version_ids), "user_ids": list(user_ids)}
+    rows = await session.execute(_select_all_days, parameters)
+    return {(row.version_id, row.user_id, row.day): Totals(*row[3:]) for row in rows}
 
 
-async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:
-    """Which of these users were erased; asked under their locks, which erasures take, too."""
-    erased = await session.execute(select(ErasedUserRow.user_id).where(ErasedUserRow.user_id.in_(user_ids)))
-    return set(erased.scalars())
+async def save_daily_totals(session: AsyncSession, totals: Mapping[DayKey, Totals]) -> None:
+    """Save the totals of days; those without activities are deleted."""
+    rows = [{**dict(zip(_DAY, key, strict=True)), **asdict(each)} for key, each in totals.items()]
+    if kept := [row for row in rows if row["activities"]]:
+        await session.execute(_upsert_days, to_columns(kept, [*_DAY, *_FIGURES]))
+    if gone := [row for row in rows if not row["activities"]]:
+        await session.execute(_delete_days, to_columns(gone, _DAY))
+
+
+async def add_to_standings(session: AsyncSession, differences: Iterable[Difference]) -> None:
+    """Add to standings, in the order in which everybody locks them; those without activities are deleted."""
+    rows = [
+        {"version_id": one.version_id, "user_id": one.user_id, "value": one.value, **asdict(one.totals)}
+        for one in sorted(differences, key=lambda one: (one.user_id, one.version_id))
+    ]
+    await session.execute(_add_to_standings, to_columns(rows, _STANDING))
+    if fewer := [row for row in rows if row["activities"] < 0]:
+        await session.execute(_delete_empty, to_columns(fewer, ["version_id", "user_id"]))
+
+
+async def refresh_listing(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
+    """Let the standings of these participants know that they are, and their names; returns on which versions."""
+    return set((await session.execute(_refresh_listing, {"ids": list(user_ids)})).scalars())
 
 
 async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
-    """Delete the activities and the standings of these users; returns the boards on which they were."""
-    await session.execute(delete(ActivityRow).where(ActivityRow.user_id.in_(user_ids)))
-    boards = await session.execute(
-        delete(StandingRow).where(StandingRow.user_id.in_(user_ids)).returning(StandingRow.board_id)
+    """Delete the totals and the standings of these users; returns the versions on which they were."""
+    ids = {"ids": list(user_ids)}
+    await session.execute(text("delete from recalculations where user_id = any(:ids)"), ids)
+    await session.execute(text("delete from daily_totals where user_id = any(:ids)"), ids)
+    gone = await session.execute(text("delete from standings where user_id = any(:ids) returning version_id"), ids)
+    return set(gone.scalars())
+
+
+async def count_requests(session: AsyncSession, user_ids: Collection[UUID]) -> set[UUID]:
+    """Request once more the recalculation of those who wait for one anyway; returns who they are."""
+    return set((await session.execute(_count_request, {"ids": sorted(user_ids)})).scalars())
+
+
+async def add_recalculations(session: AsyncSession, user_ids: Collection[UUID]) -> None:
+    """Request that the standings of these users are computed by the task."""
+    await session.execute(_add_recalculations, {"ids": sorted(user_ids)})
+
+
+async def find_recalculation(session: AsyncSession) -> Recalculation | None:
+    """The one that was requested first."""
+    found = await session.execute(
+        text("select user_id, requests from recalculations order by requested_at, user_id limit 1")
     )
-    return set(boards.scalars())
+    row = found.one_or_none()
+    return Recalculation(row.user_id, row.requests) if row else None
 
 
-async def upsert_activities(session: AsyncSession, recorded: Sequence[RecordedActivity]) -> set[UUID]:
-    """Save activities, each at most once in the batch; an older version changes nothing.
+async def finish_recalculation(session: AsyncSession, done: Recalculation, version_id: int) -> bool:
+    """Note that it is done for versions up to that one; false when somebody was erased meanwhile.
 
-    Returns whose they were before.
+    One that was requested again meanwhile is left, behind the others.
     """
-    rows = [{"user_id": one.user_id, "version": one.version, **vars(one.activity)} for one in recorded]
-    before = await session.execute(_upsert_facts, to_columns(rows, _STATE))
-    return set(before.scalars()) - {None}
-
-
-async def mark_activities_removed(session: AsyncSession, removals: Sequence[Removal]) -> set[UUID]:
-    """Mark activities as removed; a later version of one brings it back. Returns whose they were before.
-
-    One that is not known yet leaves a mark without facts: an earlier version of it may still come.
-    """
-    rows = [vars(removal) for removal in removals]
-    before = await session.execute(_mark_removed, to_columns(rows, ["strava_id", "user_id", "version"]))
-    return set(before.scalars()) - {None}
-
-
-async def list_activities(
-    session: AsyncSession, user_ids: Collection[UUID], first_day: date, last_day: date
-) -> dict[UUID, list[Activity]]:
-    """The present activities of these users on these local days, by user."""
-    rows = await session.execute(
-        text(
-            f"""select user_id, {", ".join(_FACTS)}
-               from activities
-               where user_id = any(:ids) and not removed and local_start >= :first_day
-                 and local_start < cast(:last_day as date) + 1"""  # noqa: S608 - made of the names of columns
-        ),
-        {"ids": list(user_ids), "first_day": datetime.combine(first_day, datetime.min.time()), "last_day": last_day},
+    parameters = {"user_id": done.user_id, "requests": done.requests, "version_id": version_id}
+    is_last = (await session.execute(_finish_recalculation, parameters)).scalar_one_or_none()
+    statement = (
+        "delete from recalculations where user_id = :user_id"
+        if is_last
+        else "update recalculations set requested_at = now() where user_id = :user_id"
     )
-    found: dict[UUID, list[Activity]] = {user_id: [] for user_id in user_ids}
-    for user_id, *facts in rows:
-        found[user_id].append(Activity(**dict(zip(_FACTS, facts, strict=True))))
-    return found
+    await session.execute(text(statement), {"user_id": done.user_id})
+    return is_last is not None
 
 
-async def list_user_ids(session: AsyncSession) -> list[UUID]:
-    """Everyone who has activities."""
-    return list((await session.execute(select(ActivityRow.user_id).distinct().order_by("user_id"))).scalars())
-
-
-async def get_standings(
-    session: AsyncSession, board_ids: Collection[int], user_ids: Collection[UUID]
-) -> dict[BoardUser, Totals]:
-    """What these users have on these boards."""
-    rows = await session.execute(
-        select(StandingRow).where(StandingRow.board_id.in_(board_ids), StandingRow.user_id.in_(user_ids))
-    )
-    return {(row.board_id, row.user_id): _to_totals(row) for row in rows.scalars()}
-
-
-async def upsert_standings(session: AsyncSession, standings: Mapping[BoardUser, Totals]) -> None:
-    """Save totals; those without activities are deleted."""
-    gone = [key for key, totals in standings.items() if not totals.activities]
-    if gone:
-        await session.execute(delete(StandingRow).where(tuple_(StandingRow.board_id, StandingRow.user_id).in_(gone)))
-    kept = [
-        {"board_id": board_id, "user_id": user_id, **asdict(totals)}
-        for (board_id, user_id), totals in sorted(standings.items())
-        if totals.activities
-    ]
-    if kept:
-        statement = insert(StandingRow)
-        await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["board_id", "user_id"], set_={name: statement.excluded[name] for name in _FIGURES}
-            ),
-            kept,
-        )
-
-
-async def list_standings(session: AsyncSession, board_id: int) -> list[tuple[ParticipantRow, Totals]]:
-    """Everyone on a board, unranked."""
+async def list_standings(session: AsyncSession, version_id: int) -> list[tuple[ParticipantRow, Totals]]:
+    """Everyone who is listed on a version of a board, unranked."""
     rows = await session.execute(
         select(ParticipantRow, StandingRow)
         .join(StandingRow, StandingRow.user_id == ParticipantRow.user_id)
-        .where(StandingRow.board_id == board_id)
+        .where(StandingRow.version_id == version_id, StandingRow.listed)
         .order_by(ParticipantRow.user_id)  # so that namesakes do not change places from call to call
     )
     return [(participant, _to_totals(standing)) for participant, standing in rows]
@@ -181,6 +198,17 @@ async def add_board_changes(session: AsyncSession, board_ids: Collection[int]) -
     await session.execute(
         text("insert into board_changes (board_id) select unnest(cast(:ids as integer[]))"),
         {"ids": sorted(board_ids)},
+    )
+
+
+async def add_version_changes(session: AsyncSession, version_ids: Collection[int]) -> None:
+    """Note that the boards changed of which these are live versions."""
+    await session.execute(
+        text(
+            """insert into board_changes (board_id) select board_id from board_versions
+               where id = any(:ids) and state = 'live' and board_id is not null order by 1"""
+        ),
+        {"ids": list(version_ids)},
     )
 
 

@@ -5,9 +5,8 @@ from datetime import UTC
 
 from fastapi import APIRouter
 
-from leaderboard.challenges.queries import list_boards
+from leaderboard.challenges.queries import list_live_versions
 from leaderboard.challenges.routes import get_challenge, to_board_info, to_challenge_info
-from leaderboard.challenges.rules import Metric
 from leaderboard.standings import queries
 from leaderboard.standings.rules.ranking import rank
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
@@ -21,14 +20,13 @@ router = APIRouter()
 async def board_standings(slug: str, board_slug: str, session: Transaction) -> BoardStandings:
     """A board as it is now. The revision is read first, so that the rows are at least as new as it says."""
     challenge = await get_challenge(session, slug)
-    boards = await list_boards(session, challenge.id)
-    board = next((one for one in boards if one.slug == board_slug), None)
-    if board is None:
+    versions = await list_live_versions(session, challenge.id)
+    version = next((one for one in versions if one.board.slug == board_slug), None)
+    if version is None:
         raise NotFound("There is no such board.")
-    metric = Metric(board.metric)
     ranked = rank(
-        (totals.value(metric), participant.display_name, (participant, totals))
-        for participant, totals in await queries.list_standings(session, board.id)
+        (totals.value(version.board.metric), participant.display_name, (participant, totals))
+        for participant, totals in await queries.list_standings(session, version.id)
     )
     entries = tuple(
         StandingEntry(
@@ -41,8 +39,8 @@ async def board_standings(slug: str, board_slug: str, session: Transaction) -> B
         for participant, totals in [standing.competitor]
     )
     return BoardStandings(
-        challenge=to_challenge_info(challenge, boards),
-        board=to_board_info(board),
+        challenge=to_challenge_info(challenge, versions),
+        board=to_board_info(version),
         revision=challenge.revision,
         as_of=challenge.changed_at.astimezone(UTC),
         rows=entries,

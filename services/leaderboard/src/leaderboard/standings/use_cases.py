@@ -1,51 +1,144 @@
-"""Updating standings: load an athlete's activities, judge them, save what differs, announce which boards changed."""
+"""Keeping standings current: load what a change can touch, judge it, save the differences, announce them."""
 
-from collections.abc import Collection
-from datetime import datetime
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.challenges.queries import ScoredChallenge, list_scored_challenges, next_revision
+from leaderboard.activities.queries import Change, list_activities_between, lock_people
+from leaderboard.activities.rules import Activity
+from leaderboard.activities.use_cases import load_connected_days
+from leaderboard.challenges.queries import (
+    BoardVersion,
+    ChangedBoards,
+    list_changed,
+    list_scored_versions,
+    next_revision,
+)
 from leaderboard.standings import queries
-from leaderboard.standings.queries import BoardUser
-from leaderboard.standings.rules.scoring import Totals, judge, sum_counted
+from leaderboard.standings.queries import DayKey, Difference
+from leaderboard.standings.rules.scoring import Totals, judge, sum_days
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.messaging.outbox import emit
 
-REBUILD_BATCH = 500  # users, whose activities are in memory together
+#: Activities of one person that are judged while others wait; whoever has more on the days of a change, or connected
+#: with them, is left to the task.
+CROWD = 500
 ANNOUNCE_BATCH = 10_000  # changes, of which each transaction makes one for each board
 
 
-async def rebuild_standings(session: AsyncSession) -> None:
-    """Compute all standings anew from the activities; the caller holds the lock of the standings."""
-    users = await queries.list_user_ids(session)
-    for first in range(0, len(users), REBUILD_BATCH):
-        await update_standings(session, users[first : first + REBUILD_BATCH])
+async def update_standings(session: AsyncSession, changes: Sequence[Change]) -> None:
+    """Compute anew what these changes can touch, and nothing else; the caller holds the locks of their users."""
+    if not changes:
+        return
+    waiting = await queries.count_requests(session, {change.user_id for change in changes})
+    versions = await list_scored_versions(session)
+    loaded = await load_connected_days(
+        session, (change for change in changes if change.user_id not in waiting), CROWD
+    )
+    if loaded.crowded:
+        await queries.add_recalculations(session, loaded.crowded)
+    days = [(user_id, day) for user_id, own in loaded.days.items() for day in own]
+    wanted = _score(versions, {user_id: own.values() for user_id, own in loaded.activities.items()})
+    present = await queries.get_daily_totals(session, [version.id for version in versions], days)
+    await save_differences(session, versions, wanted, present)
 
 
-async def update_standings(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Compute the standings of these users from their activities; the caller holds their locks."""
-    for challenge in await list_scored_challenges(session):
-        wanted = await _score(session, challenge, user_ids)
-        present = await queries.get_standings(session, list(challenge.boards), user_ids)
-        changed = {key: totals for key, totals in wanted.items() if totals != present.get(key, Totals())}
-        if changed:
-            await queries.upsert_standings(session, changed)
-            await queries.add_board_changes(session, {board_id for board_id, _ in changed})
+async def recalculate_next(database: Database) -> bool:
+    """Compute all standings of the one who has waited longest for it; returns whether somebody did.
+
+    Without their lock, and beside the event loop, so that nobody waits for it. What comes meanwhile requests another.
+    """
+    async with database.transaction() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # of one moment
+        waiting = await queries.find_recalculation(session)
+        if waiting is None:
+            return False
+        versions = await list_scored_versions(session)
+        activities = await load_scored_activities(session, versions, [waiting.user_id])
+    wanted = await asyncio.to_thread(_score, versions, activities)
+    async with database.transaction() as session:
+        await lock_people(session, [waiting.user_id])
+        present_versions = {version.id for version in await list_scored_versions(session)}
+        computed = [version for version in versions if version.id in present_versions]
+        newest = max((version.id for version in versions), default=0)
+        if await queries.finish_recalculation(session, waiting, newest):
+            if present_versions - {version.id for version in computed}:
+                await queries.add_recalculations(session, [waiting.user_id])
+            present = await queries.get_all_daily_totals(
+                session, [version.id for version in computed], [waiting.user_id]
+            )
+            await save_differences(session, computed, wanted, present)
+    return True
 
 
-async def _score(
-    session: AsyncSession, challenge: ScoredChallenge, user_ids: Collection[UUID]
-) -> dict[BoardUser, Totals]:
-    rules = challenge.rules
-    activities = await queries.list_activities(session, user_ids, rules.first_day, rules.last_day)
+async def rescore(session: AsyncSession, versions: Sequence[BoardVersion], user_ids: Collection[UUID]) -> None:
+    """Compute all standings of these users on these versions; the caller holds their locks."""
+    activities = await load_scored_activities(session, versions, user_ids)
+    wanted = await asyncio.to_thread(_score, versions, activities)
+    present = await queries.get_all_daily_totals(session, [version.id for version in versions], user_ids)
+    await save_differences(session, versions, wanted, present)
+
+
+async def load_scored_activities(
+    session: AsyncSession, versions: Sequence[BoardVersion], user_ids: Collection[UUID]
+) -> dict[UUID, list[Activity]]:
+    """The activities of these users on the days of these versions."""
+    found: dict[UUID, list[Activity]] = defaultdict(list)
+    if versions:
+        first_day = min(version.challenge.first_day for version in versions)
+        last_day = max(version.challenge.last_day for version in versions)
+        for user_id, activity in await list_activities_between(session, user_ids, first_day, last_day):
+            found[user_id].append(activity)
+    return found
+
+
+def _score(versions: Sequence[BoardVersion], activities: Mapping[UUID, Collection[Activity]]) -> dict[DayKey, Totals]:
     return {
-        (board_id, user_id): sum_counted(own, judge(rules, board, own))
+        (version.id, user_id, day): totals
         for user_id, own in activities.items()
-        for board_id, board in challenge.boards.items()
+        for version in versions
+        for day, totals in sum_days(version.board, own, judge(version.challenge, version.board, own)).items()
     }
+
+
+async def save_differences(
+    session: AsyncSession,
+    versions: Iterable[BoardVersion],
+    wanted: Mapping[DayKey, Totals],
+    present: Mapping[DayKey, Totals],
+) -> None:
+    """Make the daily totals `present` be as `wanted`, on these versions, and the standings with them."""
+    by_id = {version.id: version for version in versions}
+    changed: dict[DayKey, Totals] = {}
+    differences: dict[tuple[int, UUID], Totals] = defaultdict(Totals)
+    for key in wanted.keys() | present.keys():
+        version_id, user_id, _ = key
+        if version_id in by_id and (after := wanted.get(key, Totals())) != (before := present.get(key, Totals())):
+            changed[key] = after
+            differences[version_id, user_id] += after - before
+    if not changed:
+        return
+    await queries.save_daily_totals(session, dict(sorted(changed.items(), key=_lock_order)))
+    await queries.add_to_standings(
+        session,
+        [
+            Difference(version_id, user_id, totals.value(by_id[version_id].board.metric), totals)
+            for (version_id, user_id), totals in differences.items()
+        ],
+    )
+    live = {by_id[version_id].board_id for version_id, _ in differences if by_id[version_id].is_live}
+    if live:
+        await queries.add_board_changes(session, live)
+
+
+def _lock_order(item: tuple[DayKey, Totals]) -> tuple[UUID, date, int]:
+    (version_id, user_id, day), _ = item
+    return user_id, day, version_id
 
 
 async def announce_changes(database: Database, now: datetime) -> None:
@@ -55,20 +148,15 @@ async def announce_changes(database: Database, now: datetime) -> None:
     """
     async with database.transaction() as session:
         changed = await queries.take_board_changes(session, ANNOUNCE_BATCH)
-        if not changed:
-            return
-        for challenge in await list_scored_challenges(session):
-            if boards := challenge.boards.keys() & changed:
-                await emit(session, await _to_event(session, challenge, boards, now))
+        for challenge in await list_changed(session, changed) if changed else []:
+            await emit(session, await _to_event(session, challenge, now))
 
 
-async def _to_event(
-    session: AsyncSession, challenge: ScoredChallenge, board_ids: Collection[int], now: datetime
-) -> StandingsChanged:
+async def _to_event(session: AsyncSession, changed: ChangedBoards, now: datetime) -> StandingsChanged:
     return StandingsChanged(
-        challenge=challenge.slug,
-        boards=tuple(sorted(challenge.boards[board_id].slug for board_id in board_ids)),
-        revision=await next_revision(session, challenge.id, now),
-        first_day=challenge.rules.first_day,
-        last_day=challenge.rules.last_day,
+        challenge=changed.slug,
+        boards=changed.boards,
+        revision=await next_revision(session, changed.challenge_id, now),
+        first_day=changed.first_day,
+        last_day=changed.last_day,
     )

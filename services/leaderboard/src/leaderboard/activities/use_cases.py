@@ -1,0 +1,69 @@
+"""Loading what a change can touch: whole days, with all that overlaps something on them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.activities import queries
+from leaderboard.activities.queries import Change
+from leaderboard.activities.rules import Activity, Span, get_span, merge_spans
+
+
+@dataclass
+class ConnectedDays:
+    """Days of people, which no activity connects with another day by an overlap, and all activities on them."""
+
+    days: dict[UUID, set[date]] = field(default_factory=lambda: defaultdict(set))
+    activities: dict[UUID, dict[int, Activity]] = field(default_factory=lambda: defaultdict(dict))
+    crowded: set[UUID] = field(default_factory=set)  # who has more on them than the limit; nothing of them is here
+
+
+async def load_connected_days(session: AsyncSession, changes: Iterable[Change], limit: int) -> ConnectedDays:
+    """The days of the changes and those that overlaps connect with them; at most `limit` activities of a person."""
+    loaded = ConnectedDays()
+    spans: set[tuple[UUID, Span]] = set()
+    missing: set[tuple[UUID, date]] = set()
+    for change in changes:
+        missing.add((change.user_id, change.day))
+        if change.span:
+            spans.add((change.user_id, change.span))
+    while missing:
+        for user_id, day in missing:
+            loaded.days[user_id].add(day)
+        for user_id, activity in await queries.list_activities_on(session, missing, limit + 1):
+            loaded.activities[user_id][activity.strava_id] = activity
+            if span := get_span(activity.start_at, activity.local_start, activity.elapsed_time_s):
+                spans.add((user_id, span))
+        _drop(loaded, {user_id for user_id, own in loaded.activities.items() if len(own) > limit})
+        overlapping = await queries.count_overlapping(session, _merge(spans, loaded), limit)
+        _drop(loaded, {user_id for (user_id, _), count in overlapping.items() if count > limit})
+        missing = {
+            (user_id, day)
+            for user_id, day in overlapping
+            if user_id not in loaded.crowded and day not in loaded.days[user_id]
+        }
+        spans = set()
+    return loaded
+
+
+def _drop(loaded: ConnectedDays, user_ids: set[UUID]) -> None:
+    loaded.crowded |= user_ids
+    for user_id in user_ids:
+        loaded.days.pop(user_id, None)
+        loaded.activities.pop(user_id, None)
+
+
+def _merge(spans: set[tuple[UUID, Span]], loaded: ConnectedDays) -> list[tuple[UUID, Span]]:
+    by_user: dict[UUID, list[Span]] = defaultdict(list)
+    for user_id, span in spans:
+        by_user[user_id].append(span)
+    return [
+        (user_id, span)
+        for user_id, own in by_user.items()
+        if user_id not in loaded.crowded
+        for span in merge_spans(own)
+    ]

@@ -1,0 +1,221 @@
+"""SQL of the versions of boards: making, building, showing and deleting them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
+
+_CHALLENGE_RULES = ("first_day", "last_day", "counts_manual", "counts_trainer", "counts_commute")
+
+# Of each challenge all at once, and only what nobody who is recalculated is missing from.
+_select_complete = text(
+    """
+    select boards.challenge_id from board_versions join boards on boards.id = board_id
+    where purpose = 'publication' and state in ('building', 'built')
+    group by boards.challenge_id
+    having bool_and(state = 'built')
+        and max(board_versions.id) <= coalesce((select min(version_id) from recalculations), max(board_versions.id))
+    order by boards.challenge_id
+    """
+)
+_delete_rows = {
+    table: text(
+        f"""delete from {table} where ctid = any(array(
+                select ctid from {table} where version_id = :version_id limit :limit))"""  # noqa: S608 - two constants
+    )
+    for table in ("daily_totals", "standings")
+}
+
+
+def _rows_of(version: str) -> str:
+    """The daily totals and the standings of a version of the board, in the same columns."""
+    figures = "distance_m, moving_time_s, elev_gain_m, activities, points"
+    version_id = f"(select id from board_versions where board_id = :board_id and {version})"  # noqa: S608
+    return f"""select user_id, day, {figures} from daily_totals where version_id = {version_id}
+        union all select user_id, null, {figures} from standings where version_id = {version_id}"""  # noqa: S608
+
+
+_LIVE, _CHECK = _rows_of("state = 'live'"), _rows_of("purpose = 'check' and state = 'built'")
+_count_differing = text(
+    f"""select count(*) from (
+            (({_LIVE}) except all ({_CHECK})) union all (({_CHECK}) except all ({_LIVE}))) as differing"""  # noqa: S608
+)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How many totals of a board differ from those that the activities give."""
+
+    board_id: int
+    totals: int
+
+
+async def find_versions(session: AsyncSession, board_id: int) -> Sequence[BoardVersionRow]:
+    """What is shown of a board, and before that what will be as soon as it is built; at most one of each."""
+    versions = select(BoardVersionRow).where(
+        BoardVersionRow.board_id == board_id,
+        BoardVersionRow.purpose == "publication",
+        BoardVersionRow.state != "retired",
+    )
+    newest_first = versions.order_by((BoardVersionRow.state == "live").asc(), BoardVersionRow.id.desc())
+    return (await session.execute(newest_first)).scalars().all()
+
+
+async def retire_unpublished(session: AsyncSession, board_id: int, purpose: str) -> None:
+    """Drop what is being built of a board for that purpose."""
+    await session.execute(
+        update(BoardVersionRow)
+        .where(
+            BoardVersionRow.board_id == board_id,
+            BoardVersionRow.purpose == purpose,
+            BoardVersionRow.state.in_(("building", "built")),
+        )
+        .values(state="retired")
+    )
+
+
+async def insert_version(
+    session: AsyncSession, board_id: int, rules: Mapping[str, Any], purpose: str, state: str
+) -> BoardVersionRow:
+    """Create a version of a board; the caller holds the lock of scoring."""
+    row = BoardVersionRow(board_id=board_id, purpose=purpose, state=state, **rules)
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def copy_live(session: AsyncSession, purpose: str, challenge_id: int | None = None) -> int:
+    """Begin to build what is live once more, by the same rules; returns how many boards that are."""
+    rules = f"{', '.join(_CHALLENGE_RULES)}, metric, sport_types, points"
+    rules = ", ".join(f"v.{name.strip()}" for name in rules.split(","))
+    made = await session.execute(
+        text(
+            f"""insert into board_versions (board_id, purpose, state, {rules.replace("v.", "")})
+                select board_id, :purpose, 'building', {rules}
+                from board_versions as v join boards on boards.id = v.board_id
+                where v.state = 'live' and (cast(:challenge_id as integer) is null or challenge_id = :challenge_id)
+                    and not exists (select from board_versions as other where other.board_id = v.board_id
+                        and other.purpose = :purpose and other.state in ('building', 'built'))
+                order by v.id"""  # noqa: S608 - made of the names of columns
+        ),
+        {"purpose": purpose, "challenge_id": challenge_id},
+    )
+    return made.rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+async def get_built_until(session: AsyncSession, version_ids: Collection[int]) -> UUID | None:
+    """Up to whom all of these versions are built; None when one of them is not begun."""
+    found = await session.execute(
+        text(
+            """select built_until from board_versions where id = any(:ids)
+               order by built_until asc nulls first limit 1"""
+        ),
+        {"ids": list(version_ids)},
+    )
+    return found.scalar_one_or_none()
+
+
+async def save_progress(session: AsyncSession, version_ids: Collection[int], until: UUID | None) -> None:
+    """Note up to whom these versions are built; None: up to the last one."""
+    await session.execute(
+        text(
+            """update board_versions
+               set built_until = greatest(built_until, cast(:until as uuid)),
+                   state = case when cast(:until as uuid) is null then 'built' else state end
+               where id = any(:ids) and state = 'building'"""
+        ),
+        {"ids": sorted(version_ids), "until": until},
+    )
+
+
+async def list_complete_challenges(session: AsyncSession) -> list[int]:
+    """The challenges with new versions all of which are complete."""
+    return list((await session.execute(_select_complete)).scalars())
+
+
+async def publish(session: AsyncSession, challenge_id: int) -> list[int]:
+    """Show the built versions of a challenge instead of those that were shown; returns the ids of its boards.
+
+    The challenge gets the days and rules by which they were built. The caller holds the lock of scoring.
+    """
+    boards = select(BoardRow.id).where(BoardRow.challenge_id == challenge_id)
+    built = (
+        select(BoardVersionRow)
+        .where(
+            BoardVersionRow.board_id.in_(boards),
+            BoardVersionRow.purpose == "publication",
+            BoardVersionRow.state == "built",
+        )
+        .order_by(BoardVersionRow.id)
+    )
+    versions = (await session.execute(built)).scalars().all()
+    await session.execute(
+        update(BoardVersionRow)
+        .where(
+            BoardVersionRow.board_id.in_([version.board_id for version in versions]), BoardVersionRow.state == "live"
+        )
+        .values(state="retired")
+    )
+    for version in versions:
+        version.state = "live"
+    await session.flush()
+    await set_challenge_rules(session, challenge_id, {name: getattr(versions[-1], name) for name in _CHALLENGE_RULES})
+    return list((await session.execute(boards)).scalars())
+
+
+async def set_challenge_rules(session: AsyncSession, challenge_id: int, rules: Mapping[str, Any]) -> None:
+    """Save a challenge's days and what counts in it."""
+    values = {name: rules[name] for name in _CHALLENGE_RULES}
+    await session.execute(update(ChallengeRow).where(ChallengeRow.id == challenge_id).values(values))
+
+
+async def find_checked(session: AsyncSession) -> Sequence[int]:
+    """The boards whose check is complete."""
+    found = await session.execute(
+        text(
+            """select board_id from board_versions where purpose = 'check' and state = 'built'
+                 and board_id is not null and id <= coalesce((select min(version_id) from recalculations), id)
+               order by board_id"""
+        )
+    )
+    return found.scalars().all()
+
+
+async def measure_drift(session: AsyncSession, board_id: int) -> Drift:
+    """Compare what is shown of a board with its check, day by day and in sum; both are of the same activities."""
+    counted = await session.execute(_count_differing, {"board_id": board_id})
+    return Drift(board_id, counted.scalar_one())
+
+
+async def replace_with_check(session: AsyncSession, board_id: int) -> None:
+    """Show the check of a board instead of what is shown; the caller holds the lock of scoring."""
+    live = update(BoardVersionRow).where(BoardVersionRow.board_id == board_id)
+    await session.execute(live.where(BoardVersionRow.state == "live").values(state="retired"))
+    await session.execute(
+        live.where(BoardVersionRow.purpose == "check", BoardVersionRow.state == "built").values(
+            state="live", purpose="publication"
+        )
+    )
+
+
+async def delete_retired(session: AsyncSession, limit: int) -> bool:
+    """Delete at most so many rows of a version that is not used any more; returns whether there was one."""
+    found = await session.execute(
+        text(
+            """select id from board_versions where state = 'retired' or board_id is null
+               order by id limit 1 for update skip locked"""
+        )
+    )
+    version_id = found.scalar_one_or_none()
+    if version_id is None:
+        return False
+    parameters = {"version_id": version_id, "limit": limit}
+    counts = [(await session.execute(statement, parameters)).rowcount for statement in _delete_rows.values()]  # type: ignore[attr-defined]
+    if not any(counts):
+        await session.execute(text("delete from board_versions where id = :id"), {"id": version_id})
+    return True
