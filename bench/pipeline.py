@@ -84,6 +84,7 @@ class Ours:
         connection = await asyncpg.connect(self._urls["leaderboard"])
         day = await connection.fetchval("select first_day from challenges order by id limit 1")
         await connection.execute("update challenges set last_day = first_day + 400")
+        await connection.execute("update board_versions set last_day = first_day + 400")
         await connection.close()
         return datetime.combine(day, datetime.min.time(), UTC)
 
