@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from leaderboard import seed
 from leaderboard.challenges import routes as challenges_routes
+from leaderboard.dependencies import ApiContext
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
@@ -21,6 +22,7 @@ from testkit import handling
 from testkit.databases import execute, fetch_rows
 from testkit.handling import emitted
 
+WEB_KEY = "web-key-of-the-tests"
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
     *("participants", "erased_users", "board_changes", "outbox", "inbox"),
@@ -90,6 +92,7 @@ async def clear_outbox(database: Database) -> None:
 def create_app(database: Database) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
     app.state.database = database
+    app.state.context = ApiContext(database, WEB_KEY)
     app.include_router(challenges_routes.router)
     app.include_router(standings_routes.router)
     return app

@@ -201,6 +201,7 @@ async def test_the_service_looks_every_ten_minutes(
     settings = {
         "database_url": database_url_for("leaderboard"),
         "rabbitmq_url": "amqp://guest:pw@127.0.0.1:1/",
+        "leaderboard_api_key": "x" * 16,
         "http_port": 1,
         "internal_port": 2,
     }

@@ -11,6 +11,7 @@ WORKING = {
     "RABBITMQ_URL": "amqp://guest:pw@127.0.0.1:1/",
     "HTTP_PORT": "1",
     "INTERNAL_PORT": "2",
+    "LEADERBOARD_API_KEY": "the-key-of-web-0123",
 }
 
 

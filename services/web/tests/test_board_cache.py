@@ -39,7 +39,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def boards(database: Database, leaderboard: FakeLeaderboard, clock: Clock) -> AsyncIterator[BoardCache]:
     async with make_client("http://leaderboard", transport(leaderboard.app())) as http:
-        yield BoardCache(LeaderboardClient(http), database, _plain, ("en", "pl"), clock)
+        yield BoardCache(LeaderboardClient(http, "key"), database, _plain, ("en", "pl"), clock)
 
 
 def _plain(standings: BoardStandings, language: str) -> BoardFragment:

@@ -47,7 +47,7 @@ def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
     configure_app(
         app,
         database,
-        LeaderboardClient(make_client("http://leaderboard", transport(leaderboard.app()))),
+        LeaderboardClient(make_client("http://leaderboard", transport(leaderboard.app())), "key"),
         AuthClient(make_client("http://auth", transport(auth.app())), "key"),
     )
     return app

@@ -4,14 +4,15 @@ from datetime import date
 from typing import Self
 from zoneinfo import available_timezones
 
-from pydantic import model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What leaderboard needs: the default challenge. Without dates it is the present month."""
+    """What leaderboard needs: web's key, and the default challenge. Without dates it is the present month."""
 
+    leaderboard_api_key: SecretStr = Field(min_length=16)  # web's
     challenge_name: str = "Gruppetto"
     challenge_first_day: date | None = None
     challenge_last_day: date | None = None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
+from leaderboard.dependencies import ApiContext
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
@@ -29,6 +30,7 @@ SCORING_WAIT_MS = 50
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("leaderboard", settings, openapi=True)
+    service.app.state.context = ApiContext(service.database, settings.leaderboard_api_key.get_secret_value())
 
     async def seed() -> None:
         first, last = settings.challenge_first_day, settings.challenge_last_day

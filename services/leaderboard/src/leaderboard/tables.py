@@ -226,6 +226,20 @@ class BoardChangeRow(Base):
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"))
 
 
+class AuditEntryRow(Base):
+    """What an organiser changed; it says nothing of people but ids, and forgets those of who is erased."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str]
+    actor_id: Mapped[UUID | None] = mapped_column(index=True)  # None: an API key, or somebody who was erased
+    action: Mapped[str]
+    subject: Mapped[str] = mapped_column(index=True)
+    details: Mapped[dict[str, Any]]
+
+
 class ErasedUserRow(Base):
     """The id of somebody who was erased, and nothing else of them.
 

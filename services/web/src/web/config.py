@@ -10,5 +10,6 @@ class Settings(ServiceSettings):
 
     auth_url: HttpUrl
     auth_api_key: SecretStr = Field(min_length=1)
+    leaderboard_api_key: SecretStr = Field(min_length=1)
     leaderboard_url: HttpUrl
     web_operator_key: SecretStr = Field(min_length=16)  # of `gruppetto sessions`

@@ -39,7 +39,7 @@ def create_service(settings: Settings) -> Service:
     boards = configure_app(
         service.app,
         service.database,
-        LeaderboardClient(leaderboard_http),
+        LeaderboardClient(leaderboard_http, settings.leaderboard_api_key.get_secret_value()),
         AuthClient(auth_http, settings.auth_api_key.get_secret_value()),
     )
 

@@ -211,6 +211,7 @@ class StackLauncher:
         """Process -> the settings that are specific to it."""
         auth_url = self.url("auth")
         web_key, vault_key = self._get_secret("auth-api"), self._get_secret("vault-access")
+        board_key = self._get_secret("leaderboard-api")
         vault = base64.b64encode(hashlib.sha256(self._get_secret("vault").encode()).digest()).decode()
         public_url, credentials, oauth, data_api, webhook_url = self._strava_settings()
         freshness = {"FRESHNESS_S": str(self._config.freshness_s)}
@@ -236,11 +237,12 @@ class StackLauncher:
             },
             "sync-worker": {**data_api, **freshness, "AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key},
             "ingest": {"INGEST_OPERATOR_KEY": self._get_secret("ingest-operator")},
-            "leaderboard": {**challenge, **own},
+            "leaderboard": {**challenge, **own, "LEADERBOARD_API_KEY": board_key},
             "web": {
                 "AUTH_URL": auth_url,
                 "AUTH_API_KEY": web_key,
                 "LEADERBOARD_URL": self.url("leaderboard"),
+                "LEADERBOARD_API_KEY": board_key,
                 "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
             },
         }

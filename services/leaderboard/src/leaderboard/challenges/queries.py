@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule
-from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow, FetchWindowRow, RetentionRow
+from leaderboard.tables import (
+    BoardRow,
+    BoardVersionRow,
+    ChallengeRow,
+    FetchWindowRow,
+    ParticipantRow,
+    RetentionRow,
+)
 from shared.database.versions import next_version
 
 _select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
@@ -43,6 +51,19 @@ class ChangedBoards:
 async def list_challenges(session: AsyncSession) -> Sequence[ChallengeRow]:
     """All challenges."""
     return (await session.execute(select(ChallengeRow).order_by(ChallengeRow.id))).scalars().all()
+
+
+async def list_visible_challenges(
+    session: AsyncSession, user_id: UUID | None, *, is_organiser: bool
+) -> Sequence[ChallengeRow]:
+    """The challenges that this user may see: of members only participants do, hidden ones only organisers."""
+    challenges = select(ChallengeRow).order_by(ChallengeRow.id)
+    if not is_organiser:
+        is_member = exists().where(ParticipantRow.user_id == user_id, ParticipantRow.athlete_id.is_not(None))
+        challenges = challenges.where(
+            or_(ChallengeRow.visibility == "public", and_(ChallengeRow.visibility == "members", is_member))
+        )
+    return (await session.execute(challenges)).scalars().all()
 
 
 async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:

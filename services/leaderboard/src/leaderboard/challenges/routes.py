@@ -9,33 +9,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from leaderboard.challenges import queries
 from leaderboard.challenges.queries import BoardVersion
 from leaderboard.challenges.rules import choose_current
+from leaderboard.dependencies import Viewer, ViewerDep
 from leaderboard.tables import ChallengeRow
 from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, ChallengeInfo
 from shared.errors import NotFound
-from shared.http.api import Transaction
+from shared.http.api import Transaction, documented_errors
 
-router = APIRouter()
+router = APIRouter(responses=documented_errors(404))
 
 
 @router.get("/challenges/current")
-async def current_challenge(session: Transaction) -> ChallengeInfo:
+async def current_challenge(session: Transaction, viewer: ViewerDep) -> ChallengeInfo:
     """The challenge to show on the home page."""
-    challenge = choose_current(await queries.list_challenges(session), datetime.now(UTC))
+    visible = await queries.list_visible_challenges(session, viewer.user_id, is_organiser=viewer.is_organiser)
+    challenge = choose_current(visible, datetime.now(UTC))
     if challenge is None:
         raise NotFound("There is no challenge yet.")
     return to_challenge_info(challenge, await queries.list_live_versions(session, challenge.id))
 
 
 @router.get("/challenges/{slug}")
-async def challenge(slug: str, session: Transaction) -> ChallengeInfo:
+async def challenge(slug: str, session: Transaction, viewer: ViewerDep) -> ChallengeInfo:
     """A challenge with its boards."""
-    found = await get_challenge(session, slug)
+    found = await get_challenge(session, slug, viewer)
     return to_challenge_info(found, await queries.list_live_versions(session, found.id))
 
 
-async def get_challenge(session: AsyncSession, slug: str) -> ChallengeRow:
-    """The challenge with this slug. Raises NotFound."""
-    found = await queries.find_challenge(session, slug)
+async def get_challenge(session: AsyncSession, slug: str, viewer: Viewer) -> ChallengeRow:
+    """The challenge with this slug, if this viewer may see it. Raises NotFound."""
+    visible = await queries.list_visible_challenges(session, viewer.user_id, is_organiser=viewer.is_organiser)
+    found = next((one for one in visible if one.slug == slug), None)
     if found is None:
         raise NotFound("There is no such challenge.")
     return found

@@ -7,19 +7,20 @@ from fastapi import APIRouter
 
 from leaderboard.challenges.queries import list_live_versions
 from leaderboard.challenges.routes import get_challenge, to_board_info, to_challenge_info
+from leaderboard.dependencies import ViewerDep
 from leaderboard.standings import queries
 from leaderboard.standings.rules.ranking import rank
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.errors import NotFound
-from shared.http.api import Transaction
+from shared.http.api import Transaction, documented_errors
 
-router = APIRouter()
+router = APIRouter(responses=documented_errors(404))
 
 
 @router.get("/challenges/{slug}/boards/{board_slug}")
-async def board_standings(slug: str, board_slug: str, session: Transaction) -> BoardStandings:
+async def board_standings(slug: str, board_slug: str, session: Transaction, viewer: ViewerDep) -> BoardStandings:
     """A board as it is now. The revision is read first, so that the rows are at least as new as it says."""
-    challenge = await get_challenge(session, slug)
+    challenge = await get_challenge(session, slug, viewer)
     versions = await list_live_versions(session, challenge.id)
     version = next((one for one in versions if one.board.slug == board_slug), None)
     if version is None:

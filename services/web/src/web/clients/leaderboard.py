@@ -7,10 +7,11 @@ from web.clients.calls import Model, send
 
 
 class LeaderboardClient:
-    """Reads challenges and boards."""
+    """Reads challenges and boards; `api_key` is web's own."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, api_key: str) -> None:
         self._http = http
+        self._headers = {"Authorization": f"Bearer {api_key}"}
 
     async def current_challenge(self) -> ChallengeInfo:
         """The challenge to show on the home page. Raises NotFound, Unavailable."""
@@ -25,4 +26,4 @@ class LeaderboardClient:
         return await self._get(f"/challenges/{challenge}/boards/{board}", BoardStandings)
 
     async def _get(self, path: str, model: type[Model]) -> Model:
-        return await send(self._http, self._http.build_request("GET", path), model)
+        return await send(self._http, self._http.build_request("GET", path, headers=self._headers), model)
