@@ -54,6 +54,10 @@ async def listening(amqp_url: str, exchange: str, routing_key: str) -> AsyncIter
         yield arrivals
 
 
+COUNTED = """select coalesce(sum(activities), 0) from standings
+    join board_versions on board_versions.id = version_id where threshold is null"""
+
+
 async def until_counted(
     database_url: str, total: int, arrivals: list[float], is_told: Callable[[], Awaitable[bool]]
 ) -> float:
@@ -63,7 +67,7 @@ async def until_counted(
     try:
         while counted < total:
             await asyncio.sleep(0.02)
-            counted = await connection.fetchval("select coalesce(sum(activities), 0) from standings")
+            counted = await connection.fetchval(COUNTED)
         while not await is_told():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     finally:

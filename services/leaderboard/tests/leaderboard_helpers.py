@@ -10,10 +10,13 @@ from fastapi import FastAPI
 from leaderboard import seed
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.dependencies import ApiContext
+from leaderboard.milestones import routes as milestones_routes
+from leaderboard.participants import routes as participants_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
 from shared.database.engine import Database
@@ -25,7 +28,7 @@ from testkit.handling import emitted
 WEB_KEY = "web-key-of-the-tests"
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
-    *("participants", "erased_users", "board_changes", "outbox", "inbox"),
+    *("participants", "erased_users", "board_changes", "milestones_reached", "milestone_changes", "outbox", "inbox"),
 )
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
 
@@ -64,7 +67,7 @@ async def list_standings(database: Database) -> dict[tuple[str, int], tuple[Any,
         database,
         """select slug, user_id, distance_m, moving_time_s, elev_gain_m, activities
            from standings join board_versions on board_versions.id = version_id join boards on boards.id = board_id
-           where state = 'live'""",
+           where state = 'live' and threshold is null""",
     )
     return {(row.slug, row.user_id.int): tuple(row)[2:] for row in found}
 
@@ -93,8 +96,8 @@ def create_app(database: Database) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
     app.state.database = database
     app.state.context = ApiContext(database, WEB_KEY)
-    app.include_router(challenges_routes.router)
-    app.include_router(standings_routes.router)
+    for routes in (challenges_routes, standings_routes, milestones_routes, verdicts_routes, participants_routes):
+        app.include_router(routes.router)
     return app
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from leaderboard.activities.queries import list_activities_between
 from leaderboard.challenges.queries import list_scored_versions
+from leaderboard.challenges.rules import Metric
 from leaderboard.standings.rules.scoring import Totals, judge, sum_days
 from leaderboard.standings.use_cases import recalculate_next
 from leaderboard.versions.use_cases import begin_check, begin_rebuild, build_next, delete_retired, finish_checks
@@ -43,11 +44,15 @@ async def assert_current(database: Database) -> None:
     figures = "distance_m, moving_time_s, elev_gain_m, activities, points"
     scored = "version_id in (select id from board_versions where state <> 'retired')"
     days = await fetch_rows(database, f"select version_id, user_id, day, {figures} from daily_totals where {scored}")
-    sums = await fetch_rows(database, f"select version_id, user_id, {figures}, value from standings where {scored}")
+    sums = await fetch_rows(
+        database,
+        f"""select s.version_id, s.user_id, {", ".join(f"s.{name}" for name in figures.split(", "))}, value, metric
+            from standings as s join board_versions as v on v.id = version_id where state <> 'retired'""",
+    )
     wanted_days, wanted_sums = await calculate(database)
     assert {tuple(row[:3]): Totals(*row[3:]) for row in days} == wanted_days
-    assert {tuple(row[:2]): Totals(*row[2:-1]) for row in sums} == wanted_sums
-    assert all(row.value == row.distance_m for row in sums)
+    assert {tuple(row[:2]): Totals(*row[2:-2]) for row in sums} == wanted_sums
+    assert all(row.value == wanted_sums[row.version_id, row.user_id].value(Metric(row.metric)) for row in sums)
 
 
 def a_start(chance: random.Random) -> datetime:
@@ -101,7 +106,7 @@ async def test_after_any_events_in_any_order_totals_are_those_of_all_activities(
         pass
     await assert_current(database)
     counts = await fetch_rows(database, "select count(*) filter (where state = 'live'), count(*) from board_versions")
-    assert tuple(counts[0]) == (2, 2)
+    assert tuple(counts[0]) == (3, 3)
 
 
 async def assert_current_where_built(database: Database) -> None:
@@ -216,14 +221,14 @@ async def test_days_that_are_taken_back_before_they_are_built_leave_what_is_show
 async def test_a_check_finds_nothing_where_nothing_drifted_and_goes(database: Database) -> None:
     await add_challenge(database)
     await handle(database, authorized(), recorded(1), recorded(2, day=2))
-    assert await begin_check(database) == 2
+    assert await begin_check(database) == 3
     await handle(database, recorded(3, day=3))
     await build(database)
-    assert [drift.totals for drift in await finish_checks(database)] == [0, 0]
+    assert [drift.totals for drift in await finish_checks(database)] == [0, 0, 0]
     assert await finish_checks(database) == []
     while await delete_retired(database):
         pass
-    assert len(await fetch_rows(database, "select 1 from board_versions")) == 2
+    assert len(await fetch_rows(database, "select 1 from board_versions")) == 3
     await assert_current(database)
 
 
@@ -235,12 +240,12 @@ async def test_a_check_finds_what_drifted_and_puts_it_right(database: Database) 
         await session.execute(text("delete from standings where user_id = :id"), {"id": JAN})
     await begin_check(database)
     await build(database)
-    assert sorted(drift.totals for drift in await finish_checks(database)) == [0, 3]
+    assert sorted(drift.totals for drift in await finish_checks(database)) == [0, 3, 3]
     await build(database)
     await assert_current(database)
     await begin_check(database)
     await build(database)
-    assert [drift.totals for drift in await finish_checks(database)] == [0, 0]
+    assert [drift.totals for drift in await finish_checks(database)] == [0, 0, 0]
 
 
 async def test_versions_of_a_board_that_is_deleted_leave_nothing(database: Database) -> None:
@@ -250,5 +255,5 @@ async def test_versions_of_a_board_that_is_deleted_leave_nothing(database: Datab
     while await delete_retired(database):
         pass
     assert (await list_standings(database)).keys() == {("cycling", ANNA.int)}
-    assert len(await fetch_rows(database, "select 1 from daily_totals")) == 1
+    assert len(await fetch_rows(database, "select 1 from daily_totals")) == 3
     await delete_all(database)

@@ -167,7 +167,7 @@ async def test_somebody_who_joins_while_they_are_scored_is_told_of(database: Dat
         [row] = await fetch_rows(database, "select revision from challenges")
         assert last == row.revision
         # Whoever came second saw the other and told, so that what web fetches then is complete.
-        assert len(await fetch_rows(database, "select 1 from participants join standings using (user_id)")) == 1
+        assert len(await fetch_rows(database, "select 1 from participants join standings using (user_id)")) == 2
 
 
 async def test_a_newcomer_with_activities_and_a_new_name_are_told(database: Database) -> None:
@@ -205,7 +205,7 @@ async def test_a_new_name_of_the_challenge_is_told(database: Database) -> None:
 async def test_replicas_that_start_together_make_one_challenge(database: Database) -> None:
     await asyncio.gather(*(add_challenge(database) for _ in range(4)))
     assert len(await fetch_rows(database, "select 1 from challenges")) == 1
-    assert len(await fetch_rows(database, "select 1 from boards")) == 2
+    assert len(await fetch_rows(database, "select 1 from boards")) == 3
 
 
 async def test_without_days_a_challenge_takes_the_month_once(database: Database) -> None:

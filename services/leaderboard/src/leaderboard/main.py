@@ -6,12 +6,16 @@ from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
 from leaderboard.dependencies import ApiContext
+from leaderboard.milestones import routes as milestones_routes
+from leaderboard.milestones.use_cases import update_milestones
+from leaderboard.participants import routes as participants_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions.use_cases import build_next, delete_retired, publish_complete
 from shared.service import Service, serve
 
@@ -49,6 +53,9 @@ def create_service(settings: Settings) -> Service:
         await announce_changes(service.database, datetime.now(UTC))
         return False
 
+    async def look_at_milestones() -> bool:
+        return await update_milestones(service.database)
+
     async def recalculate() -> bool:
         await recalculate_next(service.database)
         return False
@@ -63,13 +70,14 @@ def create_service(settings: Settings) -> Service:
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
     service.add_periodic_task(announce_boards, ANNOUNCE_BOARDS_INTERVAL_S)
+    service.add_periodic_task(look_at_milestones, ANNOUNCE_BOARDS_INTERVAL_S)
     service.add_periodic_task(announce, ANNOUNCE_INTERVAL_S)
     service.add_periodic_task(expire, EXPIRY_INTERVAL_S)
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
-    service.app.include_router(challenges_routes.router)
-    service.app.include_router(standings_routes.router)
+    for routes in (challenges_routes, standings_routes, milestones_routes, verdicts_routes, participants_routes):
+        service.app.include_router(routes.router)
     return service
 
 

@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 from leaderboard.activities.queries import lock_scoring
 from leaderboard.challenges import queries
-from leaderboard.challenges.rules import DEFAULT_BOARDS, Challenge, month_bounds
+from leaderboard.challenges.rules import DEFAULT_BOARDS, DEFAULT_MILESTONES, Challenge, month_bounds
 from leaderboard.standings.queries import add_board_changes
 from leaderboard.versions.use_cases import publish_rules
 from shared.database.engine import Database
 
 DEFAULT_SLUG = "main"
+_BOARDS = DEFAULT_BOARDS + DEFAULT_MILESTONES
 
 
 async def ensure_default_challenge(
@@ -28,8 +29,8 @@ async def ensure_default_challenge(
         rules = Challenge(*(days or month_bounds(datetime.now(ZoneInfo(time_zone)).date())))
         own = {"name": name, "time_zone": time_zone, "visibility": "public"}
         if row is None:
-            row = await queries.insert_challenge(session, DEFAULT_SLUG, own | vars(rules), DEFAULT_BOARDS)
-        slugs = {board.slug: board for board in DEFAULT_BOARDS}
+            row = await queries.insert_challenge(session, DEFAULT_SLUG, own | vars(rules), _BOARDS)
+        slugs = {board.slug: board for board in _BOARDS}
         boards = {board.id: board.slug for board in await queries.list_boards(session, row.id)}
         await publish_rules(
             session, row.id, rules, {key: slugs[slug] for key, slug in boards.items() if slug in slugs}

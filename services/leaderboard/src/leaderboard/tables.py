@@ -45,6 +45,7 @@ class ParticipantRow(Base):
     display_name: Mapped[str]
     sort_name: Mapped[str] = mapped_column(Text(collation="C"), server_default="")  # case-folded
     private_activities: Mapped[bool] = mapped_column(server_default=false())  # whether those count
+    sync_requested_at: Mapped[datetime | None]  # by themselves
     joined_at: Mapped[datetime]
     named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
     authorized_at: Mapped[datetime | None] = mapped_column(server_default=func.now())  # the last time
@@ -108,6 +109,7 @@ class BoardVersionRow(Base):
     metric: Mapped[str]
     sport_types: Mapped[list[str]]
     points: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    threshold: Mapped[Decimal | None]  # of a milestone
     built_until: Mapped[UUID | None]  # whoever has no larger id is in it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -212,6 +214,26 @@ class RecalculationRow(Base):
     requests: Mapped[int] = mapped_column(BigInteger, server_default="1")  # since it was added
     version_id: Mapped[int] = mapped_column(BigInteger, server_default="0")  # the newest that was computed
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class MilestoneReachedRow(Base):
+    """Somebody reached a milestone with the activity that ended then."""
+
+    __tablename__ = "milestones_reached"
+
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    reached_at: Mapped[datetime]
+
+
+class MilestoneChangeRow(Base):
+    """What somebody has in a milestone changed, and it was not looked yet whether they reached it."""
+
+    __tablename__ = "milestone_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID]
 
 
 class BoardChangeRow(Base):

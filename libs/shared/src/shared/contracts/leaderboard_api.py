@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class BoardMetric(StrEnum):
@@ -63,3 +63,143 @@ class BoardStandings(ApiModel):
     revision: int
     as_of: datetime
     rows: tuple[StandingEntry, ...]
+
+
+class MilestoneProgress(ApiModel):
+    """How far somebody is, in the metric's unit, and when they were there."""
+
+    value: float
+    reached_at: datetime | None
+
+
+class MilestoneInfo(ApiModel):
+    """A threshold in the metric's unit (metres, seconds, activities or points); `own` is the viewer's part."""
+
+    slug: str
+    name: str
+    metric: BoardMetric
+    threshold: float
+    reached: int
+    own: MilestoneProgress | None
+
+
+class MilestoneEntry(ApiModel):
+    """Somebody who reached a milestone."""
+
+    user_id: UUID
+    display_name: str
+    reached_at: datetime
+
+
+class MilestonePage(ApiModel):
+    """Who reached a milestone, in order."""
+
+    milestone: MilestoneInfo
+    rows: tuple[MilestoneEntry, ...]
+
+
+class BoardVerdict(ApiModel):
+    """Why an activity counts on a board or does not.
+
+    What counts has a `value` in the board's metric, on a board of points as `units` times `points_per_unit`. What
+    does not has a `reason` and a sentence; a duplicate also the activity that counts in its place.
+    """
+
+    board: str
+    counts: bool
+    value: float | None = None
+    units: float | None = None
+    points_per_unit: float | None = None
+    reason: str | None = None
+    message: str | None = None
+    duplicate_of: int | None = None
+
+
+class ActivityVerdicts(ApiModel):
+    """An activity, what was chosen about it, and what came of that on each board."""
+
+    strava_id: int
+    sport_type: str
+    local_start: datetime
+    distance_m: float
+    moving_time_s: int
+    elapsed_time_s: int
+    elev_gain_m: float
+    trainer: bool
+    commute: bool
+    manual: bool
+    flagged: bool
+    private: bool
+    preferred: bool
+    excluded_by_participant: bool
+    excluded_by_organiser: bool
+    exclusion_reason: str | None  # of the organiser
+    overlaps_with: tuple[int, ...]  # at most ten that share more than three minutes with it
+    boards: tuple[BoardVerdict, ...]
+
+
+class DayPoints(ApiModel):
+    """The points of a day: what counted, at most the cap, and the bonus for an active day."""
+
+    board: str
+    day: date
+    counted: float
+    daily_cap: float | None
+    bonus: float
+    points: float
+
+
+class PrivateSum(ApiModel):
+    """What the private activities of a page add up to on a board, for those who may not see them."""
+
+    board: str
+    activities: int
+    value: float
+
+
+class VerdictPage(ApiModel):
+    """Whole days of a participant's activities, the latest first; the next page goes on at `next_until`."""
+
+    activities: tuple[ActivityVerdicts, ...]
+    points: tuple[DayPoints, ...]
+    private: tuple[PrivateSum, ...]
+    next_until: date | None
+
+
+class ActivitySearch(BaseModel):
+    """Which activities an organiser looks for: those after the id `after` to which all that is given applies."""
+
+    user_id: UUID | None = None
+    sport_type: str | None = Field(None, max_length=100)
+    first_day: date = date(1, 1, 1)
+    last_day: date = Field(date(9999, 12, 30), le=date(9999, 12, 30))
+    after: int = Field(0, ge=0, le=2**63 - 1)
+    limit: int = Field(50, ge=1, le=200)
+
+
+class FoundActivity(ApiModel):
+    """An activity as an organiser finds it."""
+
+    strava_id: int
+    user_id: UUID
+    display_name: str | None
+    sport_type: str
+    local_start: datetime
+    distance_m: float
+    moving_time_s: int
+    elapsed_time_s: int
+    elev_gain_m: float
+    trainer: bool
+    commute: bool
+    manual: bool
+    flagged: bool
+    excluded_by_participant: bool
+    excluded_by_organiser: bool
+    exclusion_reason: str | None
+
+
+class FoundActivities(ApiModel):
+    """A page of activities; the next one begins after `next_after`."""
+
+    activities: tuple[FoundActivity, ...]
+    next_after: int | None

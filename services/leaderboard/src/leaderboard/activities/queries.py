@@ -65,6 +65,9 @@ _select_between = text(
         and local_start >= cast(:first_day as date) and local_start < cast(:last_day as date) + 1
     """  # noqa: S608 - made of the names of columns
 )
+_select_one = text(
+    f"select {_COLUMNS} from activities as one where strava_id = :strava_id and not removed"  # noqa: S608
+)
 # Shares time with the span: `get_span` says it in Python.
 _SHARES_TIME = """activities.user_id = span.user_id and not removed and local_start::time <> '00:00:01'
     and start_at < span.last and start_at + (elapsed_time_s - 180) * interval '1 second' > span.first
@@ -212,6 +215,12 @@ async def count_activities(session: AsyncSession, after: UUID | None, limit: int
 async def has_activities(session: AsyncSession) -> bool:
     """Whether anybody has any."""
     return bool((await session.execute(text("select exists (select from activities where not removed)"))).scalar())
+
+
+async def find_activity(session: AsyncSession, strava_id: int) -> tuple[UUID, Activity] | None:
+    """An activity that is on record, and whose it is."""
+    row = (await session.execute(_select_one, {"strava_id": strava_id})).one_or_none()
+    return _to_activity(row) if row else None
 
 
 async def erase_activities(session: AsyncSession, user_ids: Collection[UUID]) -> None:

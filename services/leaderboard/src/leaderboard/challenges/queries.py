@@ -88,8 +88,17 @@ async def list_building_versions(session: AsyncSession) -> list[BoardVersion]:
 
 
 async def list_live_versions(session: AsyncSession, challenge_id: int) -> list[BoardVersion]:
-    """What is shown of a challenge, in the order of its boards."""
-    return await _list_versions(session, BoardVersionRow.state == "live", BoardRow.challenge_id == challenge_id)
+    """What is shown of a challenge, in the order of its boards, without milestones."""
+    return await _list_live(session, challenge_id, BoardVersionRow.threshold.is_(None))
+
+
+async def list_live_milestones(session: AsyncSession, challenge_id: int) -> list[BoardVersion]:
+    """What is shown of a challenge's milestones, in their order."""
+    return await _list_live(session, challenge_id, BoardVersionRow.threshold.is_not(None))
+
+
+async def _list_live(session: AsyncSession, challenge_id: int, kind: ColumnElement[bool]) -> list[BoardVersion]:
+    return await _list_versions(session, BoardVersionRow.state == "live", BoardRow.challenge_id == challenge_id, kind)
 
 
 async def _list_versions(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[BoardVersion]:
@@ -112,6 +121,7 @@ def _to_board_version(version: BoardVersionRow, board: BoardRow) -> BoardVersion
             Metric(version.metric),
             frozenset(version.sport_types),
             _to_points_rule(version.points) if version.points else None,
+            version.threshold,
         ),
     )
 
@@ -127,6 +137,7 @@ def to_rule_columns(challenge: Challenge, board: Board) -> dict[str, Any]:
         "counts_commute": challenge.counts_commute,
         "metric": board.metric.value,
         "sport_types": sorted(board.sport_types),
+        "threshold": board.threshold,
         "points": points
         and {
             "unit": points.unit.value,
@@ -148,11 +159,13 @@ def _to_points_rule(document: Mapping[str, Any]) -> PointsRule:
 
 
 async def list_changed(session: AsyncSession, board_ids: Collection[int]) -> list[ChangedBoards]:
-    """These boards by their challenge."""
+    """These boards by their challenge; of milestones only the challenge."""
     rows = await session.execute(
         text(
             """select challenges.id, challenges.slug, challenges.first_day, challenges.last_day,
-                      array_agg(boards.slug order by boards.slug) as boards
+                      coalesce(array_agg(boards.slug order by boards.slug) filter (where not exists (
+                          select from board_versions as v where v.board_id = boards.id and v.state = 'live'
+                              and v.threshold is not null)), '{}') as boards
                from boards join challenges on challenges.id = boards.challenge_id
                where boards.id = any(:ids) group by challenges.id order by challenges.id"""
         ),

@@ -47,6 +47,7 @@ class Board:
     metric: Metric
     sport_types: frozenset[str]
     points: PointsRule | None = None
+    threshold: Decimal | None = None  # of a milestone, in the metric's unit: it is reached or not, without places
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,15 @@ class Challenge:
 DEFAULT_BOARDS = (
     Board("running", "Running", Metric.DISTANCE, frozenset({"Run", "TrailRun"})),
     Board("cycling", "Cycling", Metric.DISTANCE, frozenset({"Ride", "GravelRide", "MountainBikeRide"})),
+)
+DEFAULT_MILESTONES = (
+    Board(
+        "40-hours",
+        "40 hours",
+        Metric.MOVING_TIME,
+        frozenset().union(*(board.sport_types for board in DEFAULT_BOARDS)),
+        threshold=Decimal(40 * 3600),
+    ),
 )
 
 

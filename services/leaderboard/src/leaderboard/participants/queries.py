@@ -1,7 +1,8 @@
 """SQL of participants."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, text
@@ -85,3 +86,92 @@ async def expire_participants(
     """
     expired = await session.execute(_expire, {"authorized_before": authorized_before, "now": now, "batch": batch})
     return {row.user_id: row.authorized_at for row in expired}
+
+
+async def save_private_choice(session: AsyncSession, user_id: UUID, *, count: bool) -> bool | None:
+    """Save whether private activities count; returns whether that is new, None without such a participant."""
+    saved = await session.execute(
+        text(
+            """update participants set private_activities = :count where user_id = :user_id
+               returning old.private_activities <> new.private_activities"""
+        ),
+        {"user_id": user_id, "count": count},
+    )
+    return saved.scalar_one_or_none()
+
+
+async def list_private_days(session: AsyncSession, user_id: UUID) -> list[date]:
+    """The local days on which a user has private activities."""
+    days = await session.execute(
+        text(
+            """select distinct local_start::date as day from activities
+               where user_id = :user_id and private and not removed order by day"""
+        ),
+        {"user_id": user_id},
+    )
+    return list(days.scalars())
+
+
+async def save_sync_request(
+    session: AsyncSession, user_id: UUID, now: datetime, interval: timedelta
+) -> datetime | None:
+    """Note that a participant wants to be synced; returns when they last did if that is within the interval.
+
+    Raises NoResultFound when there is no such participant.
+    """
+    saved = await session.execute(
+        text(
+            """update participants
+               set sync_requested_at = case when sync_requested_at > :before then sync_requested_at else :now end
+               where user_id = :user_id
+               returning old.sync_requested_at > :before as is_early, old.sync_requested_at"""
+        ),
+        {"user_id": user_id, "now": now, "before": now - interval},
+    )
+    row = saved.one()
+    last: datetime | None = row.sync_requested_at
+    return last if row.is_early else None
+
+
+_EXPORTED = {
+    "participant": """select athlete_id, display_name, joined_at, authorized_at, private_activities from participants
+        where user_id = :user_id""",
+    "standings": """select challenges.slug as challenge, boards.slug as board, s.distance_m, s.moving_time_s,
+            s.elev_gain_m, s.activities, s.points
+        from standings as s join board_versions as v on v.id = s.version_id and v.state = 'live'
+        join boards on boards.id = v.board_id join challenges on challenges.id = boards.challenge_id
+        where s.user_id = :user_id order by 1, 2""",
+    "milestones": """select challenges.slug as challenge, boards.slug as milestone, m.reached_at
+        from milestones_reached as m join boards on boards.id = m.board_id
+        join challenges on challenges.id = boards.challenge_id where m.user_id = :user_id order by 1, 2""",
+    "exclusions": """select strava_id, excluded_by, reason, excluded_at from exclusions
+        where user_id = :user_id order by 1, 2""",
+    "preferred_activities": """select strava_id, preferred_at from preferred_activities
+        where user_id = :user_id order by 1""",
+}
+
+
+async def export_participant(session: AsyncSession, user_id: UUID) -> dict[str, Any] | None:
+    """What is known of a participant, as JSON, without activities; None when there is no such participant."""
+    found: dict[str, Any] = {}
+    for name, statement in _EXPORTED.items():
+        rows = await session.execute(
+            text(f"select coalesce(json_agg(one), '[]') from ({statement}) as one"),  # noqa: S608 - a constant
+            {"user_id": user_id},
+        )
+        found[name] = rows.scalar_one()
+    if not found["participant"]:
+        return None
+    return found | {"participant": found["participant"][0]}
+
+
+async def export_activities(session: AsyncSession, user_id: UUID, after: int, limit: int) -> list[dict[str, Any]]:
+    """The next activities of a user by Strava id, as JSON."""
+    rows = await session.execute(
+        text(
+            """select to_jsonb(a) - '{user_id, version, removed}'::text[] from activities as a
+               where user_id = :user_id and not removed and strava_id > :after order by strava_id limit :limit"""
+        ),
+        {"user_id": user_id, "after": after, "limit": limit},
+    )
+    return list(rows.scalars())

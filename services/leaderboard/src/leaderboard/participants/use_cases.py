@@ -1,15 +1,23 @@
-"""Telling who expired."""
+"""Telling who expired, and what participants choose about themselves."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.activities.queries import Change, lock_people
 from leaderboard.challenges.queries import list_challenges
 from leaderboard.participants import queries
 from leaderboard.participants.rules import find_expiry
-from shared.contracts.events import ParticipantExpired
+from leaderboard.standings.use_cases import update_standings
+from shared.contracts.events import ParticipantExpired, ParticipantPrivacyChanged, SyncRequested
 from shared.database.engine import Database
+from shared.errors import NotFound
 from shared.messaging.outbox import emit
 
 EXPIRY_BATCH = 500  # people in one transaction
+SYNC_INTERVAL = timedelta(minutes=10)  # between two requests of one participant
 
 
 async def expire_participants(database: Database, now: datetime) -> bool:
@@ -25,3 +33,37 @@ async def expire_participants(database: Database, now: datetime) -> bool:
         ]
         await emit(session, *events)
     return len(expired) == EXPIRY_BATCH
+
+
+async def choose_private(session: AsyncSession, user_id: UUID, now: datetime, *, count: bool) -> None:
+    """Let private activities of a participant count, or not, and have ingest record them or not. Raises NotFound.
+
+    Those that were not recorded yet are fetched at once.
+    """
+    await lock_people(session, [user_id])
+    is_new = await queries.save_private_choice(session, user_id, count=count)
+    if is_new is None:
+        raise NotFound("There is no such participant.")
+    if not is_new:
+        return
+    days = await queries.list_private_days(session, user_id)
+    await update_standings(session, [Change(user_id, day, None) for day in days])
+    await emit(session, ParticipantPrivacyChanged(user_id=user_id, private_activities=count, changed_at=now))
+    if count:
+        await emit(session, _to_sync_request(user_id, now))
+
+
+async def request_sync(session: AsyncSession, user_id: UUID, now: datetime) -> timedelta | None:
+    """Have the activities of a participant fetched; returns how long to wait if it is too early. Raises NotFound."""
+    try:
+        last = await queries.save_sync_request(session, user_id, now, SYNC_INTERVAL)
+    except NoResultFound:
+        raise NotFound("There is no such participant.") from None
+    if last is not None:
+        return last + SYNC_INTERVAL - now
+    await emit(session, _to_sync_request(user_id, now))
+    return None
+
+
+def _to_sync_request(user_id: UUID, now: datetime) -> SyncRequested:
+    return SyncRequested(user_id=user_id, reason="participant", requested_by=str(user_id), requested_at=now)

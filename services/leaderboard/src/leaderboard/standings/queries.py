@@ -139,6 +139,8 @@ async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> 
     ids = {"ids": list(user_ids)}
     await session.execute(text("delete from recalculations where user_id = any(:ids)"), ids)
     await session.execute(text("delete from daily_totals where user_id = any(:ids)"), ids)
+    await session.execute(text("delete from milestones_reached where user_id = any(:ids)"), ids)
+    await session.execute(text("delete from milestone_changes where user_id = any(:ids)"), ids)
     gone = await session.execute(text("delete from standings where user_id = any(:ids) returning version_id"), ids)
     return set(gone.scalars())
 
@@ -198,6 +200,17 @@ async def add_board_changes(session: AsyncSession, board_ids: Collection[int]) -
     await session.execute(
         text("insert into board_changes (board_id) select unnest(cast(:ids as integer[]))"),
         {"ids": sorted(board_ids)},
+    )
+
+
+async def add_milestone_changes(session: AsyncSession, changes: Collection[tuple[int, UUID]]) -> None:
+    """Note that what these users have in these milestones changed, to be looked at after the commit."""
+    await session.execute(
+        text(
+            """insert into milestone_changes (board_id, user_id)
+               select * from unnest(cast(:board_ids as integer[]), cast(:user_ids as uuid[]))"""
+        ),
+        {"board_ids": [board_id for board_id, _ in changes], "user_ids": [user_id for _, user_id in changes]},
     )
 
 

@@ -131,9 +131,13 @@ async def save_differences(
             for (version_id, user_id), totals in differences.items()
         ],
     )
-    live = {by_id[version_id].board_id for version_id, _ in differences if by_id[version_id].is_live}
-    if live:
-        await queries.add_board_changes(session, live)
+    live = [(by_id[version_id], user_id) for version_id, user_id in differences if by_id[version_id].is_live]
+    if boards := {version.board_id for version, _ in live if version.board.threshold is None}:
+        await queries.add_board_changes(session, boards)
+    if milestones := [
+        (version.board_id, user_id) for version, user_id in live if version.board.threshold is not None
+    ]:
+        await queries.add_milestone_changes(session, milestones)
 
 
 def _lock_order(item: tuple[DayKey, Totals]) -> tuple[UUID, date, int]:

@@ -23,6 +23,14 @@ _select_complete = text(
     order by boards.challenge_id
     """
 )
+# Whoever reached it by the former rules, too, because by these they may not have.
+_look_at_milestones = text(
+    """insert into milestone_changes (board_id, user_id)
+       select v.board_id, s.user_id from board_versions as v join standings as s on s.version_id = v.id
+       where v.id = any(:ids) and v.threshold is not null and s.value >= v.threshold
+       union select v.board_id, m.user_id from board_versions as v join milestones_reached as m using (board_id)
+       where v.id = any(:ids)"""
+)
 _delete_rows = {
     table: text(
         f"""delete from {table} where ctid = any(array(
@@ -91,7 +99,7 @@ async def insert_version(
 
 async def copy_live(session: AsyncSession, purpose: str, challenge_id: int | None = None) -> int:
     """Begin to build what is live once more, by the same rules; returns how many boards that are."""
-    rules = f"{', '.join(_CHALLENGE_RULES)}, metric, sport_types, points"
+    rules = f"{', '.join(_CHALLENGE_RULES)}, metric, sport_types, points, threshold"
     rules = ", ".join(f"v.{name.strip()}" for name in rules.split(","))
     made = await session.execute(
         text(
@@ -164,6 +172,7 @@ async def publish(session: AsyncSession, challenge_id: int) -> list[int]:
     for version in versions:
         version.state = "live"
     await session.flush()
+    await session.execute(_look_at_milestones, {"ids": [version.id for version in versions]})
     await set_challenge_rules(session, challenge_id, {name: getattr(versions[-1], name) for name in _CHALLENGE_RULES})
     return list((await session.execute(boards)).scalars())
 

@@ -16,6 +16,7 @@ from shared.contracts.events.base import Event, UserEvent
 from shared.contracts.events.ingest import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState
 from shared.contracts.events.leaderboard import (
     FetchWindowChanged,
+    MilestoneReached,
     ParticipantExpired,
     ParticipantPrivacyChanged,
     RetentionAdvanced,
@@ -49,6 +50,7 @@ EVENTS: tuple[type[Event], ...] = (
     ActivityRevised,
     ActivityRemoved,
     StandingsChanged,
+    MilestoneReached,
     ParticipantExpired,
     ParticipantPrivacyChanged,
     FetchWindowChanged,
@@ -69,6 +71,7 @@ __all__ = [
     "FetchWindowChanged",
     "FetchedActivity",
     "JobReleased",
+    "MilestoneReached",
     "ParticipantExpired",
     "ParticipantPrivacyChanged",
     "RetentionAdvanced",

@@ -24,6 +24,20 @@ class StandingsChanged(Event):
         return self.challenge
 
 
+class MilestoneReached(UserEvent):
+    """Somebody reached a milestone with the activity that ended at `reached_at`.
+
+    It is told again when they fell below it, because an activity was changed or removed, and reached it anew.
+    """
+
+    topic = "milestone.reached"
+    producer = "leaderboard"
+
+    challenge: str
+    milestone: str
+    reached_at: datetime
+
+
 class ParticipantExpired(UserEvent):
     """Somebody takes part in no challenge that is open or still kept.
 

@@ -1,0 +1,204 @@
+"""Why activities count or do not, and choosing that."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from leaderboard.activities.rules import Activity
+from leaderboard.audit.queries import add_audit_entry
+from leaderboard.challenges.queries import list_live_versions
+from leaderboard.challenges.routes import get_challenge
+from leaderboard.challenges.rules import Metric
+from leaderboard.dependencies import FOR_WEB, Actor, Scope, ViewerDep, require_scope
+from leaderboard.standings.rules.scoring import Counted, Judgement
+from leaderboard.verdicts import queries, use_cases
+from leaderboard.verdicts.rules import SENTENCES, explain_points
+from leaderboard.verdicts.use_cases import Explained
+from shared.contracts.leaderboard_api import (
+    ActivitySearch,
+    ActivityVerdicts,
+    BoardVerdict,
+    DayPoints,
+    FoundActivities,
+    FoundActivity,
+    PrivateSum,
+    VerdictPage,
+)
+from shared.errors import NotFound
+from shared.http.api import Transaction, documented_errors
+
+MAX_ID = 2**63 - 1
+_FACTS = (
+    *("strava_id", "sport_type", "local_start", "moving_time_s", "elapsed_time_s", "trainer", "commute", "manual"),
+    *("flagged", "private", "preferred", "excluded_by_participant", "excluded_by_organiser"),
+)
+
+StravaId = Annotated[int, Path(ge=1, le=MAX_ID)]
+Organiser = Annotated[Actor, Depends(require_scope(Scope.PEOPLE))]
+
+router = APIRouter(responses=documented_errors(404, 409))
+
+
+class ExclusionReason(BaseModel):
+    """Why an organiser excludes an activity, for its owner to read."""
+
+    reason: str = Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+@router.get("/challenges/{slug}/participants/{user_id}/verdicts")
+async def list_verdicts(
+    slug: str,
+    user_id: UUID,
+    session: Transaction,
+    viewer: ViewerDep,
+    until: Annotated[
+        date | None, Query(description="the latest day of the page; next_until of the page before")
+    ] = None,
+) -> VerdictPage:
+    """A participant's activities, the latest first, and for each board why it counts or does not.
+
+    For the participant, and for organisers, who see of private activities only what they add up to.
+    """
+    if viewer.user_id != user_id and not viewer.is_organiser:
+        raise NotFound("There is nobody here whose activities you may see.")
+    challenge = await get_challenge(session, slug, viewer)
+    versions = await list_live_versions(session, challenge.id)
+    days = (challenge.first_day, challenge.last_day)
+    explained = await use_cases.explain(session, versions, user_id, days, until)
+    reasons = await queries.list_exclusion_reasons(session, user_id)
+    return _to_page(explained, reasons, is_owner=viewer.user_id == user_id)
+
+
+@router.put("/participants/{user_id}/activities/{strava_id}/exclusion", status_code=204, dependencies=[FOR_WEB])
+async def exclude_own(user_id: UUID, strava_id: StravaId, session: Transaction) -> Response:
+    """Let an activity of this participant count nowhere; it stays so when it changes on Strava."""
+    await use_cases.exclude(session, strava_id, user_id, "participant")
+    return Response(status_code=204)
+
+
+@router.delete("/participants/{user_id}/activities/{strava_id}/exclusion", status_code=204, dependencies=[FOR_WEB])
+async def include_own(user_id: UUID, strava_id: StravaId, session: Transaction) -> Response:
+    """Let it count again, unless an organiser excluded it."""
+    await use_cases.include(session, strava_id, user_id, "participant")
+    return Response(status_code=204)
+
+
+@router.put("/participants/{user_id}/activities/{strava_id}/preference", status_code=204, dependencies=[FOR_WEB])
+async def prefer(user_id: UUID, strava_id: StravaId, session: Transaction) -> Response:
+    """Let it count instead of those that took place at the same time, even if it is shorter."""
+    await use_cases.prefer(session, strava_id, user_id)
+    return Response(status_code=204)
+
+
+@router.delete("/participants/{user_id}/activities/{strava_id}/preference", status_code=204, dependencies=[FOR_WEB])
+async def prefer_no_more(user_id: UUID, strava_id: StravaId, session: Transaction) -> Response:
+    """Leave to the rules which of those that took place at the same time counts."""
+    await use_cases.prefer_no_more(session, strava_id, user_id)
+    return Response(status_code=204)
+
+
+@router.get("/admin/activities", dependencies=[Depends(require_scope(Scope.PEOPLE))])
+async def search_activities(session: Transaction, search: Annotated[ActivitySearch, Query()]) -> FoundActivities:
+    """Activities of everybody or of one participant, by Strava id, without private ones."""
+    rows = await queries.search_activities(session, search)
+    return FoundActivities(
+        activities=tuple(FoundActivity.model_validate(dict(row._mapping)) for row in rows),
+        next_after=rows[-1].strava_id if len(rows) == search.limit else None,
+    )
+
+
+@router.put("/admin/activities/{strava_id}/exclusion", status_code=204)
+async def exclude_any(
+    strava_id: StravaId,
+    session: Transaction,
+    actor: Organiser,
+    body: Annotated[ExclusionReason, Body(examples=[{"reason": "This was a car ride."}])],
+) -> Response:
+    """Let an activity of anybody count nowhere, for a reason that its owner reads."""
+    if await use_cases.exclude(session, strava_id, None, "organiser", body.reason):
+        await add_audit_entry(session, actor, "activity.excluded", str(strava_id), {"reason": body.reason})
+    return Response(status_code=204)
+
+
+@router.delete("/admin/activities/{strava_id}/exclusion", status_code=204)
+async def include_any(strava_id: StravaId, session: Transaction, actor: Organiser) -> Response:
+    """Let it count again, unless its owner excluded it."""
+    if await use_cases.include(session, strava_id, None, "organiser"):
+        await add_audit_entry(session, actor, "activity.included", str(strava_id))
+    return Response(status_code=204)
+
+
+def _to_page(explained: Explained, exclusion_reasons: dict[int, str], *, is_owner: bool) -> VerdictPage:
+    shown = [activity for activity in explained.activities if is_owner or not activity.private]
+    return VerdictPage(
+        activities=tuple(
+            ActivityVerdicts(
+                **{name: getattr(activity, name) for name in _FACTS},
+                distance_m=float(activity.distance_m),
+                elev_gain_m=float(activity.elev_gain_m),
+                exclusion_reason=exclusion_reasons.get(activity.strava_id),
+                overlaps_with=tuple(explained.overlaps[activity.strava_id]),
+                boards=tuple(
+                    _to_verdict(version.board.slug, judgements[activity.strava_id])
+                    for version, judgements in explained.judgements
+                ),
+            )
+            for activity in shown
+        ),
+        points=tuple(_explain_days(explained)),
+        private=() if is_owner else tuple(_sum_private(explained)),
+        next_until=explained.next_until,
+    )
+
+
+def _to_verdict(board: str, judgement: Judgement) -> BoardVerdict:
+    if isinstance(judgement, Counted):
+        return BoardVerdict(
+            board=board,
+            counts=True,
+            value=float(judgement.value),
+            units=_to_float(judgement.units),
+            points_per_unit=_to_float(judgement.points_per_unit),
+        )
+    return BoardVerdict(
+        board=board,
+        counts=False,
+        reason=judgement.reason.value,
+        message=SENTENCES[judgement.reason],
+        duplicate_of=judgement.duplicate_of,
+    )
+
+
+def _to_float(figure: Any) -> float | None:
+    return None if figure is None else float(figure)
+
+
+def _explain_days(explained: Explained) -> Iterable[DayPoints]:
+    for version, judgements in explained.judgements:
+        rule = version.board.points
+        if version.board.metric is Metric.POINTS and rule is not None:
+            for day in explain_points(version.board, rule, explained.activities, judgements):
+                yield DayPoints(
+                    board=version.board.slug,
+                    day=day.day,
+                    counted=float(day.counted),
+                    daily_cap=_to_float(day.daily_cap),
+                    bonus=float(day.bonus),
+                    points=float(day.points),
+                )
+
+
+def _sum_private(explained: Explained) -> Iterable[PrivateSum]:
+    private: list[Activity] = [activity for activity in explained.activities if activity.private]
+    for version, judgements in explained.judgements:
+        counted = [
+            judgement.value
+            for activity in private
+            if isinstance(judgement := judgements[activity.strava_id], Counted)
+        ]
+        if counted:
+            yield PrivateSum(board=version.board.slug, activities=len(counted), value=float(sum(counted)))

@@ -1,0 +1,116 @@
+"""What participants choose about themselves, and what they download."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from leaderboard_helpers import WEB_KEY, add_challenge, clear_outbox, create_app, handle
+
+from leaderboard.participants.use_cases import request_sync
+from shared.database.engine import Database
+from testkit.databases import fetch_rows
+from testkit.events import ANNA, JAN, authorized, recorded
+from testkit.handling import emitted
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    await add_challenge(database)
+    await handle(database, authorized(), authorized(JAN, "Jan"))
+    await clear_outbox(database)
+    transport = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {WEB_KEY}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://board.test", headers=headers) as client:
+        yield client
+
+
+async def test_a_choice_about_private_activities_is_told_once_and_a_yes_has_them_fetched(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    for count in (False, True, True, False):
+        answer = await client.put(f"/participants/{ANNA}/private-activities", json={"count": count})
+        assert answer.status_code == 204
+    told = [(topic, event.get("private_activities", event.get("reason"))) for topic, event in await emitted(database)]
+    assert told == [
+        ("participant.privacy_changed", True),
+        ("sync.requested", "participant"),
+        ("participant.privacy_changed", False),
+    ]
+
+
+@pytest.mark.parametrize("body", [{}, {"count": "maybe"}, {"count": None}, [], "yes"])
+async def test_a_choice_that_is_none_is_refused(client: httpx.AsyncClient, body: object) -> None:
+    answer = await client.put(f"/participants/{ANNA}/private-activities", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid"
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "private-activities"), ("POST", "sync"), ("GET", "export")])
+async def test_who_is_not_known_is_told_so_and_only_web_asks(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    body = {"count": True} if method == "PUT" else None
+    unknown = await client.request(method, f"/participants/{UUID(int=99)}/{path}", json=body)
+    assert (unknown.status_code, unknown.json()["message"]) == (404, "There is no such participant.")
+    stranger = await client.request(
+        method, f"/participants/{ANNA}/{path}", json=body, headers={"Authorization": "Bearer guess"}
+    )
+    assert stranger.status_code == 403
+
+
+async def test_a_participant_is_synced_at_most_every_ten_minutes(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    assert (await client.post(f"/participants/{ANNA}/sync")).status_code == 202
+    again = await client.post(f"/participants/{ANNA}/sync")
+    assert again.status_code == 429
+    assert again.json()["message"] == "Your activities were asked for a moment ago. Please try again in 10 minutes."
+    assert (await client.post(f"/participants/{JAN}/sync")).status_code == 202
+    later = datetime.now(UTC) + timedelta(minutes=10, seconds=1)
+    async with database.transaction() as session:
+        assert await request_sync(session, ANNA, later) is None
+    assert [event["user_id"] for _, event in await emitted(database, "sync.requested")] == [
+        str(ANNA),
+        str(JAN),
+        str(ANNA),
+    ]
+
+
+async def test_a_download_has_everything_that_is_known_of_somebody_and_of_nobody_else(
+    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.participants.routes.EXPORT_PAGE", 2)
+    await handle(database, *(recorded(n, day=n) for n in range(1, 6)), recorded(9, user_id=JAN))
+    await client.put(f"/participants/{ANNA}/activities/3/exclusion")
+    answer = await client.get(f"/participants/{ANNA}/export")
+    assert answer.status_code == 200
+    known = answer.json()
+    assert known["participant"]["display_name"] == "Anna K."
+    assert [activity["strava_id"] for activity in known["activities"]] == [1, 2, 3, 4, 5]
+    assert [one["strava_id"] for one in known["exclusions"]] == [3]
+    assert known["standings"][1] | {} == {
+        "challenge": "main",
+        "board": "running",
+        "distance_m": 40000.0,
+        "moving_time_s": 12000,
+        "elev_gain_m": 40.4,
+        "activities": 4,
+        "points": 0.0,
+    }
+    assert "Jan" not in answer.text
+
+
+async def test_every_table_with_a_user_is_in_the_download_or_says_nothing_of_them(database: Database) -> None:
+    tables = await fetch_rows(
+        database,
+        """select distinct table_name from information_schema.columns
+           where column_name in ('user_id', 'actor_id') and table_schema = current_schema()""",
+    )
+    downloaded = {
+        *("participants", "activities", "standings", "milestones_reached", "exclusions", "preferred_activities"),
+    }
+    sums_of_these = {"daily_totals", "recalculations", "milestone_changes"}
+    of_others = {"erased_users", "audit_log"}  # who is gone; what organisers did
+    assert {row.table_name for row in tables} == downloaded | sums_of_these | of_others

@@ -1,0 +1,266 @@
+"""Why activities count or do not, and what people choose about it, over the API."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from leaderboard_helpers import WEB_KEY, add_challenge, create_app, handle, list_standings, metres
+
+from shared.database.engine import Database
+from testkit.databases import execute, fetch_rows
+from testkit.events import ANNA, JAN, authorized, erased, recorded, removed, revised
+
+WEB = {"Authorization": f"Bearer {WEB_KEY}"}
+ORGANISER = {**WEB, "Gruppetto-User": str(UUID(int=77)), "Gruppetto-Organiser": "true"}
+
+
+def as_user(user_id: UUID) -> dict[str, str]:
+    return {**WEB, "Gruppetto-User": str(user_id)}
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    await add_challenge(database)
+    await handle(database, authorized(), authorized(JAN, "Jan"))
+    transport = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://board.test", headers=WEB) as client:
+        yield client
+
+
+async def verdicts(client: httpx.AsyncClient, user_id: UUID = ANNA, **parameters: Any) -> dict[str, Any]:
+    response = await client.get(
+        f"/challenges/main/participants/{user_id}/verdicts", headers=as_user(user_id), params=parameters
+    )
+    assert response.status_code == 200, response.text
+    page: dict[str, Any] = response.json()
+    return page
+
+
+async def reasons(client: httpx.AsyncClient, board: str = "running") -> dict[int, str]:
+    """Strava id -> "counts", or the reason against it."""
+    page = await verdicts(client)
+    return {
+        activity["strava_id"]: verdict["reason"] or "counts"
+        for activity in page["activities"]
+        for verdict in activity["boards"]
+        if verdict["board"] == board
+    }
+
+
+async def choose(client: httpx.AsyncClient, method: str, strava_id: int, what: str, user_id: UUID = ANNA) -> int:
+    response = await client.request(method, f"/participants/{user_id}/activities/{strava_id}/{what}")
+    return response.status_code
+
+
+async def test_each_activity_says_why_it_counts_or_does_not(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(
+        database,
+        recorded(1, day=1, km=12.3),
+        recorded(2, day=2, trainer=True),
+        recorded(3, day=3, flagged=True),
+        recorded(4, day=4, visibility="only_me"),
+        recorded(5, day=5, sport_type="Swim"),
+        recorded(6, day=6, km=10.0),
+        recorded(7, day=6, km=9.0),
+        recorded(8, day=32),
+        recorded(9, day=40),  # too far from the challenge's days to be shown
+    )
+    assert await reasons(client) == {
+        1: "counts",
+        2: "indoor",
+        3: "flagged",
+        4: "private",
+        5: "other_sport",
+        6: "counts",
+        7: "duplicate",
+        8: "outside_the_dates",
+    }
+    page = await verdicts(client)
+    by_id = {activity["strava_id"]: activity for activity in page["activities"]}
+    assert by_id[1]["boards"][0] == {
+        "board": "running",
+        "counts": True,
+        "value": 12300.0,
+        "units": None,
+        "points_per_unit": None,
+        "reason": None,
+        "message": None,
+        "duplicate_of": None,
+    }
+    assert by_id[7]["boards"][0]["duplicate_of"] == 6
+    assert (by_id[6]["overlaps_with"], by_id[7]["overlaps_with"], by_id[1]["overlaps_with"]) == ([7], [6], [])
+    assert by_id[7]["boards"][0]["message"].startswith("It took place at the same time")
+
+
+async def test_what_counts_adds_up_to_the_standing(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, *(recorded(n, day=n % 31 + 1, km=n / 7) for n in range(1, 60)))
+    page, counted = await verdicts(client), 0.0
+    while True:
+        for activity in page["activities"]:
+            [verdict] = [one for one in activity["boards"] if one["board"] == "running"]
+            counted += verdict["value"] or 0
+        if page["next_until"] is None:
+            break
+        page = await verdicts(client, until=page["next_until"])
+    assert round(counted, 2) == float((await metres(database))["running", ANNA.int])
+
+
+async def test_pages_are_whole_days_and_name_each_activity_once(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, *(recorded(n, day=1 + n // 9, start_at=start(n), km=1.0) for n in range(1, 200)))
+    seen: list[int] = []
+    until: str | None = None
+    while True:
+        page = await verdicts(client, **({"until": until} if until else {}))
+        days = {activity["local_start"][:10] for activity in page["activities"]}
+        seen += [activity["strava_id"] for activity in page["activities"]]
+        until = page["next_until"]
+        if until is None:
+            break
+        assert until not in days
+    assert sorted(seen) == list(range(1, 200))
+
+
+def start(number: int) -> datetime:
+    return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(minutes=70 * number)
+
+
+async def test_an_exclusion_takes_effect_at_once_and_survives_changes_on_strava(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1, km=10.0), recorded(2, day=2, km=5.0))
+    assert await choose(client, "PUT", 1, "exclusion") == 204
+    assert await choose(client, "PUT", 1, "exclusion") == 204
+    assert await metres(database) == {("running", ANNA.int): 5000}
+    await handle(database, revised(1, 2, km=30.0))
+    await handle(database, removed(1, 3))
+    await handle(database, recorded(1, 4, km=40.0))
+    assert await metres(database) == {("running", ANNA.int): 5000}
+    assert (await reasons(client))[1] == "excluded_by_participant"
+    assert await choose(client, "DELETE", 1, "exclusion") == 204
+    assert await metres(database) == {("running", ANNA.int): 45_000}
+
+
+async def test_excluding_one_of_a_pair_lets_the_other_count(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, recorded(1, km=10.0), recorded(2, km=9.0))
+    await choose(client, "PUT", 1, "exclusion")
+    assert await metres(database) == {("running", ANNA.int): 9000}
+
+
+async def test_the_preferred_one_of_a_pair_counts_until_another_is_preferred(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1, km=10.0), recorded(2, km=9.0), recorded(3, km=8.0))
+    assert await choose(client, "PUT", 3, "preference") == 204
+    assert await metres(database) == {("running", ANNA.int): 8000}
+    await handle(database, revised(3, 2, km=7.0))
+    assert await metres(database) == {("running", ANNA.int): 7000}
+    await choose(client, "PUT", 2, "preference")
+    assert await metres(database) == {("running", ANNA.int): 9000}
+    await choose(client, "DELETE", 2, "preference")
+    assert await metres(database) == {("running", ANNA.int): 10_000}
+
+
+async def test_nobody_chooses_for_somebody_else(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, recorded(1))
+    assert await choose(client, "PUT", 1, "exclusion", JAN) == 404
+    assert await choose(client, "PUT", 99, "exclusion") == 404
+    strangers = httpx.ASGITransport(create_app(database))
+    async with httpx.AsyncClient(transport=strangers, base_url="http://board.test") as stranger:
+        assert await choose(stranger, "PUT", 1, "exclusion") == 403
+        assert (await stranger.get(f"/challenges/main/participants/{ANNA}/verdicts")).status_code == 404
+    answer = await client.get(f"/challenges/main/participants/{ANNA}/verdicts", headers=as_user(JAN))
+    assert answer.status_code == 404
+
+
+async def test_an_organiser_excludes_with_a_reason_that_the_owner_reads_and_it_is_audited(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1, km=200.0))
+    path = "/admin/activities/1/exclusion"
+    assert (await client.put(path, json={"reason": "A car."})).status_code == 403  # names no organiser
+    assert (await client.put(path, headers=ORGANISER, json={"reason": ""})).status_code == 422
+    assert (await client.put(path, headers=ORGANISER, json={"reason": "A car."})).status_code == 204
+    assert await list_standings(database) == {}
+    [activity] = (await verdicts(client))["activities"]
+    assert (activity["exclusion_reason"], activity["boards"][0]["reason"]) == ("A car.", "excluded_by_organiser")
+    assert await choose(client, "DELETE", 1, "exclusion") == 204  # the owner has nothing to take back
+    assert await list_standings(database) == {}
+    assert (await client.delete(path, headers=ORGANISER)).status_code == 204
+    assert await metres(database) == {("running", ANNA.int): 200_000}
+    entries = await fetch_rows(database, "select actor, action, subject, details from audit_log order by id")
+    assert [tuple(entry) for entry in entries] == [
+        (f"user {UUID(int=77)}", "activity.excluded", "1", {"reason": "A car."}),
+        (f"user {UUID(int=77)}", "activity.included", "1", {}),
+    ]
+
+
+async def test_private_activities_count_once_their_owner_chose_so_and_organisers_see_only_their_sum(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1, visibility="only_me", km=10.0), recorded(2, day=2, km=5.0))
+    assert await metres(database) == {("running", ANNA.int): 5000}
+    assert (await client.put(f"/participants/{ANNA}/private-activities", json={"count": True})).status_code == 204
+    assert await metres(database) == {("running", ANNA.int): 15_000}
+    assert [one["strava_id"] for one in (await verdicts(client))["activities"]] == [2, 1]
+    answer = await client.get(f"/challenges/main/participants/{ANNA}/verdicts", headers=ORGANISER)
+    assert [one["strava_id"] for one in answer.json()["activities"]] == [2]
+    assert answer.json()["private"] == [{"board": "running", "activities": 1, "value": 10_000.0}]
+    found = await client.get("/admin/activities", headers=ORGANISER)
+    assert [one["strava_id"] for one in found.json()["activities"]] == [2]
+    await client.put(f"/participants/{ANNA}/private-activities", json={"count": False})
+    assert await metres(database) == {("running", ANNA.int): 5000}
+
+
+async def test_points_are_explained_with_the_cap_and_the_bonus(client: httpx.AsyncClient, database: Database) -> None:
+    rule = '{"unit": "distance", "per_unit": {"Run": "1.5"}, "daily_cap": "20", "active_day_bonus": "3"}'
+    await handle(database, recorded(1, km=10.0))
+    await execute(
+        database,
+        """update board_versions set metric = 'points', points = cast(:rule as jsonb), sport_types = '{Run}'
+           where board_id = (select id from boards where slug = 'running')""",
+        rule=rule,
+    )
+    await handle(database, recorded(2, km=5.123, start_at=datetime(2026, 5, 1, 15, tzinfo=UTC)), recorded(3, day=2))
+    page = await verdicts(client)
+    by_id = {activity["strava_id"]: activity["boards"][0] for activity in page["activities"]}
+    assert (by_id[2]["value"], by_id[2]["units"], by_id[2]["points_per_unit"]) == (7.68, 5.123, 1.5)
+    assert page["points"] == [
+        {"board": "running", "day": "2026-05-01", "counted": 22.68, "daily_cap": 20.0, "bonus": 3.0, "points": 23.0},
+        {"board": "running", "day": "2026-05-02", "counted": 15.0, "daily_cap": 20.0, "bonus": 3.0, "points": 18.0},
+    ]
+    rows = await fetch_rows(database, "select day, points from daily_totals where points > 0 order by day")
+    assert [float(row.points) for row in rows] == [23.0, 18.0]
+
+
+async def test_organisers_find_activities_by_person_sport_and_day(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1), recorded(2, day=9, sport_type="Ride"), recorded(3, user_id=JAN))
+
+    async def found(**parameters: Any) -> list[int]:
+        answer = await client.get("/admin/activities", headers=ORGANISER, params=parameters)
+        assert answer.status_code == 200
+        return [one["strava_id"] for one in answer.json()["activities"]]
+
+    assert await found() == [1, 2, 3]
+    assert await found(user_id=str(ANNA)) == [1, 2]
+    assert await found(sport_type="Ride") == [2]
+    assert await found(first_day="2026-05-02") == [2]
+    assert await found(last_day="2026-05-02") == [1, 3]
+    assert await found(limit=1, after=1) == [2]
+    assert (await client.get("/admin/activities")).status_code == 403
+
+
+async def test_what_was_chosen_about_activities_of_who_is_erased_is_erased(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1), recorded(2))
+    await choose(client, "PUT", 1, "exclusion")
+    await choose(client, "PUT", 2, "preference")
+    await handle(database, erased(ANNA))
+    assert await fetch_rows(database, "select 1 from exclusions union all select 1 from preferred_activities") == []
