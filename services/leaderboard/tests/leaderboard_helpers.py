@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from leaderboard import seed
+from leaderboard.admin import routes as admin_routes
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.dependencies import ApiContext
 from leaderboard.milestones import routes as milestones_routes
@@ -96,7 +97,14 @@ def create_app(database: Database) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
     app.state.database = database
     app.state.context = ApiContext(database, WEB_KEY)
-    for routes in (challenges_routes, standings_routes, milestones_routes, verdicts_routes, participants_routes):
+    for routes in (
+        challenges_routes,
+        standings_routes,
+        milestones_routes,
+        verdicts_routes,
+        participants_routes,
+        admin_routes,
+    ):
         app.include_router(routes.router)
     return app
 

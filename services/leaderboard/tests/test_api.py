@@ -62,6 +62,7 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, d
                 "moving_time_s": 3000,
                 "elev_gain_m": 10.1,
                 "activities": 1,
+                "points": 0.0,
             }
         ],
     }

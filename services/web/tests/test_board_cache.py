@@ -189,6 +189,29 @@ async def test_news_that_came_while_the_leaderboard_was_away_are_not_lost(
     assert await revision(boards) == 8
 
 
+async def test_a_board_that_was_deleted_or_hidden_is_forgotten_everywhere(
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock, database: Database
+) -> None:
+    await boards.get(*BOARD)
+    stream = boards.stream(*BOARD, "en")
+    await anext(stream)
+    leaderboard.exists = False
+    clock.now += FETCH_INTERVAL_S
+    await boards.mark_stale(news(8))
+    await boards.refresh()
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    with pytest.raises(NotFound):
+        await boards.get(*BOARD)
+    leaderboard.away = True  # nor is there a snapshot for when leaderboard is away
+    clock.now += RETRY_INTERVAL_S
+    with pytest.raises(Unavailable):
+        await boards.get(*BOARD)
+    leaderboard.away, leaderboard.exists = False, True
+    clock.now += RETRY_INTERVAL_S
+    assert (await boards.get(*BOARD))[1]
+
+
 async def test_addresses_made_up_by_strangers_are_not_remembered(boards: BoardCache) -> None:
     for number in range(5):
         with pytest.raises(NotFound):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from leaderboard.admin import routes as admin_routes
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
@@ -76,7 +77,14 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
-    for routes in (challenges_routes, standings_routes, milestones_routes, verdicts_routes, participants_routes):
+    for routes in (
+        challenges_routes,
+        standings_routes,
+        milestones_routes,
+        verdicts_routes,
+        participants_routes,
+        admin_routes,
+    ):
         service.app.include_router(routes.router)
     return service
 

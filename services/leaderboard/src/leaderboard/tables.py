@@ -69,6 +69,10 @@ class ChallengeRow(Base):
     counts_commute: Mapped[bool]
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     changed_at: Mapped[datetime]
+    announcement: Mapped[str] = mapped_column(server_default="")
+    edition: Mapped[int] = mapped_column(server_default="0")  # counts what organisers changed
+    closed_at: Mapped[datetime | None]  # since then nothing of it is scored
+    digest: Mapped[str | None]  # of the final standings
 
 
 class BoardRow(Base):
@@ -246,6 +250,23 @@ class BoardChangeRow(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"))
+
+
+class FinalStandingRow(Base):
+    """A row of a board as it was when its challenge was closed; it outlives its user, as a hash of their id."""
+
+    __tablename__ = "final_standings"
+
+    challenge_id: Mapped[int] = mapped_column(ForeignKey("challenges.id", ondelete="CASCADE"), primary_key=True)
+    board: Mapped[str] = mapped_column(primary_key=True)
+    participant: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID | None] = mapped_column(index=True)
+    place: Mapped[int]
+    distance_m: Mapped[Decimal]
+    moving_time_s: Mapped[int] = mapped_column(BigInteger)
+    elev_gain_m: Mapped[Decimal]
+    activities: Mapped[int]
+    points: Mapped[Decimal]
 
 
 class AuditEntryRow(Base):

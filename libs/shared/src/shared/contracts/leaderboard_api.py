@@ -2,9 +2,15 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+#: A time where something took place, without a zone.
+WallClock = Annotated[
+    datetime, WithJsonSchema({"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"})
+]
 
 
 class BoardMetric(StrEnum):
@@ -53,6 +59,7 @@ class StandingEntry(ApiModel):
     moving_time_s: int
     elev_gain_m: float
     activities: int
+    points: float = 0
 
 
 class BoardStandings(ApiModel):
@@ -120,7 +127,7 @@ class ActivityVerdicts(ApiModel):
 
     strava_id: int
     sport_type: str
-    local_start: datetime
+    local_start: WallClock
     distance_m: float
     moving_time_s: int
     elapsed_time_s: int
@@ -184,7 +191,7 @@ class FoundActivity(ApiModel):
     user_id: UUID
     display_name: str | None
     sport_type: str
-    local_start: datetime
+    local_start: WallClock
     distance_m: float
     moving_time_s: int
     elapsed_time_s: int

@@ -23,6 +23,7 @@ from leaderboard.tables import (
 from shared.database.versions import next_version
 
 _select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+_is_closed = exists().where(ChallengeRow.id == BoardRow.challenge_id, ChallengeRow.closed_at.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ async def list_boards(session: AsyncSession, challenge_id: int) -> Sequence[Boar
 
 
 async def list_scored_versions(session: AsyncSession) -> list[BoardVersion]:
-    """The versions that are kept current, as the rules need them."""
-    return await _list_versions(session, BoardVersionRow.state != "retired")
+    """The versions that are kept current, as the rules need them; of challenges that are closed none is."""
+    return await _list_versions(session, BoardVersionRow.state != "retired", ~_is_closed)
 
 
 async def list_building_versions(session: AsyncSession) -> list[BoardVersion]:
     """The versions that are not complete yet."""
-    return await _list_versions(session, BoardVersionRow.state == "building")
+    return await _list_versions(session, BoardVersionRow.state == "building", ~_is_closed)
 
 
 async def list_live_versions(session: AsyncSession, challenge_id: int) -> list[BoardVersion]:
@@ -112,17 +113,25 @@ def _to_board_version(version: BoardVersionRow, board: BoardRow) -> BoardVersion
         board_id=board.id,
         challenge_id=board.challenge_id,
         is_live=version.state == "live",
-        challenge=Challenge(
-            version.first_day, version.last_day, version.counts_manual, version.counts_trainer, version.counts_commute
-        ),
-        board=Board(
-            board.slug,
-            board.name,
-            Metric(version.metric),
-            frozenset(version.sport_types),
-            _to_points_rule(version.points) if version.points else None,
-            version.threshold,
-        ),
+        challenge=to_challenge(version),
+        board=to_rules(version, board),
+    )
+
+
+def to_challenge(row: BoardVersionRow | ChallengeRow) -> Challenge:
+    """The days and what counts, by which a version is scored or which a challenge shows."""
+    return Challenge(row.first_day, row.last_day, row.counts_manual, row.counts_trainer, row.counts_commute)
+
+
+def to_rules(version: BoardVersionRow, board: BoardRow) -> Board:
+    """A board by the rules of a version."""
+    return Board(
+        board.slug,
+        board.name,
+        Metric(version.metric),
+        frozenset(version.sport_types),
+        _to_points_rule(version.points) if version.points else None,
+        version.threshold,
     )
 
 
@@ -222,3 +231,8 @@ async def save_retention(session: AsyncSession, before: datetime) -> bool:
         .returning(RetentionRow.id)
     )
     return saved.scalar_one_or_none() is not None
+
+
+async def find_retention(session: AsyncSession) -> datetime | None:
+    """Before which start activities are not kept."""
+    return (await session.execute(select(RetentionRow.before))).scalar_one_or_none()

@@ -144,6 +144,10 @@ _EXPORTED = {
     "milestones": """select challenges.slug as challenge, boards.slug as milestone, m.reached_at
         from milestones_reached as m join boards on boards.id = m.board_id
         join challenges on challenges.id = boards.challenge_id where m.user_id = :user_id order by 1, 2""",
+    "final_standings": """select challenges.slug as challenge, f.board, f.place, f.participant, f.distance_m,
+            f.moving_time_s, f.elev_gain_m, f.activities, f.points
+        from final_standings as f join challenges on challenges.id = f.challenge_id
+        where f.user_id = :user_id order by 1, 2""",
     "exclusions": """select strava_id, excluded_by, reason, excluded_at from exclusions
         where user_id = :user_id order by 1, 2""",
     "preferred_activities": """select strava_id, preferred_at from preferred_activities

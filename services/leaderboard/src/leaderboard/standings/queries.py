@@ -141,6 +141,7 @@ async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> 
     await session.execute(text("delete from daily_totals where user_id = any(:ids)"), ids)
     await session.execute(text("delete from milestones_reached where user_id = any(:ids)"), ids)
     await session.execute(text("delete from milestone_changes where user_id = any(:ids)"), ids)
+    await session.execute(text("update final_standings set user_id = null where user_id = any(:ids)"), ids)
     gone = await session.execute(text("delete from standings where user_id = any(:ids) returning version_id"), ids)
     return set(gone.scalars())
 

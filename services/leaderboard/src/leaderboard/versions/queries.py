@@ -106,7 +106,9 @@ async def copy_live(session: AsyncSession, purpose: str, challenge_id: int | Non
             f"""insert into board_versions (board_id, purpose, state, {rules.replace("v.", "")})
                 select board_id, :purpose, 'building', {rules}
                 from board_versions as v join boards on boards.id = v.board_id
-                where v.state = 'live' and (cast(:challenge_id as integer) is null or challenge_id = :challenge_id)
+                where v.state = 'live'
+                    and not exists (select from challenges where id = challenge_id and closed_at is not null)
+                    and (cast(:challenge_id as integer) is null or challenge_id = :challenge_id)
                     and not exists (select from board_versions as other where other.board_id = v.board_id
                         and other.purpose = :purpose and other.state in ('building', 'built'))
                 order by v.id"""  # noqa: S608 - made of the names of columns

@@ -43,6 +43,7 @@ class _Entry:
     rendered: RenderedBoard | None = None
     is_stale: bool = False
     is_failing: bool = False
+    is_gone: bool = False  # deleted or hidden since it was last shown
     next_fetch_at: float = float("-inf")
     fresh_until: float = float("-inf")
     streams: int = 0
@@ -129,6 +130,8 @@ class BoardCache:
                 if entry.rendered is not None and entry.rendered is not sent:
                     sent = entry.rendered
                     yield sent.messages[language]
+                if entry.is_gone:
+                    return
                 await changed.wait()
         finally:
             entry.streams -= 1
@@ -140,12 +143,13 @@ class BoardCache:
         except NotFound:
             entry.is_failing = False
             entry.next_fetch_at = self._clock() + RETRY_INTERVAL_S
+            await self._forget(key, entry)
         except Unavailable:
             entry.is_failing = True
             entry.is_stale = entry.is_stale or is_stale
             entry.next_fetch_at = self._clock() + RETRY_INTERVAL_S
         else:
-            entry.is_failing = False
+            entry.is_failing = entry.is_gone = False
             entry.next_fetch_at = self._clock() + FETCH_INTERVAL_S
             entry.fresh_until = self._clock() + MAX_AGE_S
             await self._store(key, entry, standings)
@@ -164,6 +168,17 @@ class BoardCache:
             if not is_transient(error):
                 raise
             log.warning("snapshot not saved", board="/".join(key), error=type(error).__name__)
+
+    async def _forget(self, key: Key, entry: _Entry) -> None:
+        """The board was deleted or hidden: nobody is shown it any more, and open pages ask anew."""
+        if entry.rendered is None:
+            return
+        entry.rendered = None
+        entry.is_gone = True
+        changed, entry.changed = entry.changed, asyncio.Event()
+        changed.set()
+        async with self._database.transaction() as session:
+            await queries.delete_snapshot(session, *key)
 
     async def _load_snapshot(self, key: Key, entry: _Entry) -> None:
         async with self._database.transaction() as session:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -45,6 +45,13 @@ async def find_snapshot(session: AsyncSession, challenge: str, board: str) -> Bo
         select(BoardSnapshotRow.body).where(BoardSnapshotRow.challenge == challenge, BoardSnapshotRow.board == board)
     )
     return BoardStandings.model_validate(body) if body else None
+
+
+async def delete_snapshot(session: AsyncSession, challenge: str, board: str) -> None:
+    """Forget a board that is not shown any more."""
+    await session.execute(
+        delete(BoardSnapshotRow).where(BoardSnapshotRow.challenge == challenge, BoardSnapshotRow.board == board)
+    )
 
 
 async def find_newest_snapshot(session: AsyncSession) -> BoardStandings | None:

@@ -15,6 +15,7 @@ from shared.contracts.events.auth import (
 from shared.contracts.events.base import Event, UserEvent
 from shared.contracts.events.ingest import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState
 from shared.contracts.events.leaderboard import (
+    ChallengeClosed,
     FetchWindowChanged,
     MilestoneReached,
     ParticipantExpired,
@@ -51,6 +52,7 @@ EVENTS: tuple[type[Event], ...] = (
     ActivityRemoved,
     StandingsChanged,
     MilestoneReached,
+    ChallengeClosed,
     ParticipantExpired,
     ParticipantPrivacyChanged,
     FetchWindowChanged,
@@ -67,6 +69,7 @@ __all__ = [
     "ActivityState",
     "ActivityVanished",
     "AthleteListed",
+    "ChallengeClosed",
     "Event",
     "FetchWindowChanged",
     "FetchedActivity",

@@ -38,6 +38,21 @@ class MilestoneReached(UserEvent):
     reached_at: datetime
 
 
+class ChallengeClosed(Event):
+    """The results of a challenge do not change any more; `digest` is the SHA-256 of them."""
+
+    topic = "challenge.closed"
+    producer = "leaderboard"
+
+    challenge: str
+    digest: str
+    closed_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return self.challenge
+
+
 class ParticipantExpired(UserEvent):
     """Somebody takes part in no challenge that is open or still kept.
 
