@@ -16,6 +16,7 @@ from auth.users.handlers import make_handlers as make_auth_handlers
 from ingest import metrics as ingest_metrics
 from ingest.config import Settings as IngestSettings
 from ingest.main import make_handlers as make_ingest_handlers
+from leaderboard import metrics as leaderboard_metrics
 from leaderboard.config import Settings as LeaderboardSettings
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS
@@ -134,6 +135,7 @@ def test_every_metric_is_explained_and_nothing_else_is() -> None:
         *vars(auth_metrics).values(),
         *vars(sync_metrics).values(),
         *vars(ingest_metrics).values(),
+        *vars(leaderboard_metrics).values(),
     ]
     ours = [one for one in everything if isinstance(one, Counter | Gauge | Histogram)]
     actual = {f"{one._name}_total" if isinstance(one, Counter) else one._name for one in ours}

@@ -1,5 +1,6 @@
 """Standings kept by differences are those that all activities give, whatever comes, in whatever order."""
 
+import asyncio
 import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,9 +13,17 @@ from sqlalchemy import text
 from leaderboard.activities.queries import list_activities_between
 from leaderboard.challenges.queries import list_scored_versions
 from leaderboard.challenges.rules import Metric
+from leaderboard.metrics import DRIFT
 from leaderboard.standings.rules.scoring import Totals, judge, sum_days
 from leaderboard.standings.use_cases import recalculate_next
-from leaderboard.versions.use_cases import begin_check, begin_rebuild, build_next, delete_retired, finish_checks
+from leaderboard.versions.use_cases import (
+    begin_check,
+    begin_rebuild,
+    build_next,
+    check_nightly,
+    delete_retired,
+    finish_checks,
+)
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
@@ -246,6 +255,25 @@ async def test_a_check_finds_what_drifted_and_puts_it_right(database: Database) 
     await begin_check(database)
     await build(database)
     assert [drift.totals for drift in await finish_checks(database)] == [0, 0, 0]
+
+
+async def test_a_night_is_checked_once_and_what_it_found_is_a_metric(database: Database) -> None:
+    await add_challenge(database)
+    await handle(database, authorized(), recorded(1))
+    await execute(database, "update standings set distance_m = 1, value = 1")
+    night = datetime(2026, 5, 3, 2, tzinfo=UTC)
+    await check_nightly(database, night - timedelta(hours=1))
+    assert await fetch_rows(database, "select 1 from drift_checks") == []
+    for minute in range(3):
+        await asyncio.gather(*(check_nightly(database, night + timedelta(minutes=minute)) for _ in range(2)))
+        await build(database)
+    assert [row.totals for row in await fetch_rows(database, "select totals from drift_checks")] == [4]
+    assert DRIFT._value.get() == 4
+    await assert_current(database)
+    await check_nightly(database, night + timedelta(days=1))
+    await build(database)
+    await check_nightly(database, night + timedelta(days=1, minutes=1))
+    assert DRIFT._value.get() == 0
 
 
 async def test_versions_of_a_board_that_is_deleted_leave_nothing(database: Database) -> None:

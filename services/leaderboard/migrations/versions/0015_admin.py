@@ -1,4 +1,4 @@
-"""What organisers may change of a challenge, and the results of those that are closed."""
+"""What organisers may change of a challenge, final results, what was purged, and nightly checks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,5 +33,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("challenge_id", "board", "participant", name=op.f("pk_final_standings")),
+    )
+    op.add_column("retention", sa.Column("purged_before", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "drift_checks",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("totals", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_drift_checks")),
     )
     op.create_index("ix_final_standings_user_id", "final_standings", ["user_id"])

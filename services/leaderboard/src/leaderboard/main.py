@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from leaderboard.activities.use_cases import purge_activities
 from leaderboard.admin import routes as admin_routes
+from leaderboard.admin.use_cases import close_expired
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
@@ -17,7 +19,7 @@ from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
 from leaderboard.verdicts import routes as verdicts_routes
-from leaderboard.versions.use_cases import build_next, delete_retired, publish_complete
+from leaderboard.versions.use_cases import build_next, check_nightly, delete_retired, publish_complete
 from shared.service import Service, serve
 
 #: What changes meanwhile is announced together; an open page is updated at most once a second.
@@ -27,6 +29,7 @@ ANNOUNCE_INTERVAL_S = 60.0
 RECALCULATE_INTERVAL_S = 2.0
 BUILD_INTERVAL_S = 0.5
 DELETE_INTERVAL_S = 30.0
+CHECK_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
 #: Scoring costs by the participant and not by the activity, so that it pays to wait for more of the same.
 SCORING_WAIT_MS = 50
@@ -43,6 +46,7 @@ def create_service(settings: Settings) -> Service:
         await ensure_default_challenge(service.database, settings.challenge_name, days, settings.challenge_time_zone)
 
     async def announce() -> bool:
+        await close_expired(service.database, datetime.now(UTC))
         await announce_fetch_window(service.database, datetime.now(UTC))
         await announce_retention(service.database, datetime.now(UTC))
         return False
@@ -64,8 +68,12 @@ def create_service(settings: Settings) -> Service:
     async def build() -> bool:
         return await build_next(service.database) or await publish_complete(service.database)
 
+    async def check() -> bool:
+        return await check_nightly(service.database, datetime.now(UTC))
+
     async def delete() -> bool:
-        return await delete_retired(service.database)
+        more = await delete_retired(service.database)
+        return await purge_activities(service.database, datetime.now(UTC)) or more
 
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
@@ -77,6 +85,7 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
+    service.add_periodic_task(check, CHECK_INTERVAL_S)
     for routes in (
         challenges_routes,
         standings_routes,

@@ -314,3 +314,13 @@ class RetentionRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     before: Mapped[datetime]
+    purged_before: Mapped[datetime | None]  # those that started before then have been deleted
+
+
+class DriftCheckRow(Base):
+    """A night on which standings were compared with what the activities give."""
+
+    __tablename__ = "drift_checks"
+
+    day: Mapped[date] = mapped_column(primary_key=True)  # in UTC
+    totals: Mapped[int | None]  # that differed; None until it is finished

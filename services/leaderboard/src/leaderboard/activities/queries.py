@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -221,6 +221,28 @@ async def find_activity(session: AsyncSession, strava_id: int) -> tuple[UUID, Ac
     """An activity that is on record, and whose it is."""
     row = (await session.execute(_select_one, {"strava_id": strava_id})).one_or_none()
     return _to_activity(row) if row else None
+
+
+async def purge_activities(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete at most so many that started before then, with what was chosen about them; returns how many.
+
+    The mark of one that was removed before it was known has no start, and stays.
+    """
+    deleted = await session.execute(
+        text(
+            """with gone as (
+                 delete from activities where ctid = any(array(
+                     select ctid from activities where start_at < :before and start_at > 'epoch'
+                     limit :limit for update skip locked))
+                 returning strava_id),
+               no_exclusions as (delete from exclusions using gone where exclusions.strava_id = gone.strava_id),
+               no_preferences as (
+                 delete from preferred_activities as p using gone where p.strava_id = gone.strava_id)
+               select count(*) from gone"""
+        ),
+        {"before": before, "limit": limit},
+    )
+    return int(deleted.scalar_one())
 
 
 async def erase_activities(session: AsyncSession, user_ids: Collection[UUID]) -> None:

@@ -1,9 +1,9 @@
-"""Loading what a change can touch: whole days, with all that overlaps something on them."""
+"""Loading what a change can touch, and deleting what is not kept."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from leaderboard.activities import queries
 from leaderboard.activities.queries import Change
 from leaderboard.activities.rules import Activity, Span, get_span, merge_spans
+from leaderboard.challenges.queries import find_purge, list_challenges, save_purged
+from leaderboard.challenges.rules import list_expired
+from shared.database.engine import Database
+
+PURGE_BATCH = 2_000  # activities in one transaction
 
 
 @dataclass
@@ -67,3 +72,18 @@ def _merge(spans: set[tuple[UUID, Span]], loaded: ConnectedDays) -> list[tuple[U
         if user_id not in loaded.crowded
         for span in merge_spans(own)
     ]
+
+
+async def purge_activities(database: Database, now: datetime) -> bool:
+    """Delete some of what is not kept any more; returns whether there may be more.
+
+    Only once every challenge of that time is closed: nothing of those is computed any more.
+    """
+    async with database.transaction() as session:
+        before = await find_purge(session)
+        if before is None or any(row.closed_at is None for row in list_expired(await list_challenges(session), now)):
+            return False
+        deleted = await queries.purge_activities(session, before, PURGE_BATCH)
+        if not deleted:
+            await save_purged(session, before)
+    return deleted > 0

@@ -1,18 +1,27 @@
 """What organisers do with challenges and boards: each is one transaction, with its entry in the audit log."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+import structlog
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities.queries import lock_scoring
 from leaderboard.admin import queries
 from leaderboard.admin.rules import FinalStanding, compute_digest, fold_name, hash_participant
 from leaderboard.audit.queries import add_audit_entry
-from leaderboard.challenges.queries import find_challenge, insert_challenge, next_revision, to_challenge, to_rules
-from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule, days_since_end
+from leaderboard.challenges.queries import (
+    find_challenge,
+    insert_challenge,
+    list_challenges,
+    next_revision,
+    to_challenge,
+    to_rules,
+)
+from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule, days_since_end, list_expired
 from leaderboard.dependencies import Actor
 from leaderboard.standings.queries import add_board_changes
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
@@ -31,11 +40,16 @@ from shared.contracts.leaderboard_admin_api import (
     NewChallenge,
     PreviewRequest,
 )
+from shared.database.engine import Database
 from shared.errors import Conflict, NotFound
 from shared.messaging.outbox import emit
 
+#: Who closes what nobody closed.
+RETENTION = Actor("retention")
 _RULES = set(ChallengeRules.model_fields)
 Found = TypeVar("Found")
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 async def create_challenge(session: AsyncSession, actor: Actor, new: NewChallenge) -> ChallengeRow:
@@ -178,22 +192,7 @@ async def close_challenge(session: AsyncSession, actor: Actor, slug: str, now: d
         raise Conflict("The challenge is not over yet.")
     if await queries.is_being_built(session, row.id):
         raise Conflict("Standings are being computed. Please try again in a moment.")
-    rows = [
-        (
-            one.user_id,
-            FinalStanding(
-                one.board,
-                one.place,
-                hash_participant(str(one.user_id)),
-                one.distance_m,
-                one.moving_time_s,
-                one.elev_gain_m,
-                one.activities,
-                one.points,
-            ),
-        )
-        for one in await queries.list_final_figures(session, row.id)
-    ]
+    rows = [(one.user_id, _to_final(one)) for one in await queries.list_final_figures(session, row.id)]
     digest = compute_digest(slug, [standing for _, standing in rows])
     await queries.insert_final_standings(session, row.id, rows)
     await queries.retire_unpublished_of(session, row.id)
@@ -202,6 +201,24 @@ async def close_challenge(session: AsyncSession, actor: Actor, slug: str, now: d
     await _announce(session, row, now)
     await emit(session, ChallengeClosed(challenge=slug, digest=digest, closed_at=now))
     return digest
+
+
+async def close_expired(database: Database, now: datetime) -> None:
+    """Close the challenges whose activities will not be kept any more."""
+    async with database.transaction() as session:
+        expired = [row.slug for row in list_expired(await list_challenges(session), now) if row.closed_at is None]
+    for slug in expired:
+        try:
+            async with database.transaction() as session:
+                await close_challenge(session, RETENTION, slug, now)
+        except (NotFound, Conflict) as error:  # the next attempt is a minute away
+            log.warning("challenge not closed yet", challenge=slug, reason=error.message)
+
+
+def _to_final(row: Row[Any]) -> FinalStanding:
+    names = [field.name for field in fields(FinalStanding) if field.name != "participant"]
+    own = {name: getattr(row, name) for name in names}
+    return FinalStanding(participant=hash_participant(str(row.user_id)), **own)
 
 
 def require(found: Found | None, message: str) -> Found:

@@ -233,6 +233,17 @@ async def save_retention(session: AsyncSession, before: datetime) -> bool:
     return saved.scalar_one_or_none() is not None
 
 
+async def find_purge(session: AsyncSession) -> datetime | None:
+    """Before which start activities are yet to be deleted; None when they have been."""
+    due = select(RetentionRow.before).where(RetentionRow.purged_before.is_distinct_from(RetentionRow.before))
+    return (await session.execute(due)).scalar_one_or_none()
+
+
+async def save_purged(session: AsyncSession, before: datetime) -> None:
+    """Note that what started before then has been deleted."""
+    await session.execute(update(RetentionRow).values(purged_before=before))
+
+
 async def find_retention(session: AsyncSession) -> datetime | None:
     """Before which start activities are not kept."""
     return (await session.execute(select(RetentionRow.before))).scalar_one_or_none()

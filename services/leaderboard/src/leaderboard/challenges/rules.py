@@ -114,6 +114,11 @@ def days_since_end(challenge: Scheduled, now: datetime) -> int:
     return (now.astimezone(ZoneInfo(challenge.time_zone)).date() - challenge.last_day).days
 
 
+def list_expired(challenges: Sequence[ScheduledT], now: datetime) -> list[ScheduledT]:
+    """The challenges whose activities are not kept any more, or will not be from the next midnight on."""
+    return [each for each in challenges if days_since_end(each, now) >= RETENTION_DAYS]
+
+
 def needed_since(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
     """From when on activities count in a challenge that is open, to come, or just over.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -183,6 +184,33 @@ async def set_challenge_rules(session: AsyncSession, challenge_id: int, rules: M
     """Save a challenge's days and what counts in it."""
     values = {name: rules[name] for name in _CHALLENGE_RULES}
     await session.execute(update(ChallengeRow).where(ChallengeRow.id == challenge_id).values(values))
+
+
+async def save_check_begun(session: AsyncSession, day: date) -> bool:
+    """Note that the check of a day begins; false when it has begun already."""
+    begun = await session.execute(
+        text("insert into drift_checks (day) values (:day) on conflict do nothing returning day"), {"day": day}
+    )
+    return begun.scalar_one_or_none() is not None
+
+
+async def add_drift(session: AsyncSession, totals: int) -> None:
+    """Add so many totals that differ to the check that began last."""
+    await session.execute(
+        text(
+            """update drift_checks set totals = coalesce(totals, 0) + :totals
+               where day = (select max(day) from drift_checks)"""
+        ),
+        {"totals": totals},
+    )
+
+
+async def find_last_drift(session: AsyncSession) -> int | None:
+    """How many totals differed at the last check that is finished; None without one."""
+    found = await session.execute(
+        text("select totals from drift_checks where totals is not null order by day desc limit 1")
+    )
+    return found.scalar_one_or_none()
 
 
 async def find_checked(session: AsyncSession) -> Sequence[int]:

@@ -1,11 +1,13 @@
 """Changing the rules of boards: other standings are built beside those that are shown, and then shown all at once."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from leaderboard import metrics
 from leaderboard.activities.queries import count_activities, has_activities, lock_people, lock_scoring
 from leaderboard.challenges.queries import list_building_versions, to_rule_columns
 from leaderboard.challenges.rules import Board, Challenge
@@ -20,6 +22,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 BUILD_BATCH = 200  # people, of whom so many are scored in one transaction as have
 BUILD_ACTIVITIES = 4 * CROWD  # activities together; whoever has more alone is left to the task
+CHECK_HOUR = 2  # in UTC, when most people who train are asleep
 DELETE_BATCH = 5_000  # rows of each table
 
 
@@ -113,6 +116,21 @@ async def begin_check(database: Database) -> int:
         return await queries.copy_live(session, "check")
 
 
+async def check_nightly(database: Database, now: datetime) -> bool:
+    """Begin the check of a day once, from CHECK_HOUR on, and finish those that are computed; never busy."""
+    if now.hour >= CHECK_HOUR:
+        async with database.transaction() as session:
+            is_due = await queries.save_check_begun(session, now.date())
+        if is_due:
+            await begin_check(database)
+    await finish_checks(database)
+    async with database.transaction() as session:
+        last = await queries.find_last_drift(session)
+    if last is not None:
+        metrics.DRIFT.set(last)
+    return False
+
+
 async def begin_rebuild(database: Database) -> int:
     """Compute all that is shown once more, and show that instead; returns how many boards that are."""
     async with database.transaction() as session:
@@ -133,6 +151,7 @@ async def finish_checks(database: Database) -> list[Drift]:
                 await queries.replace_with_check(session, drift.board_id)
                 await add_board_changes(session, [drift.board_id])
             await queries.retire_unpublished(session, drift.board_id, "check")
+        await queries.add_drift(session, sum(drift.totals for drift in drifts))
     return drifts
 
 
