@@ -54,12 +54,13 @@ async def listening(amqp_url: str, exchange: str, routing_key: str) -> AsyncIter
         yield arrivals
 
 
-COUNTED = """select coalesce(sum(activities), 0) from standings
-    join board_versions on board_versions.id = version_id where threshold is null"""
+FLOOR_COUNTED = "select coalesce(sum(activities), 0) from standings"
+#: Milestones count activities once more.
+COUNTED = f"{FLOOR_COUNTED} join board_versions on board_versions.id = version_id where threshold is null"
 
 
 async def until_counted(
-    database_url: str, total: int, arrivals: list[float], is_told: Callable[[], Awaitable[bool]]
+    database_url: str, statement: str, total: int, arrivals: list[float], is_told: Callable[[], Awaitable[bool]]
 ) -> float:
     """When the last news of the standings arrived, after all activities were in them."""
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
@@ -67,7 +68,7 @@ async def until_counted(
     try:
         while counted < total:
             await asyncio.sleep(0.02)
-            counted = await connection.fetchval(COUNTED)
+            counted = await connection.fetchval(statement)
         while not await is_told():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     finally:
@@ -124,7 +125,7 @@ class Ours:
             for page in load.pages:
                 async with database.transaction() as session:
                     await emit(session, page)
-            ended = await until_counted(self._urls["leaderboard"], self._total, arrivals, is_told)
+            ended = await until_counted(self._urls["leaderboard"], COUNTED, self._total, arrivals, is_told)
         await leaderboard.close()
         relay.stop()
         await relaying
@@ -178,7 +179,7 @@ class Floor:
                 async with pool.acquire() as session, session.transaction():
                     await floor.write(session, "sync_outbox", [("activity.fetched", json.dumps(page))])
                 filled.set()
-            ended = await until_counted(self._url, self._total, arrivals, is_told)
+            ended = await until_counted(self._url, FLOOR_COUNTED, self._total, arrivals, is_told)
         return ended - started
 
 
