@@ -1,9 +1,9 @@
 """leaderboard alone beside its floor, with one and two replicas, and with ever longer histories.
 
-`python bench/scoring.py` prints one line of JSON. A round: processes consume, the activities of a club are published to
-their queue, and the clock runs until all of them are in the standings and nothing is left in the outbox. The floor does
-the same hops in one process on raw aio-pika and asyncpg: an upsert from arrays, sums added to standings; and once more
-without the archive. They take turns; the figures are medians.
+`python bench/scoring.py` prints one line of JSON. A round: processes consume, the activities of a club are published
+to their queue, and the clock runs until all of them are in the standings and nothing is left in the outbox. The floor
+does the same hops in one process on raw aio-pika and asyncpg: an upsert from arrays, sums added to standings; and once
+more without the archive. They take turns; the figures are medians.
 
 Then one athlete's new activities are scored one by one, in transactions of their own, when ten, a thousand and ten
 thousand are on record, ten on each day.
@@ -27,6 +27,7 @@ import structlog
 import uuid_utils.compat as uuid_utils
 from pipe import floor
 from pipe.load import ATHLETES, PER_ATHLETE, Round, make_round
+from sqlalchemy import text
 
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
@@ -51,16 +52,20 @@ SCORED = 200  # new activities of one athlete, one after the other
 FIRST_DAY = date(2024, 1, 1)
 QUEUE, EXCHANGE = "leaderboard.activity", "ev.ingest"
 _COUNTS = {
-    "ours": """select coalesce(sum(activities), 0), (select count(*) from outbox) + (select count(*) from board_changes)
+    "ours": """select coalesce(sum(activities), 0),
+            (select count(*) from outbox) + (select count(*) from board_changes)
         from standings join board_versions on board_versions.id = version_id where threshold is null""",
     "floor": "select coalesce(sum(activities), 0), (select count(*) from leaderboard_outbox) from standings",
 }
-_FILL = f"""insert into activities (strava_id, user_id, version, removed, sport_type, start_at, local_start, distance_m,
-        moving_time_s, elapsed_time_s, elev_gain_m)
+_FILL = f"""insert into activities (strava_id, user_id, version, removed, sport_type, start_at, local_start,
+        distance_m, moving_time_s, elapsed_time_s, elev_gain_m)
     select 1000000 + n, $1, 1, false, 'Run', start, start at time zone 'UTC', 1000, 300, 300, 10
     from (select n, timestamptz '{FIRST_DAY} 00:00Z' + n / {PER_DAY} * interval '1 day'
               + n % {PER_DAY} * interval '1 hour' as start
           from generate_series($2::int, $3::int - 1) as n) as activity"""  # noqa: S608 - constants
+
+
+_DELETE = text("delete from activities where strava_id >= :first and strava_id < :first + 1000")
 
 
 class Bench:
@@ -102,7 +107,7 @@ class Bench:
             async with self._processes(kind, replicas):
                 started = time.perf_counter()
                 publishing = asyncio.create_task(self._publish(load, kind))
-                while tuple(await connection.fetchrow(_COUNTS[kind])) != (before + load.activities, 0):
+                while tuple(await connection.fetchrow(_COUNTS[kind])) != (before + load.activities, 0):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 took = time.perf_counter() - started
                 await publishing
@@ -186,16 +191,8 @@ class Bench:
             times.append(time.perf_counter() - started)
             assert error is None, error
             async with database.transaction() as session:  # so that no day fills up
-                await session.execute(delete_of(history))
+                await session.execute(_DELETE, {"first": history * 1_000})
         return round(statistics.median(times) * 1000, 2)
-
-
-def delete_of(history: int) -> Any:
-    from sqlalchemy import text  # noqa: PLC0415
-
-    return text(
-        f"delete from activities where strava_id >= {history * 1_000} and strava_id < {history * 1_000 + SCORED}"
-    )  # noqa: S608
 
 
 def to_event(one: dict[str, Any], user_id: UUID) -> ActivityRecorded:
