@@ -1,5 +1,6 @@
 """leaderboard's handlers and API, and the standings that came of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -8,10 +9,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from leaderboard import seed
-from leaderboard.challenges import routes as challenges_routes
-from leaderboard.dependencies import ApiContext
+from leaderboard.api_keys.use_cases import authenticate
+from leaderboard.dependencies import ApiContext, KeyHolder
+from leaderboard.main import configure_api
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
-from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
 from leaderboard.versions.use_cases import build_next, publish_complete
@@ -23,6 +24,8 @@ from testkit.databases import execute, fetch_rows
 from testkit.handling import emitted
 
 WEB_KEY = "web-key-of-the-tests"
+OPERATOR_KEY = "operator-key-of-the-tests"
+REQUESTS_PER_MINUTE = 120
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
     *("participants", "erased_users", "board_changes", "outbox", "inbox"),
@@ -91,11 +94,22 @@ async def clear_outbox(database: Database) -> None:
 
 def create_app(database: Database) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
-    app.state.database = database
-    app.state.context = ApiContext(database, WEB_KEY)
-    app.include_router(challenges_routes.router)
-    app.include_router(standings_routes.router)
+    configure_api(make_context(database), app, create_api("internal"))
     return app
+
+
+def create_internal_app(database: Database) -> FastAPI:
+    """What operators reach."""
+    internal_app = create_api("internal")
+    configure_api(make_context(database), create_api("leaderboard"), internal_app)
+    return internal_app
+
+
+def make_context(database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ApiContext:
+    async def authenticate_now(authorization: str) -> KeyHolder | None:
+        return await authenticate(database, REQUESTS_PER_MINUTE, authorization, clock())
+
+    return ApiContext(database, WEB_KEY, OPERATOR_KEY, authenticate_now)
 
 
 MAY_20 = datetime(2026, 5, 20, 12, tzinfo=UTC)

@@ -10,13 +10,24 @@ from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """What leaderboard needs: web's key, and the default challenge. Without dates it is the present month."""
+    """What leaderboard needs: who may call it, and the default challenge. Without dates it is the present month."""
 
     leaderboard_api_key: SecretStr = Field(min_length=16)  # web's
+    leaderboard_operator_key: SecretStr = Field(min_length=16)  # of `gruppetto api-keys`
+    api_key_requests_per_minute: int = Field(default=120, ge=1)
     challenge_name: str = "Gruppetto"
     challenge_first_day: date | None = None
     challenge_last_day: date | None = None
     challenge_time_zone: str = "Europe/Warsaw"
+
+    @model_validator(mode="after")
+    def _separate_callers(self) -> Self:
+        if self.leaderboard_api_key.get_secret_value() == self.leaderboard_operator_key.get_secret_value():
+            raise ValueError(
+                "LEADERBOARD_API_KEY and LEADERBOARD_OPERATOR_KEY must differ, or one caller could do what only "
+                "another may"
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

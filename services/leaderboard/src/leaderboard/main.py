@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
+from fastapi import FastAPI
+
+from leaderboard.api_keys import routes as api_keys_routes
+from leaderboard.api_keys.use_cases import authenticate
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
-from leaderboard.dependencies import ApiContext
+from leaderboard.dependencies import ApiContext, KeyHolder
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
@@ -30,7 +34,18 @@ SCORING_WAIT_MS = 50
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("leaderboard", settings, openapi=True)
-    service.app.state.context = ApiContext(service.database, settings.leaderboard_api_key.get_secret_value())
+
+    async def authenticate_now(authorization: str) -> KeyHolder | None:
+        limit = settings.api_key_requests_per_minute
+        return await authenticate(service.database, limit, authorization, datetime.now(UTC))
+
+    context = ApiContext(
+        service.database,
+        settings.leaderboard_api_key.get_secret_value(),
+        settings.leaderboard_operator_key.get_secret_value(),
+        authenticate_now,
+    )
+    configure_api(context, service.app, service.internal_app)
 
     async def seed() -> None:
         first, last = settings.challenge_first_day, settings.challenge_last_day
@@ -68,9 +83,17 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
-    service.app.include_router(challenges_routes.router)
-    service.app.include_router(standings_routes.router)
     return service
+
+
+def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> None:
+    """Add what web, organisers and programs ask, and what operators do."""
+    for one in (app, internal_app):
+        one.state.database, one.state.context = context.database, context
+    app.include_router(challenges_routes.router)
+    app.include_router(standings_routes.router)
+    app.include_router(api_keys_routes.router)
+    internal_app.include_router(api_keys_routes.operator_router)
 
 
 def main() -> None:

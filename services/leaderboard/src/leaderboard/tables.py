@@ -240,6 +240,27 @@ class AuditEntryRow(Base):
     details: Mapped[dict[str, Any]]
 
 
+class ApiKeyRow(Base):
+    """A key of a program; its secret is not here, and its name is never given again.
+
+    `requests` counts those since `window_start`.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    folded_name: Mapped[str] = mapped_column(unique=True)
+    key_hash: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    window_start: Mapped[datetime | None]
+    requests: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
 class ErasedUserRow(Base):
     """The id of somebody who was erased, and nothing else of them.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities.queries import erase_activities
+from leaderboard.api_keys.queries import erase_creators
 from leaderboard.audit.queries import erase_actors
 from leaderboard.participants import queries
 from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
@@ -46,6 +47,7 @@ async def erase_participants(events: Sequence[UserErased], session: AsyncSession
     await queries.erase_participants(session, erased_at)
     await erase_activities(session, list(erased_at))
     await erase_actors(session, list(erased_at))
+    await erase_creators(session, list(erased_at))
     await add_version_changes(session, await erase_standings(session, list(erased_at)))
 
 

@@ -1,0 +1,46 @@
+"""leaderboard's API for organisers, as their panel, programs with an API key, and operators use it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Scope(StrEnum):
+    """What an API key may be allowed; an organiser in the panel may everything."""
+
+    READ = "read"  # what is hidden from strangers
+    CHALLENGES = "challenges"
+    PEOPLE = "people"  # participants and their activities
+    TEAMS = "teams"
+    SYNC = "sync"
+    KEYS = "keys"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class ApiKeyInfo(_Model):
+    """An API key without its secret."""
+
+    id: int
+    name: str
+    scopes: tuple[str, ...]
+    created_by: str
+    created_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class ApiKeyList(_Model):
+    """All API keys, the latest first; those that were revoked too."""
+
+    keys: tuple[ApiKeyInfo, ...]
+
+
+class CreatedApiKey(_Model):
+    """A new API key. `key` goes into the header `Authorization: Bearer`, and is never shown again."""
+
+    info: ApiKeyInfo
+    key: str
