@@ -21,11 +21,18 @@ from shared.database.engine import Database
 from shared.http.api import create_api
 from testkit import handling
 from testkit.databases import execute, fetch_rows
+from testkit.events import ANNA
 from testkit.handling import emitted
 
 WEB_KEY = "web-key-of-the-tests"
 OPERATOR_KEY = "operator-key-of-the-tests"
 REQUESTS_PER_MINUTE = 120
+#: The headers with which web asks for ANNA, who is an organiser.
+ORGANISER = {
+    "Authorization": f"Bearer {WEB_KEY}",
+    "Gruppetto-User": str(ANNA),
+    "Gruppetto-Organiser": "true",
+}
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
     *("participants", "erased_users", "board_changes", "outbox", "inbox"),

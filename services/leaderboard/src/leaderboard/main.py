@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from leaderboard.api_keys import routes as api_keys_routes
 from leaderboard.api_keys.use_cases import authenticate
+from leaderboard.audit import routes as audit_routes
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
@@ -93,6 +94,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     app.include_router(challenges_routes.router)
     app.include_router(standings_routes.router)
     app.include_router(api_keys_routes.router)
+    app.include_router(audit_routes.router)
     internal_app.include_router(api_keys_routes.operator_router)
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,3 +46,22 @@ class CreatedApiKey(_Model):
 
     info: ApiKeyInfo
     key: str
+
+
+class AuditEntry(_Model):
+    """What an organiser, an API key or an operator did."""
+
+    id: int
+    at: datetime
+    actor: str
+    actor_id: UUID | None  # of a user who is still here
+    action: str  # a noun and a verb, as "team.renamed"
+    subject: str  # the slug or id of what it was done to
+    details: dict[str, Any]  # values before and after
+
+
+class AuditPage(_Model):
+    """Entries of the audit log, the latest first; `next_before_id` is None when there are no more."""
+
+    entries: tuple[AuditEntry, ...]
+    next_before_id: int | None
