@@ -15,6 +15,7 @@ from leaderboard.main import configure_api
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.sync_client import SyncClient
 from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
 from shared.database.engine import Database
@@ -35,7 +36,7 @@ ORGANISER = {
 }
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
-    *("participants", "erased_users", "board_changes", "outbox", "inbox"),
+    *("participants", "sync_health", "erased_users", "board_changes", "outbox", "inbox"),
 )
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
 
@@ -99,9 +100,9 @@ async def clear_outbox(database: Database) -> None:
     await execute(database, "truncate outbox")
 
 
-def create_app(database: Database) -> FastAPI:
+def create_app(database: Database, sync: SyncClient | None = None) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
-    configure_api(make_context(database), app, create_api("internal"))
+    configure_api(make_context(database, sync=sync), app, create_api("internal"))
     return app
 
 
@@ -112,11 +113,13 @@ def create_internal_app(database: Database) -> FastAPI:
     return internal_app
 
 
-def make_context(database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> ApiContext:
+def make_context(
+    database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC), sync: SyncClient | None = None
+) -> ApiContext:
     async def authenticate_now(authorization: str) -> KeyHolder | None:
         return await authenticate(database, REQUESTS_PER_MINUTE, authorization, clock())
 
-    return ApiContext(database, WEB_KEY, OPERATOR_KEY, authenticate_now)
+    return ApiContext(database, WEB_KEY, OPERATOR_KEY, authenticate_now, sync)
 
 
 MAY_20 = datetime(2026, 5, 20, 12, tzinfo=UTC)

@@ -37,6 +37,12 @@ def test_a_missing_setting_stops_the_service(
             "CHALLENGE_FIRST_DAY and CHALLENGE_LAST_DAY must be given both or neither, in this order",
         ),
         ({"LEADERBOARD_OPERATOR_KEY": WORKING["LEADERBOARD_API_KEY"]}, "LEADERBOARD_OPERATOR_KEY must differ"),
+        ({"SYNC_STATUS_URL": "http://127.0.0.1:1"}, "SYNC_STATUS_URL and SYNC_OPERATOR_KEY must be given both"),
+        ({"SYNC_OPERATOR_KEY": "the-key-of-sync-0123"}, "SYNC_STATUS_URL and SYNC_OPERATOR_KEY must be given both"),
+        (
+            {"SYNC_STATUS_URL": "http://127.0.0.1:1", "SYNC_OPERATOR_KEY": "the-key-of-sync-łódź"},
+            "SYNC_OPERATOR_KEY must be of ASCII characters",
+        ),
         ({"API_KEY_REQUESTS_PER_MINUTE": "0"}, "API_KEY_REQUESTS_PER_MINUTE is not valid"),
     ],
 )

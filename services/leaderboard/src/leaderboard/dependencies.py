@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request
 
+from leaderboard.sync_client import SyncClient
 from shared.contracts import organisers_api
 from shared.database.engine import Database
 from shared.errors import Forbidden
@@ -36,6 +37,7 @@ class ApiContext:
     web_key: str = field(repr=False)
     operator_key: str = field(repr=False)
     authenticate: Authenticate
+    sync: SyncClient | None = None  # None: SYNC_STATUS_URL is not set
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,15 @@ from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
 from leaderboard.dependencies import ApiContext, KeyHolder
+from leaderboard.participants import routes as participants_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.sync_client import SyncClient
+from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.versions.use_cases import build_next, delete_retired, publish_complete
 from shared.service import Service, serve
 
@@ -45,6 +48,7 @@ def create_service(settings: Settings) -> Service:
         settings.leaderboard_api_key.get_secret_value(),
         settings.leaderboard_operator_key.get_secret_value(),
         authenticate_now,
+        _create_sync_client(settings, service),
     )
     configure_api(context, service.app, service.internal_app)
 
@@ -87,6 +91,14 @@ def create_service(settings: Settings) -> Service:
     return service
 
 
+def _create_sync_client(settings: Settings, service: Service) -> SyncClient | None:
+    if settings.sync_status_url is None or settings.sync_operator_key is None:
+        return None
+    client = SyncClient(str(settings.sync_status_url), settings.sync_operator_key.get_secret_value())
+    service.on_stop(client.close)
+    return client
+
+
 def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> None:
     """Add what web, organisers and programs ask, and what operators do."""
     for one in (app, internal_app):
@@ -95,6 +107,8 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     app.include_router(standings_routes.router)
     app.include_router(api_keys_routes.router)
     app.include_router(audit_routes.router)
+    app.include_router(participants_routes.router)
+    app.include_router(sync_health_routes.router)
     internal_app.include_router(api_keys_routes.operator_router)
 
 

@@ -242,6 +242,8 @@ class StackLauncher:
                 **own,
                 "LEADERBOARD_API_KEY": board_key,
                 "LEADERBOARD_OPERATOR_KEY": self._get_secret("leaderboard-operator"),
+                "SYNC_STATUS_URL": self.url("sync internal"),
+                "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
             },
             "web": {
                 "AUTH_URL": auth_url,

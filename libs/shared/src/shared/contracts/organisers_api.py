@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -65,3 +65,56 @@ class AuditPage(_Model):
 
     entries: tuple[AuditEntry, ...]
     next_before_id: int | None
+
+
+class ParticipantSync(_Model):
+    """How fetching goes for a participant."""
+
+    status: Literal["ok", "failing", "needs_reconnection"]
+    last_success_at: datetime | None
+    last_attempt_at: datetime | None
+    last_outcome: Literal["succeeded", "failed"] | None
+    last_error_class: str | None  # of the last failure, however long ago
+    failures_in_row: int
+    reconnection_reason: Literal["refresh_refused", "disconnected"] | None  # None: they are connected
+    requests_used_last: int | None  # calls to Strava that the last attempt took
+
+
+class ParticipantInfo(_Model):
+    """Somebody who takes part. Whoever is hidden is on no board, by their own choice or an organiser's."""
+
+    user_id: UUID
+    display_name: str
+    joined_at: datetime
+    hidden_by_participant: bool
+    hidden_by_organiser: bool
+    sync: ParticipantSync
+
+
+class ParticipantPage(_Model):
+    """Participants by name; `next_after` is None when there are no more."""
+
+    participants: tuple[ParticipantInfo, ...]
+    next_after: str | None
+
+
+class RequestedSync(_Model):
+    """What sync was asked to fetch: a participant's activities, or with None everybody's."""
+
+    user_id: UUID | None
+    requested_at: datetime
+
+
+class SyncFailure(_Model):
+    """The last fetch of a user that failed; the error is a code, without anything about the person."""
+
+    user_id: UUID
+    error_class: str | None
+    failed_at: datetime
+    failures_in_row: int  # 0: one has succeeded since
+
+
+class SyncFailures(_Model):
+    """The latest first."""
+
+    failures: tuple[SyncFailure, ...]

@@ -9,6 +9,8 @@ from leaderboard.api_keys.queries import erase_creators
 from leaderboard.audit.queries import erase_actors
 from leaderboard.participants import queries
 from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
+from leaderboard.sync_health.handlers import SYNC_HEALTH_HANDLERS
+from leaderboard.sync_health.queries import erase_health, save_permission
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
@@ -25,6 +27,7 @@ async def add_participant(event: UserAuthorized, session: AsyncSession) -> None:
     )
     if may_differ:
         await _add_changed_boards(event, session)
+    await save_permission(session, event.user_id, event.authorized_at, None)
 
 
 async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
@@ -45,6 +48,7 @@ async def erase_participants(events: Sequence[UserErased], session: AsyncSession
     """Everything of these users goes; activities that are another user's by now stay with them."""
     erased_at = {event.user_id: event.erased_at for event in events}
     await queries.erase_participants(session, erased_at)
+    await erase_health(session, list(erased_at))
     await erase_activities(session, list(erased_at))
     await erase_actors(session, list(erased_at))
     await erase_creators(session, list(erased_at))
@@ -55,4 +59,5 @@ PARTICIPANT_HANDLERS: Handlers = {
     UserAuthorized: add_participant,
     UserRenamed: rename_participant,
     UserErased: BatchHandler(erase_participants),
+    **SYNC_HEALTH_HANDLERS,
 }
