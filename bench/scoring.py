@@ -1,9 +1,9 @@
 """leaderboard alone beside its floor, with one and two replicas, and with ever longer histories.
 
 `python bench/scoring.py` prints one line of JSON. A round: processes consume, the activities of a club are published
-to their queue, and the clock runs until all of them are in the standings and nothing is left in the outbox. The floor
-does the same hops in one process on raw aio-pika and asyncpg: an upsert from arrays, sums added to standings; and once
-more without the archive. They take turns; the figures are medians.
+to their queue, and the clock runs until all of them are in the standings and nothing is left in the outbox. The
+floor does the same hops in one process on raw aio-pika and asyncpg: an upsert from arrays, sums added to standings;
+and once more without the archive. They take turns; the figures are medians.
 
 Then one athlete's new activities are scored one by one, in transactions of their own, when ten, a thousand and ten
 thousand are on record, ten on each day.

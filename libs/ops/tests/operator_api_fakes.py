@@ -14,8 +14,8 @@ from shared.contracts.auth_api import Admin, AdminList, UnreadableToken, VaultPa
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.web_api import RevokedSessions, Session, SessionList
 
-AUTH_KEY, SYNC_KEY, INGEST_KEY, WEB_KEY = (
-    f"canary-of-{name}-0123456789" for name in ("auth", "sync", "ingest", "web")
+AUTH_KEY, SYNC_KEY, INGEST_KEY, LEADERBOARD_KEY, WEB_KEY = (
+    f"canary-of-{name}-0123456789" for name in ("auth", "sync", "ingest", "leaderboard", "web")
 )
 #: With a user and a password, which have to stay out of sight and out of the way.
 ENV = {
@@ -25,6 +25,8 @@ ENV = {
     "SYNC_OPERATOR_KEY": SYNC_KEY,
     "INGEST_INTERNAL_URL": "http://somebody:canary-password@ingest.test:9003",
     "INGEST_OPERATOR_KEY": INGEST_KEY,
+    "LEADERBOARD_INTERNAL_URL": "http://somebody:canary-password@board.test:9004",
+    "LEADERBOARD_OPERATOR_KEY": LEADERBOARD_KEY,
     "WEB_INTERNAL_URL": "http://somebody:canary-password@web.test:9005/",
     "WEB_OPERATOR_KEY": WEB_KEY,
 }

@@ -1,5 +1,6 @@
 """leaderboard's handlers and API, and the standings that came of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -8,28 +9,35 @@ from typing import Any
 from fastapi import FastAPI
 
 from leaderboard import seed
-from leaderboard.admin import routes as admin_routes
-from leaderboard.challenges import routes as challenges_routes
-from leaderboard.dependencies import ApiContext
-from leaderboard.milestones import routes as milestones_routes
-from leaderboard.participants import routes as participants_routes
+from leaderboard.api_keys.use_cases import authenticate
+from leaderboard.dependencies import ApiContext, KeyHolder
+from leaderboard.main import configure_api
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
-from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
-from leaderboard.verdicts import routes as verdicts_routes
+from leaderboard.sync_client import SyncClient
 from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from shared.http.api import create_api
 from testkit import handling
 from testkit.databases import execute, fetch_rows
+from testkit.events import ANNA
 from testkit.handling import emitted
 
 WEB_KEY = "web-key-of-the-tests"
+OPERATOR_KEY = "operator-key-of-the-tests"
+REQUESTS_PER_MINUTE = 120
+#: The headers with which web asks for ANNA, who is an organiser.
+ORGANISER = {
+    "Authorization": f"Bearer {WEB_KEY}",
+    "Gruppetto-User": str(ANNA),
+    "Gruppetto-Organiser": "true",
+}
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
-    *("participants", "erased_users", "board_changes", "milestones_reached", "milestone_changes", "outbox", "inbox"),
+    *("participants", "sync_health", "erased_users", "board_changes", "milestones_reached", "milestone_changes"),
+    *("outbox", "inbox"),
 )
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
 
@@ -93,20 +101,26 @@ async def clear_outbox(database: Database) -> None:
     await execute(database, "truncate outbox")
 
 
-def create_app(database: Database) -> FastAPI:
+def create_app(database: Database, sync: SyncClient | None = None) -> FastAPI:
     app = create_api("leaderboard", openapi=True)
-    app.state.database = database
-    app.state.context = ApiContext(database, WEB_KEY)
-    for routes in (
-        challenges_routes,
-        standings_routes,
-        milestones_routes,
-        verdicts_routes,
-        participants_routes,
-        admin_routes,
-    ):
-        app.include_router(routes.router)
+    configure_api(make_context(database, sync=sync), app, create_api("internal"))
     return app
+
+
+def create_internal_app(database: Database) -> FastAPI:
+    """What operators reach."""
+    internal_app = create_api("internal")
+    configure_api(make_context(database), create_api("leaderboard"), internal_app)
+    return internal_app
+
+
+def make_context(
+    database: Database, clock: Callable[[], datetime] = lambda: datetime.now(UTC), sync: SyncClient | None = None
+) -> ApiContext:
+    async def authenticate_now(authorization: str) -> KeyHolder | None:
+        return await authenticate(database, REQUESTS_PER_MINUTE, authorization, clock())
+
+    return ApiContext(database, WEB_KEY, OPERATOR_KEY, authenticate_now, sync)
 
 
 MAY_20 = datetime(2026, 5, 20, 12, tzinfo=UTC)

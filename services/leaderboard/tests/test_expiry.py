@@ -202,6 +202,7 @@ async def test_the_service_looks_every_ten_minutes(
         "database_url": database_url_for("leaderboard"),
         "rabbitmq_url": "amqp://guest:pw@127.0.0.1:1/",
         "leaderboard_api_key": "x" * 16,
+        "leaderboard_operator_key": "y" * 16,
         "http_port": 1,
         "internal_port": 2,
     }

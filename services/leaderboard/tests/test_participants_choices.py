@@ -60,6 +60,25 @@ async def test_who_is_not_known_is_told_so_and_only_web_asks(
     assert stranger.status_code == 403
 
 
+async def test_who_hides_themselves_is_on_no_board_and_comes_back_with_everything(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1), recorded(2, user_id=JAN))
+
+    async def shown() -> list[str]:
+        answer = await client.get("/challenges/main/boards/running")
+        return sorted(row["display_name"] for row in answer.json()["rows"])
+
+    assert (await client.put(f"/participants/{ANNA}/listing", json={"listed": False})).status_code == 204
+    assert await shown() == ["Jan"]
+    await handle(database, recorded(3, day=3), authorized(name="Ania", minute=7))
+    assert await shown() == ["Jan"]
+    assert (await client.put(f"/participants/{ANNA}/listing", json={"listed": True})).status_code == 204
+    assert await shown() == ["Ania", "Jan"]
+    unknown = await client.put(f"/participants/{UUID(int=99)}/listing", json={"listed": True})
+    assert unknown.status_code == 404
+
+
 async def test_a_participant_is_synced_at_most_every_ten_minutes(
     client: httpx.AsyncClient, database: Database
 ) -> None:
@@ -110,7 +129,7 @@ async def test_every_table_with_a_user_is_in_the_download_or_says_nothing_of_the
     )
     downloaded = {
         *("participants", "activities", "standings", "milestones_reached", "exclusions", "preferred_activities"),
-        "final_standings",
+        *("final_standings", "sync_health"),
     }
     sums_of_these = {"daily_totals", "recalculations", "milestone_changes"}
     of_others = {"erased_users", "audit_log"}  # who is gone; what organisers did

@@ -12,6 +12,7 @@ WORKING = {
     "HTTP_PORT": "1",
     "INTERNAL_PORT": "2",
     "LEADERBOARD_API_KEY": "the-key-of-web-0123",
+    "LEADERBOARD_OPERATOR_KEY": "the-key-of-operators",
 }
 
 
@@ -35,9 +36,17 @@ def test_a_missing_setting_stops_the_service(
             {"CHALLENGE_FIRST_DAY": "2026-05-02", "CHALLENGE_LAST_DAY": "2026-05-01"},
             "CHALLENGE_FIRST_DAY and CHALLENGE_LAST_DAY must be given both or neither, in this order",
         ),
+        ({"LEADERBOARD_OPERATOR_KEY": WORKING["LEADERBOARD_API_KEY"]}, "LEADERBOARD_OPERATOR_KEY must differ"),
+        ({"SYNC_STATUS_URL": "http://127.0.0.1:1"}, "SYNC_STATUS_URL and SYNC_OPERATOR_KEY must be given both"),
+        ({"SYNC_OPERATOR_KEY": "the-key-of-sync-0123"}, "SYNC_STATUS_URL and SYNC_OPERATOR_KEY must be given both"),
+        (
+            {"SYNC_STATUS_URL": "http://127.0.0.1:1", "SYNC_OPERATOR_KEY": "the-key-of-sync-łódź"},
+            "SYNC_OPERATOR_KEY must be of ASCII characters",
+        ),
+        ({"API_KEY_REQUESTS_PER_MINUTE": "0"}, "API_KEY_REQUESTS_PER_MINUTE is not valid"),
     ],
 )
-def test_a_challenge_that_makes_no_sense_is_refused(
+def test_settings_that_make_no_sense_are_refused(
     changed: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for key, value in {**WORKING, **changed}.items():

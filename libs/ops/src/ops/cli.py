@@ -4,6 +4,7 @@ import typer
 
 from ops.activities_cli import activities_app
 from ops.admins_cli import admins_app
+from ops.api_keys_cli import api_keys_app
 from ops.archive_cli import archive_app
 from ops.contracts_cli import contracts_app
 from ops.dead_letters_cli import dead_letters_app
@@ -23,6 +24,7 @@ app.add_typer(sessions_app, name="sessions")
 app.add_typer(sync_app, name="sync")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(activities_app, name="activities")
+app.add_typer(api_keys_app, name="api-keys")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,15 @@ class IngestSettings(BaseSettings):
     ingest_operator_key: OperatorKey
 
 
+class LeaderboardSettings(BaseSettings):
+    """The settings of commands that ask leaderboard."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True, extra="ignore")
+
+    leaderboard_internal_url: HttpUrl
+    leaderboard_operator_key: OperatorKey
+
+
 class WebSettings(BaseSettings):
     """The settings of commands that ask web."""
 
@@ -111,6 +120,13 @@ sync_api = partial(
 )
 ingest_api = partial(
     _service_api, service="ingest", settings=IngestSettings, url="INGEST_INTERNAL_URL", key="INGEST_OPERATOR_KEY"
+)
+leaderboard_api = partial(
+    _service_api,
+    service="leaderboard",
+    settings=LeaderboardSettings,
+    url="LEADERBOARD_INTERNAL_URL",
+    key="LEADERBOARD_OPERATOR_KEY",
 )
 web_api = partial(_service_api, service="web", settings=WebSettings, url="WEB_INTERNAL_URL", key="WEB_OPERATOR_KEY")
 

@@ -56,9 +56,16 @@ class InternalApi:
         self._endpoint = endpoint
         self._client = client
 
-    def fetch(self, method: str, path: str, model: type[Model], params: Mapping[str, Any] | None = None) -> Model:
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        model: type[Model],
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Model:
         """The answer as that model. Raises OperatorError, of which ServerAway is worth another try."""
-        answer = self.send(method, path, params)
+        answer = self.send(method, path, params, body)
         try:
             return model.model_validate_json(answer.content)
         except ValidationError:
@@ -67,10 +74,16 @@ class InternalApi:
                 "and that both sides are of the same release"
             ) from None
 
-    def send(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+    def send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
         """A successful answer. Raises OperatorError, of which ServerAway is worth another try."""
         try:
-            answer = self._client.request(method, path, params=params)
+            answer = self._client.request(method, path, params=params, json=body)
         except httpx.HTTPError as error:  # whose text may hold what was sent
             raise ServerAway(f"{self._endpoint} does not answer ({type(error).__name__})") from None
         if not answer.is_success:

@@ -14,8 +14,11 @@ from shared.contracts.events import (
     FetchedActivity,
     ParticipantPrivacyChanged,
     RetentionAdvanced,
+    SyncFinished,
     UserAuthorized,
+    UserDeauthorized,
     UserErased,
+    UserReauthorizationNeeded,
     UserRenamed,
 )
 
@@ -48,6 +51,35 @@ def erased(user_id: UUID = ANNA) -> UserErased:
     return UserErased(
         user_id=user_id, athlete_id=user_id.int, reason="requested", erased_at=AUTHORIZED_AT + timedelta(days=31)
     )
+
+
+def permission_lost(user_id: UUID = ANNA, minute: int = 1) -> UserReauthorizationNeeded:
+    """`user.reauthorization_needed`, so many minutes after the first authorization."""
+    lost_at = AUTHORIZED_AT + timedelta(minutes=minute)
+    return UserReauthorizationNeeded(
+        user_id=user_id, athlete_id=user_id.int, reason="refresh_refused", lost_at=lost_at
+    )
+
+
+def disconnected(user_id: UUID = ANNA, minute: int = 1) -> UserDeauthorized:
+    """`user.deauthorized`, likewise."""
+    at = AUTHORIZED_AT + timedelta(minutes=minute)
+    return UserDeauthorized(user_id=user_id, athlete_id=user_id.int, reason="disconnected", deauthorized_at=at)
+
+
+def sync_finished(user_id: UUID = ANNA, minute: int = 1, error: str | None = None, **fields: Any) -> SyncFinished:
+    """`sync.finished`, likewise; with an error it failed."""
+    finished_at = AUTHORIZED_AT + timedelta(minutes=minute)
+    usual: dict[str, Any] = {
+        "reason": "manual",
+        "outcome": "succeeded" if error is None else "failed",
+        "activities": 3,
+        "requests_used": 2,
+        "started_at": finished_at - timedelta(seconds=5),
+        "finished_at": finished_at,
+        "error_class": error,
+    }
+    return SyncFinished(user_id=user_id, **{**usual, **fields})
 
 
 def fetched(strava_id: int = 1, fetch_seq: int = 1, user_id: UUID = ANNA, **fields: Any) -> ActivityFetched:

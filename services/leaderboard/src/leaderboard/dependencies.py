@@ -3,14 +3,30 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 
+from leaderboard.sync_client import SyncClient
+from shared.contracts import organisers_api
 from shared.database.engine import Database
 from shared.errors import Forbidden
+from shared.http.api import require_api_key
+
+Scope: TypeAlias = organisers_api.Scope
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """Who shows an API key that is valid: its name and what it is allowed."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+#: Takes the header `Authorization` and counts the request; None: no valid key is shown. Raises TooManyRequests.
+Authenticate: TypeAlias = Callable[[str], Awaitable[KeyHolder | None]]
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,9 @@ class ApiContext:
 
     database: Database
     web_key: str = field(repr=False)
+    operator_key: str = field(repr=False)
+    authenticate: Authenticate
+    sync: SyncClient | None = None  # None: SYNC_STATUS_URL is not set
 
 
 @dataclass(frozen=True)
@@ -29,23 +48,13 @@ class Viewer:
     is_organiser: bool = False
 
 
-class Scope(StrEnum):
-    """What an API key may be allowed; an organiser in the panel may everything."""
-
-    READ = "read"  # what is hidden from strangers
-    CHALLENGES = "challenges"
-    PEOPLE = "people"  # participants and their activities
-    TEAMS = "teams"
-    SYNC = "sync"
-    KEYS = "keys"
-
-
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something as an organiser: a user, or an API key by its name."""
+    """Who changes something as an organiser: a user, or an API key by its name. A user may everything."""
 
     name: str
     user_id: UUID | None = None
+    scopes: frozenset[Scope] = frozenset(Scope)
 
 
 def get_context(request: Request) -> ApiContext:
@@ -61,14 +70,28 @@ def _is_web(context: ApiContext, authorization: str) -> bool:
     return secrets.compare_digest(authorization.encode(), f"Bearer {context.web_key}".encode())
 
 
+async def _find_key_holder(context: ContextDep, authorization: Annotated[str, Header()] = "") -> KeyHolder | None:
+    """Who shows an API key; once in a request, whatever depends on it, so that it counts once."""
+    return None if _is_web(context, authorization) else await context.authenticate(authorization)
+
+
+_KeyHolderDep = Annotated[KeyHolder | None, Depends(_find_key_holder)]
+
+
 async def get_viewer(
     context: ContextDep,
+    key_holder: _KeyHolderDep,
     authorization: Annotated[str, Header()] = "",
     gruppetto_user: Annotated[UUID | None, Header()] = None,
     gruppetto_organiser: Annotated[bool, Header()] = False,
 ) -> Viewer:
-    """Whom web names, who alone is believed; everybody else is a stranger."""
-    return Viewer(gruppetto_user, gruppetto_organiser) if _is_web(context, authorization) else Viewer()
+    """Whom web names, who alone is believed, or an API key, which sees what organisers do if it may read.
+
+    Everybody else is a stranger.
+    """
+    if _is_web(context, authorization):
+        return Viewer(gruppetto_user, gruppetto_organiser)
+    return Viewer(is_organiser=key_holder is not None and Scope.READ in key_holder.scopes)
 
 
 async def require_web(context: ContextDep, authorization: Annotated[str, Header()] = "") -> None:
@@ -77,21 +100,29 @@ async def require_web(context: ContextDep, authorization: Annotated[str, Header(
         raise Forbidden
 
 
-def require_scope(scope: Scope) -> Callable[..., Awaitable[Actor]]:  # noqa: ARG001
-    """A dependency that gives the organiser who asks, if they may do that. Raises Forbidden."""
+def require_scope(scope: Scope) -> Callable[..., Awaitable[Actor]]:
+    """A dependency that gives the organiser, or the API key, who asks, if they may do that. Raises Forbidden."""
 
     async def get_actor(
         context: ContextDep,
+        key_holder: _KeyHolderDep,
         authorization: Annotated[str, Header()] = "",
         gruppetto_user: Annotated[UUID | None, Header()] = None,
         gruppetto_organiser: Annotated[bool, Header()] = False,
     ) -> Actor:
-        if gruppetto_user is None or not gruppetto_organiser or not _is_web(context, authorization):
-            raise Forbidden
-        return Actor(f"user {gruppetto_user}", gruppetto_user)
+        if _is_web(context, authorization):
+            if gruppetto_user is None or not gruppetto_organiser:
+                raise Forbidden
+            return Actor(f"user {gruppetto_user}", gruppetto_user)
+        if key_holder is None:
+            raise Forbidden("This needs an API key that is valid; this one is not known, or was revoked.")
+        if scope not in key_holder.scopes:
+            raise Forbidden(f"This API key lacks the scope {scope.value!r}.")
+        return Actor(f"key {key_holder.name}", scopes=key_holder.scopes)
 
     return get_actor
 
 
 ViewerDep = Annotated[Viewer, Depends(get_viewer)]
 FOR_WEB = Depends(require_web)
+FOR_OPERATORS = Depends(require_api_key(lambda request: get_context(request).operator_key))

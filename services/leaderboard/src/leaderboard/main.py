@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime
 
+from fastapi import FastAPI
+
 from leaderboard.activities.use_cases import purge_activities
 from leaderboard.admin import routes as admin_routes
 from leaderboard.admin.use_cases import close_expired
+from leaderboard.api_keys import routes as api_keys_routes
+from leaderboard.api_keys.use_cases import authenticate
+from leaderboard.audit import routes as audit_routes
 from leaderboard.challenges import routes as challenges_routes
 from leaderboard.challenges.use_cases import announce_fetch_window, announce_retention
 from leaderboard.config import Settings
-from leaderboard.dependencies import ApiContext
+from leaderboard.dependencies import ApiContext, KeyHolder
 from leaderboard.milestones import routes as milestones_routes
 from leaderboard.milestones.use_cases import update_milestones
 from leaderboard.participants import routes as participants_routes
@@ -18,6 +23,8 @@ from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.sync_client import SyncClient
+from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions.use_cases import build_next, check_nightly, delete_retired, publish_complete
 from shared.service import Service, serve
@@ -38,7 +45,19 @@ SCORING_WAIT_MS = 50
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
     service = Service("leaderboard", settings, openapi=True)
-    service.app.state.context = ApiContext(service.database, settings.leaderboard_api_key.get_secret_value())
+
+    async def authenticate_now(authorization: str) -> KeyHolder | None:
+        limit = settings.api_key_requests_per_minute
+        return await authenticate(service.database, limit, authorization, datetime.now(UTC))
+
+    context = ApiContext(
+        service.database,
+        settings.leaderboard_api_key.get_secret_value(),
+        settings.leaderboard_operator_key.get_secret_value(),
+        authenticate_now,
+        _create_sync_client(settings, service),
+    )
+    configure_api(context, service.app, service.internal_app)
 
     async def seed() -> None:
         first, last = settings.challenge_first_day, settings.challenge_last_day
@@ -86,16 +105,35 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
     service.add_periodic_task(check, CHECK_INTERVAL_S)
-    for routes in (
-        challenges_routes,
-        standings_routes,
-        milestones_routes,
-        verdicts_routes,
-        participants_routes,
-        admin_routes,
-    ):
-        service.app.include_router(routes.router)
     return service
+
+
+def _create_sync_client(settings: Settings, service: Service) -> SyncClient | None:
+    if settings.sync_status_url is None or settings.sync_operator_key is None:
+        return None
+    client = SyncClient(str(settings.sync_status_url), settings.sync_operator_key.get_secret_value())
+    service.on_stop(client.close)
+    return client
+
+
+def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> None:
+    """Add what web, organisers and programs ask, and what operators do."""
+    for one in (app, internal_app):
+        one.state.database, one.state.context = context.database, context
+    for router in (
+        challenges_routes.router,
+        standings_routes.router,
+        milestones_routes.router,
+        verdicts_routes.router,
+        participants_routes.router,
+        participants_routes.admin_router,
+        sync_health_routes.router,
+        admin_routes.router,
+        api_keys_routes.router,
+        audit_routes.router,
+    ):
+        app.include_router(router)
+    internal_app.include_router(api_keys_routes.operator_router)
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ class ParticipantRow(Base):
     """Somebody who takes part; of whom only a new name has come yet, neither athlete nor authorization is known."""
 
     __tablename__ = "participants"
+    __table_args__ = (Index("ix_participants_sort_name_user_id", "sort_name", "user_id"),)
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     athlete_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -46,6 +47,8 @@ class ParticipantRow(Base):
     sort_name: Mapped[str] = mapped_column(Text(collation="C"), server_default="")  # case-folded
     private_activities: Mapped[bool] = mapped_column(server_default=false())  # whether those count
     sync_requested_at: Mapped[datetime | None]  # by themselves
+    hidden_by_participant: Mapped[bool] = mapped_column(server_default=false())  # from all boards
+    hidden_by_organiser: Mapped[bool] = mapped_column(server_default=false())
     joined_at: Mapped[datetime]
     named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
     authorized_at: Mapped[datetime | None] = mapped_column(server_default=func.now())  # the last time
@@ -281,6 +284,60 @@ class AuditEntryRow(Base):
     action: Mapped[str]
     subject: Mapped[str] = mapped_column(index=True)
     details: Mapped[dict[str, Any]]
+
+
+class ApiKeyRow(Base):
+    """A key of a program; its secret is not here, and its name is never given again.
+
+    `requests` counts those since `window_start`.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    folded_name: Mapped[str] = mapped_column(unique=True)
+    key_hash: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    window_start: Mapped[datetime | None]
+    requests: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class SyncHealthRow(Base):
+    """How fetching goes for a user, as sync and auth tell it; they may not be a participant yet."""
+
+    __tablename__ = "sync_health"
+    __table_args__ = (
+        CheckConstraint("last_outcome in ('succeeded', 'failed')", name="last_outcome"),
+        Index("ix_sync_health_last_failure_at", "last_failure_at"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    last_success_at: Mapped[datetime | None]
+    last_attempt_at: Mapped[datetime | None]
+    last_failure_at: Mapped[datetime | None]
+    last_outcome: Mapped[str | None]  # of the last attempt
+    last_error_class: Mapped[str | None]  # of the last failure
+    failures_in_row: Mapped[int] = mapped_column(server_default="0")
+    requests_used_last: Mapped[int | None]
+    needs_reconnection: Mapped[bool] = mapped_column(server_default=false())
+    reconnection_reason: Mapped[str | None]
+    permission_changed_at: Mapped[datetime | None]  # when it was given or lost the last time
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SyncRequestRow(Base):
+    """The one row about when an organiser last wanted everybody's activities fetched."""
+
+    __tablename__ = "sync_requests"
+    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    everybody_at: Mapped[datetime]
 
 
 class ErasedUserRow(Base):

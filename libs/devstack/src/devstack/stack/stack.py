@@ -237,7 +237,14 @@ class StackLauncher:
             },
             "sync-worker": {**data_api, **freshness, "AUTH_URL": auth_url, "VAULT_ACCESS_KEY": vault_key},
             "ingest": {"INGEST_OPERATOR_KEY": self._get_secret("ingest-operator")},
-            "leaderboard": {**challenge, **own, "LEADERBOARD_API_KEY": board_key},
+            "leaderboard": {
+                **challenge,
+                **own,
+                "LEADERBOARD_API_KEY": board_key,
+                "LEADERBOARD_OPERATOR_KEY": self._get_secret("leaderboard-operator"),
+                "SYNC_STATUS_URL": self.url("sync internal"),
+                "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
+            },
             "web": {
                 "AUTH_URL": auth_url,
                 "AUTH_API_KEY": web_key,
@@ -271,6 +278,8 @@ class StackLauncher:
             "SYNC_OPERATOR_KEY": self._get_secret("sync-operator"),
             "INGEST_INTERNAL_URL": self.url("ingest internal"),
             "INGEST_OPERATOR_KEY": self._get_secret("ingest-operator"),
+            "LEADERBOARD_INTERNAL_URL": self.url("leaderboard internal"),
+            "LEADERBOARD_OPERATOR_KEY": self._get_secret("leaderboard-operator"),
             "WEB_INTERNAL_URL": self.url("web internal"),
             "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
         }

@@ -23,7 +23,14 @@ QUEUES: dict[str, tuple[type[Event], ...]] = {
         events.ParticipantPrivacyChanged,
         events.RetentionAdvanced,
     ),
-    "leaderboard.people": (events.UserAuthorized, events.UserRenamed, events.UserErased),
+    "leaderboard.people": (
+        events.UserAuthorized,
+        events.UserRenamed,
+        events.UserErased,
+        events.SyncFinished,
+        events.UserReauthorizationNeeded,
+        events.UserDeauthorized,
+    ),
     "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),
     "web.people": (events.UserRenamed, events.UserAdminChanged, events.UserErased),
 }

@@ -1,16 +1,25 @@
 """SQL of the audit log: what organisers changed, and who of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.dependencies import Actor
 from leaderboard.tables import AuditEntryRow
 
 ERASED = "an erased user"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries are wanted: of one action, or about one subject, or all."""
+
+    action: str | None = None
+    subject: str | None = None
 
 
 async def add_audit_entry(
@@ -27,6 +36,20 @@ async def add_audit_entry(
         )
     )
     await session.flush()
+
+
+async def list_entries(
+    session: AsyncSession, wanted: Filter, before_id: int | None, limit: int
+) -> Sequence[AuditEntryRow]:
+    """At most so many entries, the latest first, of those before that one."""
+    entries = select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(limit)
+    if wanted.action is not None:
+        entries = entries.where(AuditEntryRow.action == wanted.action)
+    if wanted.subject is not None:
+        entries = entries.where(AuditEntryRow.subject == wanted.subject)
+    if before_id is not None:
+        entries = entries.where(AuditEntryRow.id < before_id)
+    return (await session.execute(entries)).scalars().all()
 
 
 async def erase_actors(session: AsyncSession, user_ids: Collection[UUID]) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities.queries import erase_activities
+from leaderboard.api_keys.queries import erase_creators
 from leaderboard.audit.queries import erase_actors
 from leaderboard.participants import queries
 from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
+from leaderboard.sync_health.handlers import SYNC_HEALTH_HANDLERS
+from leaderboard.sync_health.queries import erase_health, save_permission
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
@@ -24,6 +27,7 @@ async def add_participant(event: UserAuthorized, session: AsyncSession) -> None:
     )
     if may_differ:
         await _add_changed_boards(event, session)
+    await save_permission(session, event.user_id, event.authorized_at, None)
 
 
 async def rename_participant(event: UserRenamed, session: AsyncSession) -> None:
@@ -44,8 +48,10 @@ async def erase_participants(events: Sequence[UserErased], session: AsyncSession
     """Everything of these users goes; activities that are another user's by now stay with them."""
     erased_at = {event.user_id: event.erased_at for event in events}
     await queries.erase_participants(session, erased_at)
+    await erase_health(session, list(erased_at))
     await erase_activities(session, list(erased_at))
     await erase_actors(session, list(erased_at))
+    await erase_creators(session, list(erased_at))
     await add_version_changes(session, await erase_standings(session, list(erased_at)))
 
 
@@ -53,4 +59,5 @@ PARTICIPANT_HANDLERS: Handlers = {
     UserAuthorized: add_participant,
     UserRenamed: rename_participant,
     UserErased: BatchHandler(erase_participants),
+    **SYNC_HEALTH_HANDLERS,
 }

@@ -1,11 +1,12 @@
 """SQL of participants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, text
+from sqlalchemy import Row, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.tables import ErasedUserRow, ParticipantRow
@@ -33,6 +34,25 @@ _save_erased = text(
     f"""insert into erased_users (user_id, erased_at)
         select batch.* from {batch_of(ErasedUserRow, ["user_id", "erased_at"])} on conflict do nothing"""  # noqa: S608
 )
+_STATUS = """case when needs_reconnection then 'needs_reconnection' when failures_in_row > 0 then 'failing'
+    else 'ok' end"""
+_PARTICIPANTS = f"""select p.user_id, p.display_name, p.sort_name, p.joined_at, p.hidden_by_participant,
+        p.hidden_by_organiser, last_success_at, last_attempt_at, last_outcome, last_error_class,
+        coalesce(failures_in_row, 0) as failures_in_row, reconnection_reason, requests_used_last,
+        {_STATUS} as sync_status
+    from participants as p left join sync_health using (user_id)"""  # noqa: S608 - constants
+_page = text(
+    f"""
+    {_PARTICIPANTS}
+    where (cast(:after_id as uuid) is null
+            or (p.sort_name, p.user_id) > (cast(:after_name as text), cast(:after_id as uuid)))
+        and strpos(p.sort_name, :name_part) > 0
+        and (cast(:status as text) is null
+            or :status = 'hidden' and (p.hidden_by_participant or p.hidden_by_organiser)
+            or :status = {_STATUS})
+    order by p.sort_name, p.user_id limit :limit
+    """
+)
 _expire = text(
     """
     update participants set expired_at = :now
@@ -42,6 +62,22 @@ _expire = text(
     returning user_id, authorized_at
     """
 )
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which participants are wanted: those with this in their case-folded name, and those of one status."""
+
+    name_part: str
+    status: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Behind whom a page begins, by name and then by id."""
+
+    sort_name: str
+    user_id: UUID
 
 
 async def upsert_participant(
@@ -148,6 +184,7 @@ _EXPORTED = {
             f.moving_time_s, f.elev_gain_m, f.activities, f.points
         from final_standings as f join challenges on challenges.id = f.challenge_id
         where f.user_id = :user_id order by 1, 2""",
+    "sync": "select * from sync_health where user_id = :user_id",
     "exclusions": """select strava_id, excluded_by, reason, excluded_at from exclusions
         where user_id = :user_id order by 1, 2""",
     "preferred_activities": """select strava_id, preferred_at from preferred_activities
@@ -179,3 +216,41 @@ async def export_activities(session: AsyncSession, user_id: UUID, after: int, li
         {"user_id": user_id, "after": after, "limit": limit},
     )
     return list(rows.scalars())
+
+
+async def list_participants(
+    session: AsyncSession, wanted: Search, after: Place | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Participants by name, at most so many behind that place, with how fetching goes for them."""
+    rows = await session.execute(
+        _page,
+        {
+            "after_name": after and after.sort_name,
+            "after_id": after and after.user_id,
+            "name_part": wanted.name_part,
+            "status": wanted.status,
+            "limit": limit,
+        },
+    )
+    return rows.all()
+
+
+async def find_participant(session: AsyncSession, user_id: UUID) -> Row[Any] | None:
+    """A participant with how fetching goes for them."""
+    found = await session.execute(text(f"{_PARTICIPANTS} where p.user_id = :user_id"), {"user_id": user_id})
+    return found.one_or_none()
+
+
+async def save_hidden(
+    session: AsyncSession, user_id: UUID, hidden_by: Literal["participant", "organiser"], *, hidden: bool
+) -> bool:
+    """Save whether a participant is hidden by organisers or by themselves; false when that is as it was."""
+    column = f"hidden_by_{hidden_by}"
+    saved = await session.execute(
+        text(
+            f"""update participants set {column} = :hidden
+                where user_id = :user_id and {column} <> :hidden returning user_id"""  # noqa: S608 - one of two names
+        ),
+        {"user_id": user_id, "hidden": hidden},
+    )
+    return saved.scalar_one_or_none() is not None

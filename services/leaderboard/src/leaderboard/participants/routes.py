@@ -1,22 +1,36 @@
-"""What participants choose about themselves, and everything that is known of them."""
+"""What participants choose about themselves and what is known of them; participants as organisers see them."""
 
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
+from sqlalchemy import Row
 
-from leaderboard.dependencies import FOR_WEB, ContextDep
+from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_scope
 from leaderboard.participants import queries, use_cases
+from leaderboard.participants.queries import Place, Search
+from leaderboard.participants.use_cases import set_hidden
+from shared.contracts.organisers_api import ParticipantInfo, ParticipantPage, ParticipantSync
 from shared.database.engine import Database
 from shared.errors import NotFound, TooManyRequests
 from shared.http.api import Transaction, documented_errors
 
+MAX_PAGE = 500
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+PeopleActor = Annotated[Actor, Depends(require_scope(Scope.PEOPLE))]
+After = Annotated[
+    str | None,
+    Query(max_length=600, pattern=rf"^{_UUID}\.", description="`next_after` of the page before.", examples=[None]),
+]
+
 router = APIRouter(prefix="/participants/{user_id}", dependencies=[FOR_WEB], responses=documented_errors(404))
+admin_router = APIRouter(prefix="/admin/participants", responses=documented_errors())
 
 EXPORT_PAGE = 1_000  # activities in memory together
 
@@ -27,12 +41,27 @@ class PrivateActivities(BaseModel):
     count: bool
 
 
+class Listing(BaseModel):
+    """Whether the participant wants to be seen on boards."""
+
+    listed: bool
+
+
 @router.put("/private-activities", status_code=204)
 async def choose_private(
     user_id: UUID, session: Transaction, choice: Annotated[PrivateActivities, Body(examples=[{"count": True}])]
 ) -> Response:
     """Let this participant's private activities count, in sums alone, or not any more."""
     await use_cases.choose_private(session, user_id, datetime.now(UTC), count=choice.count)
+    return Response(status_code=204)
+
+
+@router.put("/listing", status_code=204)
+async def choose_listed(
+    user_id: UUID, session: Transaction, choice: Annotated[Listing, Body(examples=[{"listed": False}])]
+) -> Response:
+    """Hide this participant from all boards, or show them there again, unless an organiser hides them."""
+    await use_cases.choose_listed(session, user_id, listed=choice.listed)
     return Response(status_code=204)
 
 
@@ -75,3 +104,51 @@ async def _export(database: Database, user_id: UUID, known: dict[str, Any]) -> A
             break
         after = page[-1]["strava_id"]
     yield "]}"
+
+
+@admin_router.get("")
+async def list_participants(
+    session: Transaction,
+    _actor: PeopleActor,
+    search: Annotated[str, Query(max_length=80)] = "",
+    status: Literal["ok", "failing", "needs_reconnection", "hidden"] | None = None,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
+) -> ParticipantPage:
+    """Participants by name, and how fetching goes for them; `search` is a part of the name."""
+    wanted = Search(search.strip().casefold(), status)
+    rows = await queries.list_participants(session, wanted, _parse_place(after), limit)
+    return ParticipantPage(
+        participants=tuple(map(_to_info, rows)),
+        next_after=f"{rows[-1].user_id}.{rows[-1].sort_name}" if len(rows) == limit else None,
+    )
+
+
+def _parse_place(after: str | None) -> Place | None:
+    if after is None:
+        return None
+    user_id, _, sort_name = after.partition(".")
+    return Place(sort_name, UUID(user_id))
+
+
+@admin_router.post("/{user_id}/hide", responses=documented_errors(404))
+async def hide(session: Transaction, actor: PeopleActor, user_id: UUID) -> ParticipantInfo:
+    """Take a participant off all boards; what they do is recorded on."""
+    return _to_info(await set_hidden(session, actor, user_id, hidden=True))
+
+
+@admin_router.post("/{user_id}/show", responses=documented_errors(404))
+async def show(session: Transaction, actor: PeopleActor, user_id: UUID) -> ParticipantInfo:
+    """Put a participant who was hidden on the boards again, unless they hide themselves."""
+    return _to_info(await set_hidden(session, actor, user_id, hidden=False))
+
+
+def _to_info(row: Row[Any]) -> ParticipantInfo:
+    fields = dict(row._mapping)
+    return ParticipantInfo.model_validate(
+        {
+            **fields,
+            "joined_at": row.joined_at.astimezone(UTC),
+            "sync": ParticipantSync.model_validate({**fields, "status": row.sync_status}),
+        }
+    )

@@ -1,15 +1,20 @@
-"""Telling who expired, and what participants choose about themselves."""
+"""Telling who expired, what participants choose about themselves, and hiding them."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities.queries import Change, lock_people
+from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import list_challenges
+from leaderboard.dependencies import Actor
 from leaderboard.participants import queries
 from leaderboard.participants.rules import find_expiry
+from leaderboard.standings.queries import add_version_changes, refresh_listing
 from leaderboard.standings.use_cases import update_standings
 from shared.contracts.events import ParticipantExpired, ParticipantPrivacyChanged, SyncRequested
 from shared.database.engine import Database
@@ -67,3 +72,24 @@ async def request_sync(session: AsyncSession, user_id: UUID, now: datetime) -> t
 
 def _to_sync_request(user_id: UUID, now: datetime) -> SyncRequested:
     return SyncRequested(user_id=user_id, reason="participant", requested_by=str(user_id), requested_at=now)
+
+
+async def choose_listed(session: AsyncSession, user_id: UUID, *, listed: bool) -> None:
+    """Take a participant off all boards by their own choice, or put them there again. Raises NotFound."""
+    await lock_people(session, [user_id])
+    if await queries.save_hidden(session, user_id, "participant", hidden=not listed):
+        await add_version_changes(session, await refresh_listing(session, [user_id]))
+    elif await queries.find_participant(session, user_id) is None:
+        raise NotFound("There is no such participant.")
+
+
+async def set_hidden(session: AsyncSession, actor: Actor, user_id: UUID, *, hidden: bool) -> Row[Any]:
+    """Hide a participant from all boards, or show them again; returns them as they are now. Raises NotFound."""
+    await lock_people(session, [user_id])
+    if await queries.save_hidden(session, user_id, "organiser", hidden=hidden):
+        await add_version_changes(session, await refresh_listing(session, [user_id]))
+        await add_audit_entry(session, actor, "participant.hidden" if hidden else "participant.shown", str(user_id))
+    participant = await queries.find_participant(session, user_id)
+    if participant is None:
+        raise NotFound("There is no such participant.")
+    return participant

@@ -40,9 +40,11 @@ _delete_days = text(
     f"""delete from daily_totals as t using {batch_of(DailyTotalRow, _DAY)}
         where t.user_id = batch.user_id and t.day = batch.day and t.version_id = batch.version_id"""  # noqa: S608
 )
+#: Of a participant: whether boards show them.
+_LISTED = "not (participants.hidden_by_participant or participants.hidden_by_organiser)"
 _add_to_standings = text(
     f"""insert into standings as t (listed, sort_name, {", ".join(_STANDING)})
-        select participants.user_id is not null, coalesce(participants.sort_name, ''), batch.*
+        select coalesce({_LISTED}, false), coalesce(participants.sort_name, ''), batch.*
         from {batch_of(StandingRow, _STANDING)} left join participants on participants.user_id = batch.user_id
         on conflict (user_id, version_id) do update
         set {", ".join(f"{name} = t.{name} + excluded.{name}" for name in ["value", *_FIGURES])}"""  # noqa: S608
@@ -52,9 +54,9 @@ _delete_empty = text(
         where t.user_id = batch.user_id and t.version_id = batch.version_id and t.activities = 0"""  # noqa: S608
 )
 _refresh_listing = text(
-    """update standings set listed = true, sort_name = participants.sort_name
-       from participants where participants.user_id = any(:ids) and standings.user_id = participants.user_id
-       returning standings.version_id"""
+    f"""update standings set listed = {_LISTED}, sort_name = participants.sort_name
+        from participants where participants.user_id = any(:ids) and standings.user_id = participants.user_id
+        returning standings.version_id"""  # noqa: S608 - a constant
 )
 _count_request = text("update recalculations set requests = requests + 1 where user_id = any(:ids) returning user_id")
 _add_recalculations = text(
@@ -130,7 +132,10 @@ async def add_to_standings(session: AsyncSession, differences: Iterable[Differen
 
 
 async def refresh_listing(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
-    """Let the standings of these participants know that they are, and their names; returns on which versions."""
+    """Let the standings of these participants know their names and whether they are shown; returns on which versions.
+
+    The caller holds their locks.
+    """
     return set((await session.execute(_refresh_listing, {"ids": list(user_ids)})).scalars())
 
 
