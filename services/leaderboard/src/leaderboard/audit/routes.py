@@ -23,8 +23,8 @@ router = APIRouter(prefix="/admin", dependencies=[Depends(require_scope(Scope.RE
 
 
 def _get_filter(
-    action: Annotated[str | None, Query(max_length=100)] = None,
-    subject: Annotated[str | None, Query(max_length=200)] = None,
+    action: Annotated[str | None, Query(max_length=50)] = None,
+    subject: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Filter:
     return Filter(action, subject)
 
