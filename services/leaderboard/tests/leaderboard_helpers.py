@@ -18,11 +18,12 @@ from leaderboard.standings.use_cases import announce_changes, recalculate_next
 from leaderboard.sync_client import SyncClient
 from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
+from shared.contracts.sync_api import BudgetStatus, SyncStatus, WebhookStatus, WindowStatus
 from shared.database.engine import Database
 from shared.http.api import create_api
 from testkit import handling
 from testkit.databases import execute, fetch_rows
-from testkit.events import ANNA
+from testkit.events import ANNA, AUTHORIZED_AT
 from testkit.handling import emitted
 
 WEB_KEY = "web-key-of-the-tests"
@@ -38,6 +39,27 @@ TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
     *("participants", "sync_health", "erased_users", "board_changes", "milestones_reached", "milestone_changes"),
     *("outbox", "inbox"),
+)
+#: What sync may answer.
+_WINDOW = WindowStatus(
+    starts_at=AUTHORIZED_AT,
+    ends_at=AUTHORIZED_AT + timedelta(minutes=15),
+    limit=100,
+    used=20,
+    left=80,
+    left_by_kind={"nightly": 30},
+)
+SYNC_STATUS = SyncStatus(
+    athletes={"authorized": 3},
+    oldest_listing_at=None,
+    never_listed=0,
+    needed_since=None,
+    budget=BudgetStatus(quarter=_WINDOW, day=_WINDOW, inactive_since=None, last_unforeseen_refusal_at=None),
+    queues=(),
+    webhooks=WebhookStatus(
+        subscribed=False, checked_at=None, problem=None, last_event_at=None, pending_events=0, missed_until=None
+    ),
+    nightly_runs=(),
 )
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
 

@@ -10,11 +10,10 @@ from uuid import UUID
 
 import httpx
 import pytest
-from leaderboard_helpers import ORGANISER, create_app, delete_all, handle
+from leaderboard_helpers import ORGANISER, SYNC_STATUS, create_app, delete_all, handle
 
 from leaderboard.sync_client import SyncClient
 from shared.contracts.events import Event
-from shared.contracts.sync_api import BudgetStatus, SyncStatus, WebhookStatus, WindowStatus
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import (
@@ -31,26 +30,6 @@ from testkit.events import (
 from testkit.handling import emitted
 
 SYNC_KEY = "canary-key-of-sync-0123"
-WINDOW = WindowStatus(
-    starts_at=AUTHORIZED_AT,
-    ends_at=AUTHORIZED_AT + timedelta(minutes=15),
-    limit=100,
-    used=20,
-    left=80,
-    left_by_kind={"nightly": 30},
-)
-STATUS = SyncStatus(
-    athletes={"authorized": 3},
-    oldest_listing_at=None,
-    never_listed=0,
-    needed_since=None,
-    budget=BudgetStatus(quarter=WINDOW, day=WINDOW, inactive_since=None, last_unforeseen_refusal_at=None),
-    queues=(),
-    webhooks=WebhookStatus(
-        subscribed=False, checked_at=None, problem=None, last_event_at=None, pending_events=0, missed_until=None
-    ),
-    nightly_runs=(),
-)
 
 
 def open_client(database: Database, sync: SyncClient | None = None) -> httpx.AsyncClient:
@@ -244,13 +223,13 @@ async def test_the_budget_is_what_sync_says(database: Database) -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append((str(request.url), request.headers["Authorization"]))
-        return httpx.Response(200, content=STATUS.model_dump_json())
+        return httpx.Response(200, content=SYNC_STATUS.model_dump_json())
 
     sync = sync_answering(answer)
     async with open_client(database, sync) as client:
         shown = await client.get("/admin/sync-budget")
     await sync.close()
-    assert (shown.status_code, shown.json()) == (200, STATUS.model_dump(mode="json"))
+    assert (shown.status_code, shown.json()) == (200, SYNC_STATUS.model_dump(mode="json"))
     assert asked == [("http://sync.test:9002/status", f"Bearer {SYNC_KEY}")]
 
 

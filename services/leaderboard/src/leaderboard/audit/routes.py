@@ -23,7 +23,7 @@ router = APIRouter(prefix="/admin", dependencies=[Depends(require_scope(Scope.RE
 
 
 def _get_filter(
-    action: Annotated[str | None, Query(max_length=60)] = None,
+    action: Annotated[str | None, Query(max_length=50)] = None,
     subject: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Filter:
     return Filter(action, subject)

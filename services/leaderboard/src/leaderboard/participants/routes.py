@@ -21,12 +21,14 @@ from shared.errors import NotFound, TooManyRequests
 from shared.http.api import Transaction, documented_errors
 
 MAX_PAGE = 500
+MAX_SEARCH = 50
+MAX_PLACE = 37 + 3 * 80  # an id and a name, which case-folding makes longer
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 PeopleActor = Annotated[Actor, Depends(require_scope(Scope.PEOPLE))]
 After = Annotated[
     str | None,
-    Query(max_length=600, pattern=rf"^{_UUID}\.", description="`next_after` of the page before.", examples=[None]),
+    Query(max_length=MAX_PLACE, pattern=rf"^{_UUID}\.", description="`next_after` of the page before."),
 ]
 
 router = APIRouter(prefix="/participants/{user_id}", dependencies=[FOR_WEB], responses=documented_errors(404))
@@ -110,7 +112,7 @@ async def _export(database: Database, user_id: UUID, known: dict[str, Any]) -> A
 async def list_participants(
     session: Transaction,
     _actor: PeopleActor,
-    search: Annotated[str, Query(max_length=80)] = "",
+    search: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
     status: Literal["ok", "failing", "needs_reconnection", "hidden"] | None = None,
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
