@@ -14,6 +14,7 @@ from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.teams import routes as teams_routes
 from leaderboard.versions.use_cases import build_next, publish_complete
 from shared.contracts.events import Event
 from shared.database.engine import Database
@@ -25,6 +26,7 @@ from testkit.handling import emitted
 WEB_KEY = "web-key-of-the-tests"
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
+    *("teams", "team_memberships"),
     *("participants", "erased_users", "board_changes", "outbox", "inbox"),
 )
 MAY = (date(2026, 5, 1), date(2026, 5, 31))
@@ -95,6 +97,7 @@ def create_app(database: Database) -> FastAPI:
     app.state.context = ApiContext(database, WEB_KEY)
     app.include_router(challenges_routes.router)
     app.include_router(standings_routes.router)
+    app.include_router(teams_routes.router)
     return app
 
 

@@ -12,6 +12,7 @@ from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.teams import routes as teams_routes
 from leaderboard.versions.use_cases import build_next, delete_retired, publish_complete
 from shared.service import Service, serve
 
@@ -70,6 +71,7 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
     service.app.include_router(challenges_routes.router)
     service.app.include_router(standings_routes.router)
+    service.app.include_router(teams_routes.router)
     return service
 
 

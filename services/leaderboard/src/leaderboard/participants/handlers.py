@@ -8,6 +8,7 @@ from leaderboard.activities.queries import erase_activities
 from leaderboard.audit.queries import erase_actors
 from leaderboard.participants import queries
 from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
+from leaderboard.teams.use_cases import erase_members
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
@@ -46,6 +47,7 @@ async def erase_participants(events: Sequence[UserErased], session: AsyncSession
     await queries.erase_participants(session, erased_at)
     await erase_activities(session, list(erased_at))
     await erase_actors(session, list(erased_at))
+    await erase_members(session, list(erased_at))
     await add_version_changes(session, await erase_standings(session, list(erased_at)))
 
 
