@@ -29,16 +29,16 @@ _count_members = (
 _select_teams = select(TeamRow.id, TeamRow.name, TeamRow.created_by, _count_members.label("members"))
 
 _insert_teams = text(
-    f"""insert into teams as t (challenge_id, name, folded_name)
-        select :challenge_id, batch.* from {batch_of(TeamRow, ["name", "folded_name"])}
-        on conflict (challenge_id, folded_name) do update set name = excluded.name, created_by = null
-        returning id, folded_name"""  # noqa: S608 - made of the names of columns
+    """insert into teams (challenge_id, name, folded_name)
+       select :challenge_id, batch.* from unnest(cast(:names as text[]), cast(:folded_names as text[])) as batch
+       on conflict (challenge_id, folded_name) do update set name = excluded.name, created_by = null
+       returning id, folded_name"""
 )
 _save_memberships = text(
     f"""insert into team_memberships as t (challenge_id, team_id, user_id)
         select :challenge_id, batch.* from {batch_of(TeamMembershipRow, ["team_id", "user_id"])}
         on conflict (challenge_id, user_id) do update set team_id = excluded.team_id, joined_at = now()
-        where t.team_id <> excluded.team_id"""  # noqa: S608
+        where t.team_id <> excluded.team_id"""  # noqa: S608 - made of the names of columns
 )
 _delete_empty = text(
     """delete from teams where id = any(:ids) and not exists (
@@ -223,7 +223,7 @@ async def insert_team(session: AsyncSession, challenge_id: int, name: str, folde
 
 async def insert_teams(session: AsyncSession, challenge_id: int, names: Mapping[str, str]) -> dict[str, int]:
     """Create teams by folded name, or take those that have these names; they are nobody's. Returns the ids."""
-    columns = {"folded_name": list(names), "name": list(names.values())}
+    columns = {"folded_names": list(names), "names": list(names.values())}
     rows = await session.execute(_insert_teams, {"challenge_id": challenge_id, **columns})
     return {row.folded_name: row.id for row in rows}
 
