@@ -55,6 +55,7 @@ _list_people = text(
 )
 _forget_creators = text("update teams set created_by = null where created_by = any(:ids)")
 _erase_members = text("delete from team_memberships where user_id = any(:ids) returning challenge_id, team_id")
+
 _VALUES = {
     "sum": "sum(value)",
     "average": "round(sum(value) / count(*), 2)",
