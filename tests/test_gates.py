@@ -61,7 +61,7 @@ def run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
         ("services/ingest/src/ingest/recording/rules/mapping.py", "import random", "Rules have no clock"),
         ("services/leaderboard/src/leaderboard/standings/rules/ranking.py", "import sqlalchemy", "Rules have no"),
         ("services/leaderboard/src/leaderboard/challenges/exports.py", "", "Layers of leaderboard's features"),
-        ("services/leaderboard/src/leaderboard/teams/__init__.py", "", "Features of leaderboard"),
+        ("services/leaderboard/src/leaderboard/medals/__init__.py", "", "Features of leaderboard"),
         ("services/auth/src/auth/users/queries.py", "import auth.users.routes", "Layers of auth's features"),
         ("services/leaderboard/src/leaderboard/challenges/queries.py", "import leaderboard.standings", "Features of"),
         (

@@ -38,7 +38,7 @@ ORGANISER = {
 TABLES_OF_PEOPLE = (
     *("activities", "daily_totals", "standings", "recalculations", "exclusions", "preferred_activities"),
     *("participants", "sync_health", "erased_users", "board_changes", "milestones_reached", "milestone_changes"),
-    *("outbox", "inbox"),
+    *("teams", "team_memberships", "outbox", "inbox"),
 )
 #: What sync may answer.
 _WINDOW = WindowStatus(

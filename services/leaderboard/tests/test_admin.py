@@ -11,7 +11,7 @@ import httpx
 import pytest
 from leaderboard_helpers import WEB_KEY, add_challenge, build, clear_outbox, create_app, handle, metres
 
-from leaderboard.admin.rules import fold_name
+from leaderboard.names import fold_name
 from leaderboard.versions.use_cases import build_next, delete_retired
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows

@@ -129,7 +129,7 @@ async def test_every_table_with_a_user_is_in_the_download_or_says_nothing_of_the
     )
     downloaded = {
         *("participants", "activities", "standings", "milestones_reached", "exclusions", "preferred_activities"),
-        *("final_standings", "sync_health"),
+        *("final_standings", "sync_health", "team_memberships"),
     }
     sums_of_these = {"daily_totals", "recalculations", "milestone_changes"}
     of_others = {"erased_users", "audit_log"}  # who is gone; what organisers did

@@ -25,6 +25,7 @@ from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
 from leaderboard.standings.use_cases import announce_changes, recalculate_next
 from leaderboard.sync_client import SyncClient
 from leaderboard.sync_health import routes as sync_health_routes
+from leaderboard.teams import routes as teams_routes
 from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions.use_cases import build_next, check_nightly, delete_retired, publish_complete
 from shared.service import Service, serve
@@ -123,6 +124,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     for router in (
         challenges_routes.router,
         standings_routes.router,
+        teams_routes.router,
         milestones_routes.router,
         verdicts_routes.router,
         participants_routes.router,

@@ -70,6 +70,7 @@ class ChallengeRow(Base):
     counts_manual: Mapped[bool]
     counts_trainer: Mapped[bool]
     counts_commute: Mapped[bool]
+    team_size: Mapped[int] = mapped_column(server_default="5")  # how many people a team takes
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     changed_at: Mapped[datetime]
     announcement: Mapped[str] = mapped_column(server_default="")
@@ -77,8 +78,12 @@ class ChallengeRow(Base):
     closed_at: Mapped[datetime | None]  # since then nothing of it is scored
     digest: Mapped[str | None]  # of the final standings
 
+    __table_args__ = (CheckConstraint("team_size >= 1", name="team_size"),)
+
 
 class BoardRow(Base):
+    """A ranking of a challenge; a team has the sum or the average of its members' values, or the sum of the best."""
+
     __tablename__ = "boards"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -86,8 +91,14 @@ class BoardRow(Base):
     slug: Mapped[str]
     name: Mapped[str]
     position: Mapped[int]
+    team_mode: Mapped[str] = mapped_column(server_default="sum")
+    team_best: Mapped[int | None]  # how many members count where the mode is "best"
 
-    __table_args__ = (Index("uq_boards_challenge_id_slug", "challenge_id", "slug", unique=True),)
+    __table_args__ = (
+        CheckConstraint("team_mode in ('sum', 'average', 'best')", name="team_mode"),
+        CheckConstraint("team_best >= 1 and (team_mode <> 'best' or team_best is not null)", name="team_best"),
+        Index("uq_boards_challenge_id_slug", "challenge_id", "slug", unique=True),
+    )
 
 
 class BoardVersionRow(Base):
@@ -270,6 +281,31 @@ class FinalStandingRow(Base):
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
     points: Mapped[Decimal]
+
+
+class TeamRow(Base):
+    """A team of a challenge; one that nobody is in is deleted."""
+
+    __tablename__ = "teams"
+    __table_args__ = (Index("uq_teams_challenge_id_folded_name", "challenge_id", "folded_name", unique=True),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    challenge_id: Mapped[int] = mapped_column(ForeignKey("challenges.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    folded_name: Mapped[str] = mapped_column(Text(collation="C"))  # by which names are compared and ordered
+    created_by: Mapped[UUID | None] = mapped_column(index=True)  # None: an organiser, or somebody who was erased
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class TeamMembershipRow(Base):
+    """The one team that somebody is in in a challenge."""
+
+    __tablename__ = "team_memberships"
+
+    challenge_id: Mapped[int] = mapped_column(ForeignKey("challenges.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    joined_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class AuditEntryRow(Base):

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.leaderboard_api import ApiModel, BoardMetric, StandingEntry
+from shared.contracts.teams_api import TeamMode
 
 _SPORT_TYPES = """
     AlpineSki BackcountrySki Badminton Basketball Canoeing Cricket Crossfit Dance EBikeRide Elliptical
@@ -119,7 +120,20 @@ class BoardRules(RequestModel):
         return self
 
 
-class BoardDefinition(BoardRules):
+class TeamRules(RequestModel):
+    """What of its members a team has on a board; `team_best` is how many count where the mode is that."""
+
+    team_mode: TeamMode = TeamMode.SUM
+    team_best: int | None = Field(None, ge=1, le=1_000)
+
+    @model_validator(mode="after")
+    def _with_number(self) -> Self:
+        if (self.team_mode is TeamMode.BEST) != (self.team_best is not None):
+            raise ValueError("team_best must be given when the team_mode is best, and only then")
+        return self
+
+
+class BoardDefinition(BoardRules, TeamRules):
     """A board or a milestone of a challenge."""
 
     slug: Slug
@@ -151,6 +165,7 @@ class ChallengeSettings(ChallengeRules):
     time_zone: TimeZone = "Europe/Warsaw"
     visibility: Visibility = Visibility.HIDDEN
     announcement: Announcement = ""
+    team_size: int = Field(5, ge=1, le=1_000)
 
 
 class NewChallenge(ChallengeSettings):
@@ -166,7 +181,7 @@ class ChallengeEdit(ChallengeSettings):
     edition: int = Field(ge=0, le=2**31 - 1)
 
 
-class BoardEdit(BoardRules):
+class BoardEdit(BoardRules, TeamRules):
     """A board as it shall be; `edition` is the challenge's that the organiser saw."""
 
     name: Name
@@ -207,6 +222,8 @@ class BoardState(ApiModel):
     sport_types: tuple[str, ...]
     points: PointsDefinition | None
     threshold: float | None
+    team_mode: TeamMode
+    team_best: int | None
     is_building: bool
 
 
@@ -223,6 +240,7 @@ class ChallengeState(ApiModel):
     time_zone: str
     visibility: Visibility
     announcement: str
+    team_size: int
     edition: int
     closed_at: datetime | None
     digest: str | None

@@ -1,4 +1,4 @@
-"""What leaderboard's internal HTTP API answers, as leaderboard writes it and web reads it."""
+"""What leaderboard's internal HTTP API takes and answers, as leaderboard and web both read it."""
 
 from datetime import date, datetime
 from enum import StrEnum

@@ -47,12 +47,14 @@ def require_api_key(get_expected: Callable[[Request], str]) -> Callable[..., Awa
 def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route for its OpenAPI document: those of every route, and `statuses`.
 
-    Each has an ErrorBody, or a sentence when nothing was parsed yet.
+    Each has an ErrorBody, or a sentence when nothing was parsed yet, as with what is too large.
     """
     documented: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorBody} for status in (400, 403, 422, 429, 503, *statuses)
     }
     documented[400]["content"] = {"text/plain": {}}
+    for status, what in ((413, "Too large a body"), (414, "Too long an address")):
+        documented[status] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": what}
     return documented
 
 
@@ -90,8 +92,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
-        return _error(422, "invalid", fields)
+        fields = (
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"  # of our own
+            for e in error.errors()
+        )
+        return _error(422, "invalid", "; ".join(fields))
 
     @app.exception_handler(Exception)
     async def unforeseen(_request: Request, error: Exception) -> JSONResponse:

@@ -35,6 +35,7 @@ from shared.contracts.leaderboard_admin_api import (
     Visibility,
 )
 from shared.contracts.leaderboard_api import BoardMetric, StandingEntry
+from shared.contracts.teams_api import TeamMode
 from shared.errors import NotFound
 from shared.http.api import Transaction, documented_errors
 
@@ -247,6 +248,7 @@ async def _to_states(session: Transaction, rows: Sequence[ChallengeRow]) -> tupl
             time_zone=row.time_zone,
             visibility=Visibility(row.visibility),
             announcement=row.announcement,
+            team_size=row.team_size,
             edition=row.edition,
             closed_at=row.closed_at,
             digest=row.digest,
@@ -267,6 +269,8 @@ def _to_board_state(board: BoardRow, versions: Sequence[BoardVersionRow]) -> Boa
         sport_types=tuple(shown.sport_types) if shown else (),
         points=PointsDefinition.model_validate(shown.points) if shown and shown.points else None,
         threshold=float(shown.threshold) if shown and shown.threshold is not None else None,
+        team_mode=TeamMode(board.team_mode),
+        team_best=board.team_best,
         is_building=any(version.state != "live" for version in versions),
     )
 

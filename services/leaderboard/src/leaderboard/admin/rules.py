@@ -1,7 +1,6 @@
-"""Names and digests: pure, without a clock, without IO."""
+"""Digests of final results: pure, without a clock, without IO."""
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,11 +18,6 @@ class FinalStanding:
     elev_gain_m: Decimal
     activities: int
     points: Decimal
-
-
-def fold_name(name: str) -> str:
-    """The name as it is compared: two that differ in case, width, accents' encoding or spaces alone are one."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def hash_participant(user_id: str) -> str:

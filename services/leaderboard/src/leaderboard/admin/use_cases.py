@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities.queries import lock_scoring
 from leaderboard.admin import queries
-from leaderboard.admin.rules import FinalStanding, compute_digest, fold_name, hash_participant
+from leaderboard.admin.rules import FinalStanding, compute_digest, hash_participant
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import (
     find_challenge,
@@ -23,6 +23,7 @@ from leaderboard.challenges.queries import (
 )
 from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule, days_since_end, list_expired
 from leaderboard.dependencies import Actor
+from leaderboard.names import fold_name
 from leaderboard.standings.queries import add_board_changes
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from leaderboard.versions import queries as version_queries
@@ -39,6 +40,7 @@ from shared.contracts.leaderboard_admin_api import (
     CloneRequest,
     NewChallenge,
     PreviewRequest,
+    TeamRules,
 )
 from shared.database.engine import Database
 from shared.errors import Conflict, NotFound
@@ -60,6 +62,9 @@ async def create_challenge(session: AsyncSession, actor: Actor, new: NewChalleng
     _require_distinct(new.boards)
     boards = [to_board(board.slug, board.name, board) for board in new.boards]
     row = await insert_challenge(session, new.slug, _columns(new), boards)
+    rules_of_teams = {board.slug: board for board in new.boards}
+    for board_row in await queries.list_boards(session, [row.id]):
+        _set_team_rules(board_row, rules_of_teams[board_row.slug])
     await _publish(session, row, to_rules_of(new), {board.slug: board for board in boards})
     await add_audit_entry(session, actor, "challenge.created", new.slug, new.model_dump(mode="json"))
     return row
@@ -101,8 +106,12 @@ async def clone_challenge(session: AsyncSession, actor: Actor, slug: str, clone:
     rules = Challenge(
         clone.first_day, clone.last_day, source.counts_manual, source.counts_trainer, source.counts_commute
     )
-    own = {"name": clone.name, "time_zone": source.time_zone, "visibility": "hidden", "announcement": ""}
-    row = await insert_challenge(session, clone.slug, own | vars(rules), list(boards.values()))
+    own = {"name": clone.name, "time_zone": source.time_zone, "team_size": source.team_size}
+    hidden = {"visibility": "hidden", "announcement": ""}
+    row = await insert_challenge(session, clone.slug, own | hidden | vars(rules), list(boards.values()))
+    rules_of_teams = {board.slug: board for board in await queries.list_boards(session, [source.id])}
+    for board_row in await queries.list_boards(session, [row.id]):
+        _set_team_rules(board_row, rules_of_teams[board_row.slug])
     await _publish(session, row, rules, boards)
     await add_audit_entry(session, actor, "challenge.cloned", clone.slug, {"from": slug})
     return row
@@ -128,6 +137,7 @@ async def add_board(session: AsyncSession, actor: Actor, slug: str, new: BoardDe
         raise Conflict(f"A challenge has at most {MAX_BOARDS} boards and milestones.")
     _require_distinct([*boards, new])
     board = await queries.insert_board(session, row.id, new.slug, new.name)
+    _set_team_rules(board, new)
     await publish_rules(
         session, row.id, await _rules_as_they_will_be(session, row), {board.id: to_board(new.slug, new.name, new)}
     )
@@ -149,6 +159,7 @@ async def edit_board(session: AsyncSession, actor: Actor, slug: str, board_slug:
         _require_open(row)
     before = {"name": board.name, "position": board.position}
     board.name, board.position = edit.name, edit.position
+    _set_team_rules(board, edit)
     await session.flush()
     await queries.update_challenge(session, row.id, {})
     await add_board_changes(session, [board.id])
@@ -281,6 +292,10 @@ def _require_distinct(boards: Sequence[Any], slug: str | None = None) -> None:
 def _columns(settings: ChallengeSettings) -> dict[str, Any]:
     values = settings.model_dump(include=set(ChallengeSettings.model_fields))
     return values | {"visibility": settings.visibility.value}
+
+
+def _set_team_rules(board: BoardRow, rules: TeamRules | BoardRow) -> None:
+    board.team_mode, board.team_best = str(rules.team_mode), rules.team_best
 
 
 def _to_json(value: object) -> object:

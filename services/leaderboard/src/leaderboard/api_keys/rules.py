@@ -32,11 +32,6 @@ def parse_key(authorization: str) -> PresentedKey | None:
     return PresentedKey(int(found[1]), hash_secret(found[2])) if found else None
 
 
-def fold_name(name: str) -> str:
-    """By which names of keys are compared."""
-    return name.casefold()
-
-
 def window_start(now: datetime) -> datetime:
     """The beginning of the minute in which requests are counted together."""
     return now.replace(second=0, microsecond=0)

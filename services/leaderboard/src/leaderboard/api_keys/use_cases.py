@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.api_keys import queries
-from leaderboard.api_keys.rules import fold_name, format_key, hash_secret, parse_key, window_start
+from leaderboard.api_keys.rules import format_key, hash_secret, parse_key, window_start
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.dependencies import Actor, KeyHolder, Scope
+from leaderboard.names import fold_name
 from leaderboard.tables import ApiKeyRow
 from shared.database.engine import Database
 from shared.errors import Conflict, Forbidden, NotFound, TooManyRequests

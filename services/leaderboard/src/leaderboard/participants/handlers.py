@@ -11,6 +11,7 @@ from leaderboard.participants import queries
 from leaderboard.standings.queries import add_version_changes, erase_standings, refresh_listing
 from leaderboard.sync_health.handlers import SYNC_HEALTH_HANDLERS
 from leaderboard.sync_health.queries import erase_health, save_permission
+from leaderboard.teams.use_cases import erase_members
 from shared.contracts.events import UserAuthorized, UserErased, UserRenamed
 from shared.messaging.inbox import BatchHandler, Handlers
 
@@ -52,6 +53,7 @@ async def erase_participants(events: Sequence[UserErased], session: AsyncSession
     await erase_activities(session, list(erased_at))
     await erase_actors(session, list(erased_at))
     await erase_creators(session, list(erased_at))
+    await erase_members(session, list(erased_at))
     await add_version_changes(session, await erase_standings(session, list(erased_at)))
 
 

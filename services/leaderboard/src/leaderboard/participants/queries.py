@@ -184,6 +184,10 @@ _EXPORTED = {
             f.moving_time_s, f.elev_gain_m, f.activities, f.points
         from final_standings as f join challenges on challenges.id = f.challenge_id
         where f.user_id = :user_id order by 1, 2""",
+    "teams": """select challenges.slug as challenge, teams.name, m.joined_at,
+            teams.created_by = m.user_id as is_creator
+        from team_memberships as m join teams on teams.id = m.team_id
+        join challenges on challenges.id = m.challenge_id where m.user_id = :user_id order by 1""",
     "sync": "select * from sync_health where user_id = :user_id",
     "exclusions": """select strava_id, excluded_by, reason, excluded_at from exclusions
         where user_id = :user_id order by 1, 2""",
