@@ -1,13 +1,14 @@
 """What leaderboard's routes depend on: who asks, and for whom."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.errors import Forbidden
@@ -55,6 +56,18 @@ def get_context(request: Request) -> ApiContext:
 
 
 ContextDep = Annotated[ApiContext, Depends(get_context)]
+
+
+async def _read_transaction(context: ContextDep) -> AsyncIterator[AsyncSession]:
+    """All statements see the database as it was at the first one, so that no answer is half of another version."""
+    async with context.database.transaction() as session:
+        await session.connection(
+            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        yield session
+
+
+ReadTransaction = Annotated[AsyncSession, Depends(_read_transaction, scope="function")]
 
 
 def _is_web(context: ApiContext, authorization: str) -> bool:

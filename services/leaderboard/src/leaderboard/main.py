@@ -11,7 +11,7 @@ from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
-from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.standings.use_cases import announce_changes, recalculate_next, snapshot_places
 from leaderboard.versions.use_cases import build_next, delete_retired, publish_complete
 from shared.service import Service, serve
 
@@ -22,6 +22,7 @@ ANNOUNCE_INTERVAL_S = 60.0
 RECALCULATE_INTERVAL_S = 2.0
 BUILD_INTERVAL_S = 0.5
 DELETE_INTERVAL_S = 30.0
+SNAPSHOT_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
 #: Scoring costs by the participant and not by the activity, so that it pays to wait for more of the same.
 SCORING_WAIT_MS = 50
@@ -59,6 +60,10 @@ def create_service(settings: Settings) -> Service:
     async def delete() -> bool:
         return await delete_retired(service.database)
 
+    async def snapshot() -> bool:
+        await snapshot_places(service.database, datetime.now(UTC))
+        return False
+
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
@@ -68,6 +73,7 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
+    service.add_periodic_task(snapshot, SNAPSHOT_INTERVAL_S)
     service.app.include_router(challenges_routes.router)
     service.app.include_router(standings_routes.router)
     return service

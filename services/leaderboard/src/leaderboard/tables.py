@@ -68,6 +68,7 @@ class ChallengeRow(Base):
     counts_commute: Mapped[bool]
     revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     changed_at: Mapped[datetime]
+    placed_on: Mapped[date | None]  # the last local day at whose begin places were written down
 
 
 class BoardRow(Base):
@@ -201,6 +202,17 @@ class StandingRow(Base):
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
     points: Mapped[Decimal]
+
+
+class RankHistoryRow(Base):
+    """The place of somebody on a version of a board when a local day of its challenge began."""
+
+    __tablename__ = "rank_history"
+
+    version_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    place: Mapped[int]
 
 
 class RecalculationRow(Base):

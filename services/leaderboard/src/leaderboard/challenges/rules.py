@@ -1,6 +1,7 @@
 """What a challenge and its boards are: pure, without a clock, without IO."""
 
 import calendar
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +16,7 @@ RETENTION_DAYS = 90
 LATE_UPLOADS = timedelta(days=7)
 #: A day begins up to so much earlier elsewhere; an activity counts by the day where it took place.
 _EARLIER_ELSEWHERE = timedelta(days=1)
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", re.ASCII)
 _EARLIEST_DAY = date(1971, 1, 1)  # before which Strava's bounds would be negative
 
 
@@ -84,14 +86,29 @@ ScheduledT = TypeVar("ScheduledT", bound=Scheduled)
 
 def choose_current(challenges: Sequence[ScheduledT], now: datetime) -> ScheduledT | None:
     """The challenge running today, where it takes place; else the one that ended last; else the next to begin."""
-    today = {each.id: now.astimezone(ZoneInfo(each.time_zone)).date() for each in challenges}
-    running = [each for each in challenges if each.first_day <= today[each.id] <= each.last_day]
+    today = {each.id: local_day(each, now) for each in challenges}
+    running = [each for each in challenges if is_running(each, today[each.id])]
     ended = [each for each in challenges if each.last_day < today[each.id]]
     if running:
         return min(running, key=lambda each: (each.last_day, each.id))
     if ended:
         return max(ended, key=lambda each: (each.last_day, each.id))
     return min(challenges, key=lambda each: (each.first_day, each.id), default=None)
+
+
+def is_slug(text: str) -> bool:
+    """Whether a challenge or a board may be called so in an address."""
+    return _SLUG.fullmatch(text) is not None
+
+
+def local_day(challenge: Scheduled, now: datetime) -> date:
+    """The day that it is where the challenge takes place."""
+    return now.astimezone(ZoneInfo(challenge.time_zone)).date()
+
+
+def is_running(challenge: Scheduled, day: date) -> bool:
+    """Whether that is one of its days."""
+    return challenge.first_day <= day <= challenge.last_day
 
 
 def month_bounds(day: date) -> tuple[date, date]:
@@ -101,7 +118,7 @@ def month_bounds(day: date) -> tuple[date, date]:
 
 def days_since_end(challenge: Scheduled, now: datetime) -> int:
     """Days since the last one of the challenge, where it takes place; negative before that."""
-    return (now.astimezone(ZoneInfo(challenge.time_zone)).date() - challenge.last_day).days
+    return (local_day(challenge, now) - challenge.last_day).days
 
 
 def needed_since(challenges: Sequence[Scheduled], now: datetime) -> datetime | None:
