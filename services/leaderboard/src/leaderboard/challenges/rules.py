@@ -1,7 +1,6 @@
 """What a challenge and its boards are: pure, without a clock, without IO."""
 
 import calendar
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,7 +15,6 @@ RETENTION_DAYS = 90
 LATE_UPLOADS = timedelta(days=7)
 #: A day begins up to so much earlier elsewhere; an activity counts by the day where it took place.
 _EARLIER_ELSEWHERE = timedelta(days=1)
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", re.ASCII)
 _EARLIEST_DAY = date(1971, 1, 1)  # before which Strava's bounds would be negative
 
 
@@ -94,11 +92,6 @@ def choose_current(challenges: Sequence[ScheduledT], now: datetime) -> Scheduled
     if ended:
         return max(ended, key=lambda each: (each.last_day, each.id))
     return min(challenges, key=lambda each: (each.first_day, each.id), default=None)
-
-
-def is_slug(text: str) -> bool:
-    """Whether a challenge or a board may be called so in an address."""
-    return _SLUG.fullmatch(text) is not None
 
 
 def local_day(challenge: Scheduled, now: datetime) -> date:

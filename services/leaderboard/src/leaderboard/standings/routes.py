@@ -8,12 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.queries import find_shown
 from leaderboard.challenges.routes import to_board_info, to_challenge_info
-from leaderboard.challenges.rules import Metric, is_slug, local_day
-from leaderboard.dependencies import ReadTransaction, Viewer, ViewerDep
+from leaderboard.challenges.rules import Metric, local_day
+from leaderboard.dependencies import ReadTransaction, ViewerDep
 from leaderboard.standings.reading import ShownBoard, make_etag, read_window
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.spreadsheets import to_csv
@@ -32,7 +31,7 @@ def _get_wanted(  # noqa: PLR0917 - each is a query parameter
     limit: Annotated[int | None, Query(ge=1, le=500)] = None,
     offset: Annotated[int | None, Query(ge=0, le=100_000)] = None,
     around: UUID | None = None,
-    search: Annotated[str | None, Query(min_length=1, max_length=80, pattern=r"^[^\x00]*$")] = None,
+    search: Annotated[str | None, Query(min_length=1, max_length=80)] = None,
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> Wanted:
@@ -45,7 +44,20 @@ def _get_wanted_days(first_day: date | None = None, last_day: date | None = None
 
 async def _get_shown(slug: str, board_slug: str, session: ReadTransaction, viewer: ViewerDep) -> ShownBoard:
     """The board that the address names. Raises NotFound."""
-    return await _find_board(session, viewer, slug, board_slug, datetime.now(UTC))
+    found = await find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser)
+    if found is None:
+        raise NotFound("There is no such challenge.")
+    version = next((one for one in found.versions if one.board.slug == board_slug), None)
+    if version is None:
+        raise NotFound("There is no such board.")
+    return ShownBoard(
+        version=version,
+        challenge=to_challenge_info(found.row, found.versions),
+        board=to_board_info(version),
+        revision=found.row.revision,
+        as_of=found.row.changed_at.astimezone(UTC),
+        today=local_day(found.row, datetime.now(UTC)),
+    )
 
 
 ShownDep = Annotated[ShownBoard, Depends(_get_shown)]
@@ -97,26 +109,6 @@ async def board_standings(
     )
     # As it is, because the framework would validate each row once more.
     return Response(answer.model_dump_json(), media_type="application/json", headers=_caching(etag))
-
-
-async def _find_board(session: AsyncSession, viewer: Viewer, slug: str, board_slug: str, now: datetime) -> ShownBoard:
-    # What is no slug may be what a database cannot take, such as a zero byte.
-    found = (
-        await find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser) if is_slug(slug) else None
-    )
-    if found is None:
-        raise NotFound("There is no such challenge.")
-    version = next((one for one in found.versions if one.board.slug == board_slug), None)
-    if version is None:
-        raise NotFound("There is no such board.")
-    return ShownBoard(
-        version=version,
-        challenge=to_challenge_info(found.row, found.versions),
-        board=to_board_info(version),
-        revision=found.row.revision,
-        as_of=found.row.changed_at.astimezone(UTC),
-        today=local_day(found.row, now),
-    )
 
 
 def _refuse_faults(wanted: Wanted, shown: ShownBoard) -> None:

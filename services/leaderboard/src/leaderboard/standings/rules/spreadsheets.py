@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import asdict
+from decimal import Decimal
 
 from leaderboard.standings.rules.ranking import Placed
 
@@ -20,7 +21,9 @@ def to_csv(rows: Iterable[Placed], *, with_points: bool) -> str:
     writer.writerow(("place", "name", *figures))
     for row in rows:
         totals = asdict(row.totals)
-        writer.writerow((row.place, to_text_cell(row.display_name), *(format(totals[name], "f") for name in figures)))
+        writer.writerow(
+            (row.place, to_text_cell(row.display_name), *(f"{Decimal(totals[name]):f}" for name in figures))
+        )
     return text.getvalue()
 
 
