@@ -46,7 +46,8 @@ _FILL = (
     """insert into daily_totals (version_id, user_id, day, distance_m, moving_time_s, elev_gain_m, activities, points)
        select version_id, user_id, day, sum(metres), sum(metres) / 3, sum(metres) / 100, count(*), 0
        from (select board_versions.id as version_id, day, metres, lpad(to_hex(person), 32, '0')::uuid as user_id
-             from (select 1 + floor(random() * $1::int)::int as person, $3::date + floor(random() * $4::int)::int as day,
+             from (select 1 + floor(random() * $1::int)::int as person,
+                       $3::date + floor(random() * $4::int)::int as day,
                        floor(random() * 2)::int as position, 3000 + floor(random() * 20000)::int as metres
                    from generate_series(1, $2::int)) as activity
              join boards using (position) join board_versions on board_id = boards.id) as counted
@@ -112,7 +113,7 @@ class Bench:
 
     async def measure(self, client: httpx.AsyncClient, participants: int) -> dict[str, dict[str, float]]:
         """Milliseconds of each question."""
-        chance = random.Random(participants)
+        chance = random.Random(participants)  # noqa: S311
 
         def person() -> int:
             return chance.randint(1, participants)

@@ -49,7 +49,7 @@ class Actor:
     user_id: UUID | None = None
 
 
-def get_context(request: Request) -> ApiContext:
+async def get_context(request: Request) -> ApiContext:
     """The context of the application."""
     context: ApiContext = request.app.state.context
     return context

@@ -1,6 +1,5 @@
 """The read API of standings."""
 
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,7 +26,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "What the
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "Every row."}}
 
 
-def _get_wanted(  # noqa: PLR0917 - each is a query parameter
+async def _get_wanted(  # noqa: PLR0917 - each is a query parameter
     limit: Annotated[int | None, Query(ge=1, le=500)] = None,
     offset: Annotated[int | None, Query(ge=0, le=100_000)] = None,
     around: UUID | None = None,
@@ -38,7 +37,7 @@ def _get_wanted(  # noqa: PLR0917 - each is a query parameter
     return Wanted(limit, offset, around, search, first_day, last_day)
 
 
-def _get_wanted_days(first_day: date | None = None, last_day: date | None = None) -> Wanted:
+async def _get_wanted_days(first_day: date | None = None, last_day: date | None = None) -> Wanted:
     return Wanted(first_day=first_day, last_day=last_day)
 
 
@@ -136,5 +135,5 @@ def _to_entry(row: Placed) -> StandingEntry:
         user_id=row.user_id,
         display_name=row.display_name,
         movement=row.movement,
-        **asdict(row.totals),
+        **vars(row.totals),
     )

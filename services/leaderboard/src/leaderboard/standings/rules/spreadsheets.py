@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import asdict
 from decimal import Decimal
 
 from leaderboard.standings.rules.ranking import Placed
@@ -20,7 +19,7 @@ def to_csv(rows: Iterable[Placed], *, with_points: bool) -> str:
     writer = csv.writer(text)
     writer.writerow(("place", "name", *figures))
     for row in rows:
-        totals = asdict(row.totals)
+        totals = vars(row.totals)
         writer.writerow(
             (row.place, to_text_cell(row.display_name), *(f"{Decimal(totals[name]):f}" for name in figures))
         )
