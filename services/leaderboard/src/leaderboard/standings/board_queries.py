@@ -52,7 +52,8 @@ def _with_figures(placed: str) -> TextClause:
     return text(
         f"""
         select placed.place, user_id, display_name, {", ".join(f"standings.{name}" for name in _FIGURES)},
-            former.place - placed.place as movement
+            former.place - placed.place as movement,
+            (select count(*) from standings where {_LISTED}) as participants
         from ({placed}) as placed join standings using (user_id) join participants using (user_id)
         left join (select user_id, place from rank_history where version_id = :version_id and day = :today) as former
             using (user_id)
@@ -117,30 +118,30 @@ class Window:
     rows: tuple[Placed, ...]
 
 
-async def count_listed(session: AsyncSession, version_id: int) -> int:
-    """How many are listed on a version of a board."""
-    counted = await session.execute(_count_listed, {"version_id": version_id})
-    return int(counted.scalar_one())
-
-
 async def find_window(session: AsyncSession, version_id: int, user_id: UUID, limit: int) -> int | None:
     """How many rows come before a window around that user; None when they are not listed."""
     parameters = {"version_id": version_id, "user_id": user_id, "limit": limit}
     return (await session.execute(_find_window, parameters)).scalar_one_or_none()
 
 
-async def list_page(
-    session: AsyncSession, version_id: int, today: date, limit: int | None, offset: int
-) -> tuple[Placed, ...]:
+async def list_page(session: AsyncSession, version_id: int, today: date, limit: int | None, offset: int) -> Window:
     """Rows from that one on; without a limit all of them."""
     parameters = {"version_id": version_id, "today": today, "limit": limit, "offset": offset}
-    return tuple(map(_to_placed, await session.execute(_list_page, parameters)))
+    return await _read(session, _list_page, parameters)
 
 
-async def search(session: AsyncSession, version_id: int, today: date, pattern: str, limit: int) -> tuple[Placed, ...]:
+async def search(session: AsyncSession, version_id: int, today: date, pattern: str, limit: int) -> Window:
     """Rows whose case-folded name matches."""
     parameters = {"version_id": version_id, "today": today, "pattern": pattern, "limit": limit}
-    return tuple(map(_to_placed, await session.execute(_search, parameters)))
+    return await _read(session, _search, parameters)
+
+
+async def _read(session: AsyncSession, statement: TextClause, parameters: dict[str, Any]) -> Window:
+    found = (await session.execute(statement, parameters)).all()
+    if found:
+        return Window(found[0].participants, tuple(map(_to_placed, found)))
+    counted = await session.execute(_count_listed, {"version_id": parameters["version_id"]})
+    return Window(counted.scalar_one(), ())
 
 
 async def list_range_page(session: AsyncSession, ranked: RankedRange, limit: int | None, offset: int) -> Window:
@@ -177,17 +178,18 @@ def _rank_range(column: str, window: str, *, by_rest: bool) -> TextClause:
     of_days = f"select user_id, {column} as value, activities from daily_totals where version_id = :version_id"  # noqa: S608
     if by_rest:
         days = f"{of_days} and day < :first_day union all {of_days} and day > :last_day"
+        sums = "sum(value) as value, sum(activities) as activities"
         figures = "standings.value - coalesce(sums.value, 0) as value from standings left join sums using (user_id)"
         having = f"{_LISTED} and standings.activities > coalesce(sums.activities, 0)"
     else:
         days = f"{of_days} and day between :first_day and :last_day"
+        sums = "sum(value) as value"
         figures = "sums.value from standings join sums using (user_id)"
         having = _LISTED
     return text(
         f"""
         with sums as materialized (
-            select user_id, sum(value) as value, sum(activities) as activities
-            from ({days}) as days group by user_id),
+            select user_id, {sums} from ({days}) as days group by user_id),
         ranked as (select user_id, sort_name, {figures} where {having}),
         placed as materialized (
             select user_id, sort_name, rank() over (order by value desc) as place,

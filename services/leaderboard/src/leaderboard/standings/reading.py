@@ -20,6 +20,8 @@ from leaderboard.standings.rules.windows import (
 from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo
 from shared.errors import NotFound
 
+_NOT_THERE = "This participant is not on the board."
+
 
 @dataclass(frozen=True)
 class ShownBoard:
@@ -41,26 +43,22 @@ class ShownBoard:
 async def read_window(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
     """The rows asked for, after `find_fault` found none. Raises NotFound."""
     days = wanted.find_range(shown.days)
-    window = await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
-    if wanted.around is not None and not window.rows:
-        raise NotFound("This participant is not on the board.")
-    return window
+    return await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
 
 
 async def _read_all(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
     version_id, today = shown.version.id, shown.today
-    participants = await board_queries.count_listed(session, version_id)
     if wanted.search is not None:
         pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
-        return Window(participants, await board_queries.search(session, version_id, today, pattern, limit))
+        return await board_queries.search(session, version_id, today, pattern, limit)
     offset, limit_or_all = wanted.offset or 0, wanted.limit
     if wanted.around is not None:
         limit_or_all = wanted.limit or AROUND_ROWS
         found = await board_queries.find_window(session, version_id, wanted.around, limit_or_all)
         if found is None:
-            return Window(participants, ())
+            raise NotFound(_NOT_THERE)
         offset = found
-    return Window(participants, await board_queries.list_page(session, version_id, today, limit_or_all, offset))
+    return await board_queries.list_page(session, version_id, today, limit_or_all, offset)
 
 
 async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, days: DayRange) -> Window:
@@ -70,7 +68,11 @@ async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, 
         pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
         return await board_queries.search_range(session, ranked, pattern, limit)
     if wanted.around is not None:
-        return await board_queries.list_range_around(session, ranked, wanted.around, wanted.limit or AROUND_ROWS)
+        limit = wanted.limit or AROUND_ROWS
+        window = await board_queries.list_range_around(session, ranked, wanted.around, limit)
+        if not window.rows:
+            raise NotFound(_NOT_THERE)
+        return window
     return await board_queries.list_range_page(session, ranked, wanted.limit, wanted.offset or 0)
 
 
