@@ -37,7 +37,7 @@ _count_listed = text(f"select count(*) from standings where {_LISTED}")  # noqa:
 _find_window = text(
     f"""
     with own as materialized (select value, sort_name, user_id from standings where {_LISTED} and user_id = :user_id)
-    select {_WINDOW_START} from (
+    select {_WINDOW_START} as start, participants from (
         select (select count(*) from standings where {_LISTED} and value > (select value from own))
             + (select count(*) from standings where {_LISTED} and value = (select value from own)
                and (sort_name, user_id) < (select sort_name, user_id from own)) as position,
@@ -53,7 +53,7 @@ def _with_figures(placed: str) -> TextClause:
         f"""
         select placed.place, user_id, display_name, {", ".join(f"standings.{name}" for name in _FIGURES)},
             former.place - placed.place as movement,
-            (select count(*) from standings where {_LISTED}) as participants
+            coalesce(cast(:participants as bigint), (select count(*) from standings where {_LISTED})) as participants
         from ({placed}) as placed join standings using (user_id) join participants using (user_id)
         left join (select user_id, place from rank_history where version_id = :version_id and day = :today) as former
             using (user_id)
@@ -118,22 +118,35 @@ class Window:
     rows: tuple[Placed, ...]
 
 
-async def find_window(session: AsyncSession, version_id: int, user_id: UUID, limit: int) -> int | None:
-    """How many rows come before a window around that user; None when they are not listed."""
-    parameters = {"version_id": version_id, "user_id": user_id, "limit": limit}
-    return (await session.execute(_find_window, parameters)).scalar_one_or_none()
+async def list_around(
+    session: AsyncSession, version_id: int, today: date, user_id: UUID, limit: int
+) -> Window | None:
+    """Rows around that user; None when they are not listed."""
+    found = await session.execute(_find_window, {"version_id": version_id, "user_id": user_id, "limit": limit})
+    window = found.one_or_none()
+    if window is None:
+        return None
+    return await list_page(session, version_id, today, limit, window.start, participants=window.participants)
 
 
-async def list_page(session: AsyncSession, version_id: int, today: date, limit: int | None, offset: int) -> Window:
-    """Rows from that one on; without a limit all of them."""
+async def list_page(
+    session: AsyncSession,
+    version_id: int,
+    today: date,
+    limit: int | None,
+    offset: int,
+    *,
+    participants: int | None = None,
+) -> Window:
+    """Rows from that one on; without a limit all of them. `participants` are counted unless that was done."""
     parameters = {"version_id": version_id, "today": today, "limit": limit, "offset": offset}
-    return await _read(session, _list_page, parameters)
+    return await _read(session, _list_page, {**parameters, "participants": participants})
 
 
 async def search(session: AsyncSession, version_id: int, today: date, pattern: str, limit: int) -> Window:
     """Rows whose case-folded name matches."""
     parameters = {"version_id": version_id, "today": today, "pattern": pattern, "limit": limit}
-    return await _read(session, _search, parameters)
+    return await _read(session, _search, {**parameters, "participants": None})
 
 
 async def _read(session: AsyncSession, statement: TextClause, parameters: dict[str, Any]) -> Window:
@@ -149,9 +162,10 @@ async def list_range_page(session: AsyncSession, ranked: RankedRange, limit: int
     return await _read_range(session, ranked, _PAGE, limit=limit, offset=offset)
 
 
-async def list_range_around(session: AsyncSession, ranked: RankedRange, user_id: UUID, limit: int) -> Window:
-    """Rows of a range around that user; none when they are not in it."""
-    return await _read_range(session, ranked, _AROUND, limit=limit, user_id=user_id)
+async def list_range_around(session: AsyncSession, ranked: RankedRange, user_id: UUID, limit: int) -> Window | None:
+    """Rows of a range around that user; None when they are not in it."""
+    window = await _read_range(session, ranked, _AROUND, limit=limit, user_id=user_id)
+    return window if window.rows else None
 
 
 async def search_range(session: AsyncSession, ranked: RankedRange, pattern: str, limit: int) -> Window:
@@ -171,25 +185,26 @@ async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, *
 
 @cache
 def _rank_range(column: str, window: str, *, by_rest: bool) -> TextClause:
-    """Who has something in a range, by that figure of daily totals, alone: the others are read for the window only.
+    """Who has something in a range, by that figure of daily totals alone: the others are read for the window only.
 
-    There is a row without a user when the window is empty.
+    The days before and after a range are two conditions of one scan: of two scans in a union the planner takes the
+    groups for few and starts workers, which takes longer. There is a row without a user when the window is empty.
     """
-    of_days = f"select user_id, {column} as value, activities from daily_totals where version_id = :version_id"  # noqa: S608
+    own = "version_id = :version_id"
     if by_rest:
-        days = f"{of_days} and day < :first_day union all {of_days} and day > :last_day"
-        sums = "sum(value) as value, sum(activities) as activities"
+        days = f"{own} and day < :first_day or {own} and day > :last_day"
+        sums = f"sum({column}) as value, sum(activities) as activities"
         figures = "standings.value - coalesce(sums.value, 0) as value from standings left join sums using (user_id)"
         having = f"{_LISTED} and standings.activities > coalesce(sums.activities, 0)"
     else:
-        days = f"{of_days} and day between :first_day and :last_day"
-        sums = "sum(value) as value"
+        days = f"{own} and day between :first_day and :last_day"
+        sums = f"sum({column}) as value"
         figures = "sums.value from standings join sums using (user_id)"
         having = _LISTED
     return text(
         f"""
         with sums as materialized (
-            select user_id, {sums} from ({days}) as days group by user_id),
+            select user_id, {sums} from daily_totals where {days} group by user_id),
         ranked as (select user_id, sort_name, {figures} where {having}),
         placed as materialized (
             select user_id, sort_name, rank() over (order by value desc) as place,

@@ -20,8 +20,6 @@ from leaderboard.standings.rules.windows import (
 from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo
 from shared.errors import NotFound
 
-_NOT_THERE = "This participant is not on the board."
-
 
 @dataclass(frozen=True)
 class ShownBoard:
@@ -43,36 +41,31 @@ class ShownBoard:
 async def read_window(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
     """The rows asked for, after `find_fault` found none. Raises NotFound."""
     days = wanted.find_range(shown.days)
-    return await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
+    window = await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
+    if window is None:
+        raise NotFound("This participant is not on the board.")
+    return window
 
 
-async def _read_all(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
+async def _read_all(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window | None:
     version_id, today = shown.version.id, shown.today
     if wanted.search is not None:
         pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
         return await board_queries.search(session, version_id, today, pattern, limit)
-    offset, limit_or_all = wanted.offset or 0, wanted.limit
     if wanted.around is not None:
-        limit_or_all = wanted.limit or AROUND_ROWS
-        found = await board_queries.find_window(session, version_id, wanted.around, limit_or_all)
-        if found is None:
-            raise NotFound(_NOT_THERE)
-        offset = found
-    return await board_queries.list_page(session, version_id, today, limit_or_all, offset)
+        limit = wanted.limit or AROUND_ROWS
+        return await board_queries.list_around(session, version_id, today, wanted.around, limit)
+    return await board_queries.list_page(session, version_id, today, wanted.limit, wanted.offset or 0)
 
 
-async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, days: DayRange) -> Window:
+async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, days: DayRange) -> Window | None:
     version = shown.version
     ranked = RankedRange(version.id, version.board.metric, days, by_rest=is_longer_than_rest(days, shown.days))
     if wanted.search is not None:
         pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
         return await board_queries.search_range(session, ranked, pattern, limit)
     if wanted.around is not None:
-        limit = wanted.limit or AROUND_ROWS
-        window = await board_queries.list_range_around(session, ranked, wanted.around, limit)
-        if not window.rows:
-            raise NotFound(_NOT_THERE)
-        return window
+        return await board_queries.list_range_around(session, ranked, wanted.around, wanted.limit or AROUND_ROWS)
     return await board_queries.list_range_page(session, ranked, wanted.limit, wanted.offset or 0)
 
 
