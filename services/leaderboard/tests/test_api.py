@@ -53,6 +53,9 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, d
     assert answer == {
         "challenge": INFO,
         "board": INFO["boards"][0],
+        "participants": 1,
+        "first_day": None,
+        "last_day": None,
         "rows": [
             {
                 "place": 1,
@@ -63,6 +66,7 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, d
                 "elev_gain_m": 10.1,
                 "activities": 1,
                 "points": 0.0,
+                "movement": None,
             }
         ],
     }

@@ -131,6 +131,6 @@ async def test_every_table_with_a_user_is_in_the_download_or_says_nothing_of_the
         *("participants", "activities", "standings", "milestones_reached", "exclusions", "preferred_activities"),
         *("final_standings", "sync_health", "team_memberships"),
     }
-    sums_of_these = {"daily_totals", "recalculations", "milestone_changes"}
+    sums_of_these = {"daily_totals", "rank_history", "recalculations", "milestone_changes"}
     of_others = {"erased_users", "audit_log"}  # who is gone; what organisers did
     assert {row.table_name for row in tables} == downloaded | sums_of_these | of_others

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from web_fakes import FakeLeaderboard, entry
 
+from shared.contracts.leaderboard_api import BoardInfo, BoardMetric
+
 POLISH = {"Accept-Language": "pl-PL,pl;q=0.9,en;q=0.5"}
 
 
@@ -44,6 +46,21 @@ async def test_the_ranked_column_alone_is_marked(client: httpx.AsyncClient) -> N
     marked = re.findall(r'<th scope="col" class="ranked" aria-sort="descending">(\w+)', page.text)
     assert marked == ["Climb"]
     assert page.text.count("aria-sort") == 1
+
+
+async def test_points_are_shown_where_the_board_ranks_by_them(
+    client: httpx.AsyncClient, leaderboard: FakeLeaderboard
+) -> None:
+    leaderboard.boards += (BoardInfo(slug="points", name="Points", metric=BoardMetric.POINTS),)
+    leaderboard.rows = [entry(0, 50, points=1234.56)]
+    page = await client.get("/c/autumn/points", headers=POLISH)
+    marked = re.findall(r'<th scope="col" class="ranked" aria-sort="descending"><span class="wide">(\w+)', page.text)
+    assert marked == ["Punkty"]
+    assert numbers_of(page.text, "Ania K.")[-1] == "1\xa0234,6"
+    other = (await client.get("/c/autumn/running", headers=POLISH)).text
+    assert "Pkt" in page.text
+    assert "Pkt" not in other
+    assert len(numbers_of(other, "Ania K.")) == 4
 
 
 async def test_people_who_tie_share_a_place(client: httpx.AsyncClient, leaderboard: FakeLeaderboard) -> None:

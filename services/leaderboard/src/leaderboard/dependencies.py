@@ -1,12 +1,13 @@
 """What leaderboard's routes depend on: who asks, and for whom."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.sync_client import SyncClient
 from shared.contracts import organisers_api
@@ -57,13 +58,25 @@ class Actor:
     scopes: frozenset[Scope] = frozenset(Scope)
 
 
-def get_context(request: Request) -> ApiContext:
+async def get_context(request: Request) -> ApiContext:
     """The context of the application."""
     context: ApiContext = request.app.state.context
     return context
 
 
 ContextDep = Annotated[ApiContext, Depends(get_context)]
+
+
+async def _read_transaction(context: ContextDep) -> AsyncIterator[AsyncSession]:
+    """All statements see the database as it was at the first one, so that no answer is half of another version."""
+    async with context.database.transaction() as session:
+        await session.connection(
+            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        yield session
+
+
+ReadTransaction = Annotated[AsyncSession, Depends(_read_transaction, scope="function")]
 
 
 def _is_web(context: ApiContext, authorization: str) -> bool:
@@ -125,4 +138,4 @@ def require_scope(scope: Scope) -> Callable[..., Awaitable[Actor]]:
 
 ViewerDep = Annotated[Viewer, Depends(get_viewer)]
 FOR_WEB = Depends(require_web)
-FOR_OPERATORS = Depends(require_api_key(lambda request: get_context(request).operator_key))
+FOR_OPERATORS = Depends(require_api_key(lambda request: str(request.app.state.context.operator_key)))

@@ -22,7 +22,7 @@ from leaderboard.participants.use_cases import expire_participants
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
-from leaderboard.standings.use_cases import announce_changes, recalculate_next
+from leaderboard.standings.use_cases import announce_changes, recalculate_next, snapshot_places
 from leaderboard.sync_client import SyncClient
 from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.teams import routes as teams_routes
@@ -38,6 +38,7 @@ RECALCULATE_INTERVAL_S = 2.0
 BUILD_INTERVAL_S = 0.5
 DELETE_INTERVAL_S = 30.0
 CHECK_INTERVAL_S = 60.0
+SNAPSHOT_INTERVAL_S = 60.0
 EXPIRY_INTERVAL_S = 600.0
 #: Scoring costs by the participant and not by the activity, so that it pays to wait for more of the same.
 SCORING_WAIT_MS = 50
@@ -95,6 +96,10 @@ def create_service(settings: Settings) -> Service:
         more = await delete_retired(service.database)
         return await purge_activities(service.database, datetime.now(UTC)) or more
 
+    async def snapshot() -> bool:
+        await snapshot_places(service.database, datetime.now(UTC))
+        return False
+
     service.on_start(seed)
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
@@ -106,6 +111,7 @@ def create_service(settings: Settings) -> Service:
     service.add_periodic_task(build, BUILD_INTERVAL_S)
     service.add_periodic_task(delete, DELETE_INTERVAL_S)
     service.add_periodic_task(check, CHECK_INTERVAL_S)
+    service.add_periodic_task(snapshot, SNAPSHOT_INTERVAL_S)
     return service
 
 

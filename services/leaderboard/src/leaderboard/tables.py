@@ -77,6 +77,7 @@ class ChallengeRow(Base):
     edition: Mapped[int] = mapped_column(server_default="0")  # counts what organisers changed
     closed_at: Mapped[datetime | None]  # since then nothing of it is scored
     digest: Mapped[str | None]  # of the final standings
+    placed_on: Mapped[date | None]  # the last local day at whose begin places were written down
 
     __table_args__ = (CheckConstraint("team_size >= 1", name="team_size"),)
 
@@ -221,6 +222,17 @@ class StandingRow(Base):
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
     points: Mapped[Decimal]
+
+
+class RankHistoryRow(Base):
+    """The place of somebody on a version of a board when a local day of its challenge began."""
+
+    __tablename__ = "rank_history"
+
+    version_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    place: Mapped[int]
 
 
 class RecalculationRow(Base):

@@ -50,7 +50,11 @@ class ChallengeInfo(ApiModel):
 
 
 class StandingEntry(ApiModel):
-    """One line of a board; ties share a place."""
+    """One line of a board; ties share a place.
+
+    `points` are 0 where the board has none. `movement` is how many places were won since the local day began; None
+    when that is not known, and for a range of days.
+    """
 
     place: int
     user_id: UUID
@@ -60,15 +64,22 @@ class StandingEntry(ApiModel):
     elev_gain_m: float
     activities: int
     points: float = 0
+    movement: int | None = None
 
 
 class BoardStandings(ApiModel):
-    """A board at one moment; `revision` grows with every change of the challenge's standings."""
+    """A board at one moment; `revision` grows with every change of the challenge's standings.
+
+    `participants` are listed on it, whichever of them are asked for. The days are those of a range; None without one.
+    """
 
     challenge: ChallengeInfo
     board: BoardInfo
     revision: int
     as_of: datetime
+    participants: int = 0
+    first_day: date | None = None
+    last_day: date | None = None
     rows: tuple[StandingEntry, ...]
 
 

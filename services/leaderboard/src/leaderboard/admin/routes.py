@@ -13,10 +13,10 @@ from leaderboard.admin.rules import FinalStanding, compute_digest
 from leaderboard.admin.use_cases import require
 from leaderboard.challenges.queries import find_challenge, find_retention, list_challenges
 from leaderboard.challenges.routes import get_challenge
-from leaderboard.challenges.rules import RETENTION_DAYS, Metric
+from leaderboard.challenges.rules import RETENTION_DAYS
 from leaderboard.dependencies import Actor, Scope, ViewerDep, require_scope
-from leaderboard.standings.queries import list_standings
-from leaderboard.standings.rules.ranking import rank
+from leaderboard.standings.board_queries import list_page
+from leaderboard.standings.routes import to_entry
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from shared.contracts.leaderboard_admin_api import (
     BoardDefinition,
@@ -34,7 +34,7 @@ from shared.contracts.leaderboard_admin_api import (
     RetentionState,
     Visibility,
 )
-from shared.contracts.leaderboard_api import BoardMetric, StandingEntry
+from shared.contracts.leaderboard_api import BoardMetric
 from shared.contracts.teams_api import TeamMode
 from shared.errors import NotFound
 from shared.http.api import Transaction, documented_errors
@@ -201,19 +201,8 @@ async def get_preview(slug: str, board_slug: str, session: Transaction) -> Previ
     version = require(await queries.find_preview(session, board.id), "There is no preview of this board.")
     if version.state != "built":
         return Preview(is_built=False, rows=())
-    metric = Metric(version.metric)
-    ranked = rank(
-        (totals.value(metric), participant.display_name, (participant, totals))
-        for participant, totals in await list_standings(session, version.id)
-    )
-    entries = (
-        StandingEntry(
-            place=one.place, user_id=participant.user_id, display_name=participant.display_name, **asdict(totals)
-        )
-        for one in ranked[:PREVIEW_ROWS]
-        for participant, totals in [one.competitor]
-    )
-    return Preview(is_built=True, rows=tuple(entries))
+    window = await list_page(session, version.id, datetime.now(UTC).date(), PREVIEW_ROWS, 0)
+    return Preview(is_built=True, rows=tuple(map(to_entry, window.rows)))
 
 
 @router.get("/admin/retention", dependencies=[Reader])

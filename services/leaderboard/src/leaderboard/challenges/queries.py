@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,7 @@ from leaderboard.tables import (
 )
 from shared.database.versions import next_version
 
+_is_shown_board = and_(BoardVersionRow.state == "live", BoardVersionRow.threshold.is_(None))
 _select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
 _is_closed = exists().where(ChallengeRow.id == BoardRow.challenge_id, ChallengeRow.closed_at.is_not(None))
 
@@ -36,6 +37,14 @@ class BoardVersion:
     is_live: bool
     challenge: Challenge
     board: Board
+
+
+@dataclass(frozen=True)
+class ShownChallenge:
+    """A challenge, and what is shown of it in the order of its boards."""
+
+    row: ChallengeRow
+    versions: tuple[BoardVersion, ...]
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,34 @@ async def list_visible_challenges(
     session: AsyncSession, user_id: UUID | None, *, is_organiser: bool
 ) -> Sequence[ChallengeRow]:
     """The challenges that this user may see: of members only participants do, hidden ones only organisers."""
-    challenges = select(ChallengeRow).order_by(ChallengeRow.id)
-    if not is_organiser:
-        is_member = exists().where(ParticipantRow.user_id == user_id, ParticipantRow.athlete_id.is_not(None))
-        challenges = challenges.where(
-            or_(ChallengeRow.visibility == "public", and_(ChallengeRow.visibility == "members", is_member))
-        )
+    challenges = select(ChallengeRow).where(_is_visible(user_id, is_organiser=is_organiser)).order_by(ChallengeRow.id)
     return (await session.execute(challenges)).scalars().all()
+
+
+def _is_visible(user_id: UUID | None, *, is_organiser: bool) -> ColumnElement[bool]:
+    if is_organiser:
+        return true()
+    is_member = exists().where(ParticipantRow.user_id == user_id, ParticipantRow.athlete_id.is_not(None))
+    return or_(ChallengeRow.visibility == "public", and_(ChallengeRow.visibility == "members", is_member))
+
+
+async def find_shown(
+    session: AsyncSession, slug: str, user_id: UUID | None, *, is_organiser: bool
+) -> ShownChallenge | None:
+    """The challenge with this slug, if this user may see it, and its boards that are shown: in one statement."""
+    rows = await session.execute(
+        select(ChallengeRow, BoardVersionRow, BoardRow)
+        .outerjoin(BoardRow, BoardRow.challenge_id == ChallengeRow.id)
+        .outerjoin(BoardVersionRow, and_(BoardVersionRow.board_id == BoardRow.id, _is_shown_board))
+        .where(ChallengeRow.slug == slug, _is_visible(user_id, is_organiser=is_organiser))
+        .order_by(BoardRow.position, BoardVersionRow.id)
+    )
+    found = rows.all()
+    if not found:
+        return None
+    shown = (row for row in found if row.BoardVersionRow is not None)
+    versions = tuple(_to_board_version(row.BoardVersionRow, row.BoardRow) for row in shown)
+    return ShownChallenge(found[0].ChallengeRow, versions)
 
 
 async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:

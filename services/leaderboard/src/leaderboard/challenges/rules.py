@@ -94,14 +94,24 @@ ScheduledT = TypeVar("ScheduledT", bound=Scheduled)
 
 def choose_current(challenges: Sequence[ScheduledT], now: datetime) -> ScheduledT | None:
     """The challenge running today, where it takes place; else the one that ended last; else the next to begin."""
-    today = {each.id: now.astimezone(ZoneInfo(each.time_zone)).date() for each in challenges}
-    running = [each for each in challenges if each.first_day <= today[each.id] <= each.last_day]
+    today = {each.id: local_day(each, now) for each in challenges}
+    running = [each for each in challenges if is_running(each, today[each.id])]
     ended = [each for each in challenges if each.last_day < today[each.id]]
     if running:
         return min(running, key=lambda each: (each.last_day, each.id))
     if ended:
         return max(ended, key=lambda each: (each.last_day, each.id))
     return min(challenges, key=lambda each: (each.first_day, each.id), default=None)
+
+
+def local_day(challenge: Scheduled, now: datetime) -> date:
+    """The day that it is where the challenge takes place."""
+    return now.astimezone(ZoneInfo(challenge.time_zone)).date()
+
+
+def is_running(challenge: Scheduled, day: date) -> bool:
+    """Whether that is one of its days."""
+    return challenge.first_day <= day <= challenge.last_day
 
 
 def month_bounds(day: date) -> tuple[date, date]:
@@ -111,7 +121,7 @@ def month_bounds(day: date) -> tuple[date, date]:
 
 def days_since_end(challenge: Scheduled, now: datetime) -> int:
     """Days since the last one of the challenge, where it takes place; negative before that."""
-    return (now.astimezone(ZoneInfo(challenge.time_zone)).date() - challenge.last_day).days
+    return (local_day(challenge, now) - challenge.last_day).days
 
 
 def list_expired(challenges: Sequence[ScheduledT], now: datetime) -> list[ScheduledT]:

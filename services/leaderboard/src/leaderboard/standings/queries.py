@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.standings.rules.scoring import Totals
-from leaderboard.tables import DailyTotalRow, ParticipantRow, StandingRow
+from leaderboard.tables import DailyTotalRow, StandingRow
 from shared.database.bulk import batch_of, to_columns
 
 #: A version's row id, a user, and a local day.
@@ -66,6 +66,28 @@ _add_recalculations = text(
 _finish_recalculation = text(
     """update recalculations set version_id = :version_id where user_id = :user_id
        returning requests = :requests as is_last"""
+)
+
+# By version, because that is what the primary key begins with.
+_erase_places = text(
+    """delete from rank_history
+       where version_id = any(array(select id from board_versions)) and user_id = any(:ids)"""
+)
+_begin_places = text(
+    """update challenges set placed_on = :day where id = :challenge_id and placed_on is distinct from :day
+       returning id"""
+)
+_insert_places = text(
+    """insert into rank_history (version_id, user_id, day, place)
+       select version_id, user_id, cast(:day as date), rank() over (partition by version_id order by value desc)
+       from standings join board_versions on board_versions.id = version_id and state = 'live' and threshold is null
+       join boards on boards.id = board_id and challenge_id = :challenge_id
+       where listed on conflict do nothing"""
+)
+_delete_places = text(
+    """delete from rank_history using board_versions, boards
+       where version_id = board_versions.id and boards.id = board_id and challenge_id = :challenge_id
+           and day < :before"""
 )
 
 
@@ -147,6 +169,7 @@ async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> 
     await session.execute(text("delete from milestones_reached where user_id = any(:ids)"), ids)
     await session.execute(text("delete from milestone_changes where user_id = any(:ids)"), ids)
     await session.execute(text("update final_standings set user_id = null where user_id = any(:ids)"), ids)
+    await session.execute(_erase_places, ids)
     gone = await session.execute(text("delete from standings where user_id = any(:ids) returning version_id"), ids)
     return set(gone.scalars())
 
@@ -184,21 +207,6 @@ async def finish_recalculation(session: AsyncSession, done: Recalculation, versi
     )
     await session.execute(text(statement), {"user_id": done.user_id})
     return is_last is not None
-
-
-async def list_standings(session: AsyncSession, version_id: int) -> list[tuple[ParticipantRow, Totals]]:
-    """Everyone who is listed on a version of a board, unranked."""
-    rows = await session.execute(
-        select(ParticipantRow, StandingRow)
-        .join(StandingRow, StandingRow.user_id == ParticipantRow.user_id)
-        .where(StandingRow.version_id == version_id, StandingRow.listed)
-        .order_by(ParticipantRow.user_id)  # so that namesakes do not change places from call to call
-    )
-    return [(participant, _to_totals(standing)) for participant, standing in rows]
-
-
-def _to_totals(row: StandingRow) -> Totals:
-    return Totals(**{name: getattr(row, name) for name in _FIGURES})
 
 
 async def add_board_changes(session: AsyncSession, board_ids: Collection[int]) -> None:
@@ -242,3 +250,26 @@ async def take_board_changes(session: AsyncSession, limit: int) -> set[int]:
         {"limit": limit},
     )
     return set(taken.scalars())
+
+
+async def save_places(session: AsyncSession, challenge_id: int, day: date) -> bool:
+    """Write down everybody's places in a challenge at the begin of that day; false when that was done.
+
+    The caller holds the lock of scoring, so that nobody is erased and no version replaced meanwhile.
+    """
+    parameters = {"challenge_id": challenge_id, "day": day}
+    if (await session.execute(_begin_places, parameters)).scalar_one_or_none() is None:
+        return False
+    await session.execute(_insert_places, parameters)
+    return True
+
+
+async def delete_places(session: AsyncSession, challenge_id: int, before: date) -> None:
+    """Delete the places of earlier days in a challenge."""
+    await session.execute(_delete_places, {"challenge_id": challenge_id, "before": before})
+
+
+async def forget_places(session: AsyncSession, challenge_id: int) -> None:
+    """Note that no places are left in a challenge."""
+    forget = text("update challenges set placed_on = null where id = :challenge_id")
+    await session.execute(forget, {"challenge_id": challenge_id})

@@ -1,48 +1,140 @@
 """The read API of standings."""
 
-from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 
-from leaderboard.challenges.queries import list_live_versions
-from leaderboard.challenges.routes import get_challenge, to_board_info, to_challenge_info
-from leaderboard.dependencies import ViewerDep
-from leaderboard.standings import queries
-from leaderboard.standings.rules.ranking import rank
+from leaderboard.challenges.queries import find_shown
+from leaderboard.challenges.routes import to_board_info, to_challenge_info
+from leaderboard.challenges.rules import Metric, local_day
+from leaderboard.dependencies import ReadTransaction, ViewerDep
+from leaderboard.standings.reading import ShownBoard, make_etag, read_window
+from leaderboard.standings.rules.ranking import Placed
+from leaderboard.standings.rules.spreadsheets import to_csv
+from leaderboard.standings.rules.windows import Wanted, find_fault
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.errors import NotFound
-from shared.http.api import Transaction, documented_errors
+from shared.http.api import documented_errors
 
 router = APIRouter(responses=documented_errors(404))
 
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "What the caller has is current."}}
+_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "Every row."}}
 
-@router.get("/challenges/{slug}/boards/{board_slug}")
-async def board_standings(slug: str, board_slug: str, session: Transaction, viewer: ViewerDep) -> BoardStandings:
-    """A board as it is now. The revision is read first, so that the rows are at least as new as it says."""
-    challenge = await get_challenge(session, slug, viewer)
-    versions = await list_live_versions(session, challenge.id)
-    version = next((one for one in versions if one.board.slug == board_slug), None)
+
+async def _get_wanted(  # noqa: PLR0917 - each is a query parameter
+    limit: Annotated[int | None, Query(ge=1, le=500)] = None,
+    offset: Annotated[int | None, Query(ge=0, le=100_000)] = None,
+    around: UUID | None = None,
+    search: Annotated[str | None, Query(min_length=1, max_length=80)] = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> Wanted:
+    return Wanted(limit, offset, around, search, first_day, last_day)
+
+
+async def _get_wanted_days(first_day: date | None = None, last_day: date | None = None) -> Wanted:
+    return Wanted(first_day=first_day, last_day=last_day)
+
+
+async def _get_shown(slug: str, board_slug: str, session: ReadTransaction, viewer: ViewerDep) -> ShownBoard:
+    """The board that the address names. Raises NotFound."""
+    found = await find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser)
+    if found is None:
+        raise NotFound("There is no such challenge.")
+    version = next((one for one in found.versions if one.board.slug == board_slug), None)
     if version is None:
         raise NotFound("There is no such board.")
-    ranked = rank(
-        (totals.value(version.board.metric), participant.display_name, (participant, totals))
-        for participant, totals in await queries.list_standings(session, version.id)
-    )
-    entries = tuple(
-        StandingEntry(
-            place=standing.place,
-            user_id=participant.user_id,
-            display_name=participant.display_name,
-            **asdict(totals),
-        )
-        for standing in ranked
-        for participant, totals in [standing.competitor]
-    )
-    return BoardStandings(
-        challenge=to_challenge_info(challenge, versions),
+    return ShownBoard(
+        version=version,
+        challenge=to_challenge_info(found.row, found.versions),
         board=to_board_info(version),
-        revision=challenge.revision,
-        as_of=challenge.changed_at.astimezone(UTC),
-        rows=entries,
+        revision=found.row.revision,
+        as_of=found.row.changed_at.astimezone(UTC),
+        today=local_day(found.row, datetime.now(UTC)),
+    )
+
+
+ShownDep = Annotated[ShownBoard, Depends(_get_shown)]
+WantedDep = Annotated[Wanted, Depends(_get_wanted)]
+WantedDaysDep = Annotated[Wanted, Depends(_get_wanted_days)]
+Tags = Annotated[str, Header()]
+
+
+# Before the board itself, whose pattern it has, too.
+@router.get("/challenges/{slug}/boards/{board_slug}.csv", response_class=Response, responses=_CSV | _NOT_MODIFIED)
+async def board_file(
+    session: ReadTransaction, shown: ShownDep, wanted: WantedDaysDep, if_none_match: Tags = ""
+) -> Response:
+    """A board as CSV, whole or for a range of days."""
+    _refuse_faults(wanted, shown)
+    etag = make_etag(shown, wanted, "csv")
+    if _is_current(etag, if_none_match):
+        return _not_modified(etag)
+    window = await read_window(session, shown, wanted)
+    content = to_csv(window.rows, with_points=shown.version.board.metric is Metric.POINTS)
+    name = f"{shown.challenge.slug}-{shown.board.slug}.csv"  # slugs need no quoting
+    headers = {**_caching(etag), "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="text/csv", headers=headers)
+
+
+@router.get("/challenges/{slug}/boards/{board_slug}", response_model=BoardStandings, responses=_NOT_MODIFIED)
+async def board_standings(
+    session: ReadTransaction, shown: ShownDep, wanted: WantedDep, if_none_match: Tags = ""
+) -> Response:
+    """A board as it is now: all of it, a page, the rows around somebody, or those whose name contains a text.
+
+    For a range of days the figures and places are those of these days.
+    """
+    _refuse_faults(wanted, shown)
+    etag = make_etag(shown, wanted, "json")
+    if _is_current(etag, if_none_match):
+        return _not_modified(etag)
+    window = await read_window(session, shown, wanted)
+    days = wanted.find_range(shown.days)
+    answer = BoardStandings(
+        challenge=shown.challenge,
+        board=shown.board,
+        revision=shown.revision,
+        as_of=shown.as_of,
+        participants=window.participants,
+        first_day=days and days.first_day,
+        last_day=days and days.last_day,
+        rows=tuple(map(to_entry, window.rows)),
+    )
+    # As it is, because the framework would validate each row once more.
+    return Response(answer.model_dump_json(), media_type="application/json", headers=_caching(etag))
+
+
+def _refuse_faults(wanted: Wanted, shown: ShownBoard) -> None:
+    fault = find_fault(wanted, shown.days)
+    if fault:
+        raise RequestValidationError([{"loc": ("query", fault.field), "msg": fault.sentence}])
+
+
+def _is_current(etag: str, if_none_match: str) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
+
+
+def _not_modified(etag: str) -> Response:
+    return Response(status_code=304, headers=_caching(etag))
+
+
+def _caching(etag: str) -> dict[str, str]:
+    return {"ETag": etag, "Cache-Control": "no-cache"}
+
+
+def to_entry(row: Placed) -> StandingEntry:
+    """A row as the API has it."""
+    return StandingEntry(
+        place=row.place,
+        user_id=row.user_id,
+        display_name=row.display_name,
+        movement=row.movement,
+        **vars(row.totals),
     )

@@ -3,24 +3,28 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.activities.queries import Change, list_activities_between, lock_people
+from leaderboard.activities.queries import Change, list_activities_between, lock_people, lock_scoring
 from leaderboard.activities.rules import Activity
 from leaderboard.activities.use_cases import load_connected_days
 from leaderboard.challenges.queries import (
     BoardVersion,
     ChangedBoards,
+    list_challenges,
     list_changed,
+    list_live_versions,
     list_scored_versions,
     next_revision,
 )
+from leaderboard.challenges.rules import is_running, local_day
 from leaderboard.standings import queries
 from leaderboard.standings.queries import DayKey, Difference
 from leaderboard.standings.rules.scoring import Totals, judge, sum_days
+from leaderboard.standings.rules.snapshots import KEPT_PLACES_DAYS, is_snapshot_due
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.messaging.outbox import emit
@@ -154,6 +158,25 @@ async def announce_changes(database: Database, now: datetime) -> None:
         changed = await queries.take_board_changes(session, ANNOUNCE_BATCH)
         for challenge in await list_changed(session, changed) if changed else []:
             await emit(session, await _to_event(session, challenge, now))
+
+
+async def snapshot_places(database: Database, now: datetime) -> None:
+    """Write down the places in each challenge that is running, once for each of its local days.
+
+    At the first call after midnight there. Days that are over for a week are deleted. Nobody scores meanwhile.
+    """
+    async with database.transaction() as session:
+        due = [one for one in await list_challenges(session) if is_snapshot_due(one, one.placed_on, now)]
+    for challenge in due:
+        today = local_day(challenge, now)
+        async with database.transaction() as session:
+            await lock_scoring(session)
+            await queries.delete_places(session, challenge.id, today - timedelta(days=KEPT_PLACES_DAYS))
+            if not is_running(challenge, today):
+                await queries.forget_places(session, challenge.id)
+            elif await queries.save_places(session, challenge.id, today):
+                versions = await list_live_versions(session, challenge.id)
+                await queries.add_board_changes(session, [version.board_id for version in versions])
 
 
 async def _to_event(session: AsyncSession, changed: ChangedBoards, now: datetime) -> StandingsChanged:

@@ -37,7 +37,7 @@ _delete_rows = {
         f"""delete from {table} where ctid = any(array(
                 select ctid from {table} where version_id = :version_id limit :limit))"""  # noqa: S608 - two constants
     )
-    for table in ("daily_totals", "standings")
+    for table in ("daily_totals", "standings", "rank_history")
 }
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, TypeVar
+from uuid import UUID
+
+from leaderboard.standings.rules.scoring import Totals
 
 Competitor = TypeVar("Competitor")
 
@@ -14,6 +17,17 @@ class Standing(Generic[Competitor]):
 
     place: int
     competitor: Competitor
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A row of a board; `movement` is how many places were won since the day began, None when that is not known."""
+
+    place: int
+    user_id: UUID
+    display_name: str
+    totals: Totals
+    movement: int | None = None
 
 
 def rank(competitors: Iterable[tuple[Decimal, str, Competitor]]) -> list[Standing[Competitor]]:

@@ -1,0 +1,82 @@
+"""Reading a board: what a caller asks for of the version that is shown."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from leaderboard.challenges.queries import BoardVersion
+from leaderboard.standings import board_queries
+from leaderboard.standings.board_queries import RankedRange, Window
+from leaderboard.standings.rules.windows import (
+    AROUND_ROWS,
+    SEARCH_ROWS,
+    DayRange,
+    Wanted,
+    is_longer_than_rest,
+    to_like_pattern,
+)
+from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True)
+class ShownBoard:
+    """The version of a board that is shown, and what is said with it; `today` is the day where it takes place."""
+
+    version: BoardVersion
+    challenge: ChallengeInfo
+    board: BoardInfo
+    revision: int
+    as_of: datetime
+    today: date
+
+    @property
+    def days(self) -> DayRange:
+        """Of the version."""
+        return DayRange(self.version.challenge.first_day, self.version.challenge.last_day)
+
+
+async def read_window(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
+    """The rows asked for, after `find_fault` found none. Raises NotFound."""
+    days = wanted.find_range(shown.days)
+    window = await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
+    if window is None:
+        raise NotFound("This participant is not on the board.")
+    return window
+
+
+async def _read_all(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window | None:
+    version_id, today = shown.version.id, shown.today
+    if wanted.search is not None:
+        pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
+        return await board_queries.search(session, version_id, today, pattern, limit)
+    if wanted.around is not None:
+        limit = wanted.limit or AROUND_ROWS
+        return await board_queries.list_around(session, version_id, today, wanted.around, limit)
+    return await board_queries.list_page(session, version_id, today, wanted.limit, wanted.offset or 0)
+
+
+async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, days: DayRange) -> Window | None:
+    version = shown.version
+    ranked = RankedRange(version.id, version.board.metric, days, by_rest=is_longer_than_rest(days, shown.days))
+    if wanted.search is not None:
+        pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
+        return await board_queries.search_range(session, ranked, pattern, limit)
+    if wanted.around is not None:
+        return await board_queries.list_range_around(session, ranked, wanted.around, wanted.limit or AROUND_ROWS)
+    return await board_queries.list_range_page(session, ranked, wanted.limit, wanted.offset or 0)
+
+
+def make_etag(shown: ShownBoard, wanted: Wanted, form: str) -> str:
+    """The entity tag of an answer in that form.
+
+    The revision in it was read in the same snapshot as the rows, and is counted up after the commits that it tells
+    of: so the rows can be newer than it says, and one tag can stand for two answers for as long as a change is not
+    announced. Nobody is kept at the older one: each change of a board is noted in its own transaction, a later
+    revision follows each note, and with it the tag is another one. What is different without a revision is in the
+    tag itself: the version that is shown, the challenge's own fields, and the day, to which the movements belong.
+    """
+    said = (form, shown.version.id, shown.board.slug, shown.revision, shown.today, shown.challenge, wanted)
+    return f'W/"{hashlib.sha256(repr(said).encode()).hexdigest()[:32]}"'
