@@ -158,6 +158,7 @@ class Bench:
             "HTTP_PORT": str(http_port),
             "INTERNAL_PORT": str(internal_port),
             "LEADERBOARD_API_KEY": "a-key-for-a-benchmark",
+            "LEADERBOARD_OPERATOR_KEY": "another-key-for-a-benchmark",
             "LOG_LEVEL": "ERROR",
         }
         await self._supervisor.start(name, [sys.executable, "-P", "-m", "leaderboard.main"], env=env)

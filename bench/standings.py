@@ -100,6 +100,7 @@ class Bench:
             "HTTP_PORT": str(http_port),
             "INTERNAL_PORT": str(internal_port),
             "LEADERBOARD_API_KEY": "a-key-for-a-benchmark",
+            "LEADERBOARD_OPERATOR_KEY": "another-key-for-a-benchmark",
             "CHALLENGE_FIRST_DAY": str(self._first_day),
             "CHALLENGE_LAST_DAY": str(self._first_day + timedelta(days=DAYS - 1)),
             "LOG_LEVEL": "ERROR",
