@@ -9,6 +9,7 @@ from ops.archive_cli import archive_app
 from ops.contracts_cli import contracts_app
 from ops.dead_letters_cli import dead_letters_app
 from ops.sessions_cli import sessions_app
+from ops.standings_cli import standings_app
 from ops.sync_cli import sync_app, webhooks_app
 from ops.topology_cli import topology_app
 from ops.vault_cli import vault_app
@@ -25,6 +26,7 @@ app.add_typer(sync_app, name="sync")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(activities_app, name="activities")
 app.add_typer(api_keys_app, name="api-keys")
+app.add_typer(standings_app, name="standings")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from leaderboard.milestones.use_cases import update_milestones
 from leaderboard.participants import routes as participants_routes
 from leaderboard.participants.handlers import PARTICIPANT_HANDLERS
 from leaderboard.participants.use_cases import expire_participants
+from leaderboard.profiles import routes as profiles_routes
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings import routes as standings_routes
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
@@ -27,6 +28,7 @@ from leaderboard.sync_client import SyncClient
 from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.teams import routes as teams_routes
 from leaderboard.verdicts import routes as verdicts_routes
+from leaderboard.versions import routes as versions_routes
 from leaderboard.versions.use_cases import build_next, check_nightly, delete_retired, publish_complete
 from shared.service import Service, serve
 
@@ -135,6 +137,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
         verdicts_routes.router,
         participants_routes.router,
         participants_routes.admin_router,
+        profiles_routes.router,
         sync_health_routes.router,
         admin_routes.router,
         api_keys_routes.router,
@@ -142,6 +145,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     ):
         app.include_router(router)
     internal_app.include_router(api_keys_routes.operator_router)
+    internal_app.include_router(versions_routes.operator_router)
 
 
 def main() -> None:

@@ -221,3 +221,46 @@ class FoundActivities(ApiModel):
 
     activities: tuple[FoundActivity, ...]
     next_after: int | None
+
+
+class ProfileTeam(ApiModel):
+    """The team that a participant is in."""
+
+    id: int
+    name: str
+
+
+class ProfileBoard(ApiModel):
+    """What a participant has on a board, and their place; None when they are hidden."""
+
+    board: str
+    place: int | None
+    distance_m: float
+    moving_time_s: int
+    elev_gain_m: float
+    activities: int
+    points: float
+
+
+class ProfileDay(ApiModel):
+    """What a participant has on a board on one local day."""
+
+    board: str
+    day: date
+    distance_m: float
+    moving_time_s: int
+    elev_gain_m: float
+    activities: int
+    points: float
+
+
+class ParticipantProfile(ApiModel):
+    """A participant in a challenge; streaks are days in a row on which something counted on any board."""
+
+    user_id: UUID
+    display_name: str
+    team: ProfileTeam | None
+    current_streak_days: int
+    longest_streak_days: int
+    boards: tuple[ProfileBoard, ...]
+    days: tuple[ProfileDay, ...]

@@ -118,3 +118,16 @@ class SyncFailures(_Model):
     """The latest first."""
 
     failures: tuple[SyncFailure, ...]
+
+
+class StandingsState(_Model):
+    """How many versions of boards and milestones are shown, being computed, and to be deleted; and who waits.
+
+    `last_drift` is how many totals differed from what the activities give at the last check; None without one.
+    """
+
+    live: int
+    building: int
+    retired: int
+    recalculations: int
+    last_drift: int | None

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Row, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
@@ -240,6 +240,20 @@ async def replace_with_check(session: AsyncSession, board_id: int) -> None:
             state="live", purpose="publication"
         )
     )
+
+
+async def count_versions(session: AsyncSession) -> Row[Any]:
+    """How many versions are in which state, and how many people wait to be recalculated, in one row."""
+    counted = await session.execute(
+        text(
+            """select count(*) filter (where state = 'live' and board_id is not null) as live,
+                      count(*) filter (where state in ('building', 'built') and board_id is not null) as building,
+                      count(*) filter (where state = 'retired' or board_id is null) as retired,
+                      (select count(*) from recalculations) as recalculations
+               from board_versions"""
+        )
+    )
+    return counted.one()
 
 
 async def delete_retired(session: AsyncSession, limit: int) -> bool:
