@@ -69,9 +69,14 @@ async def add_challenge(database: Database, days: tuple[date, date] | None = MAY
     await build(database)
 
 
+async def recalculate(database: Database) -> bool:
+    """Whoever waits for it longest."""
+    return await recalculate_next(database, datetime.max.replace(tzinfo=UTC))
+
+
 async def build(database: Database) -> None:
     """Until everything is shown by the rules of now, and announced."""
-    while await build_next(database) or await publish_complete(database) or await recalculate_next(database):
+    while await build_next(database) or await publish_complete(database) or await recalculate(database):
         pass
     await announce_changes(database, datetime.now(UTC))
 

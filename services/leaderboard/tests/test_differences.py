@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from leaderboard_helpers import MAY, add_challenge, build, delete_all, handle, list_standings
+from leaderboard_helpers import MAY, add_challenge, build, delete_all, handle, list_standings, recalculate
 from sqlalchemy import text
 
 from leaderboard.activities.queries import list_activities_between
@@ -23,6 +23,7 @@ from leaderboard.versions.use_cases import (
     check_nightly,
     delete_retired,
     finish_checks,
+    retire_old_previews,
 )
 from shared.contracts.events import Event
 from shared.database.engine import Database
@@ -148,8 +149,8 @@ async def test_somebody_with_a_crowd_of_activities_is_scored_by_the_task_and_hol
     assert {user for _, user in await list_standings(database)} == {JAN.int}
     await handle(database, recorded(21, km=1.0, day=3))  # waits with the others
     assert {user for _, user in await list_standings(database)} == {JAN.int}
-    assert await recalculate_next(database)
-    assert not await recalculate_next(database)
+    assert await recalculate(database)
+    assert not await recalculate(database)
     assert (await list_standings(database))["running", 1][-1] == 2
     await assert_current(database)
 
@@ -167,9 +168,9 @@ async def test_what_comes_while_somebody_is_recalculated_is_in_the_next_recalcul
         return function(*arguments)
 
     monkeypatch.setattr("leaderboard.standings.use_cases.asyncio.to_thread", more)
-    assert await recalculate_next(database)
+    assert await recalculate(database)
     monkeypatch.undo()
-    assert await recalculate_next(database)
+    assert await recalculate(database)
     await assert_current(database)
     assert (await list_standings(database))["running", 1][0] == 9000
 
@@ -186,7 +187,7 @@ async def test_who_is_erased_while_they_are_recalculated_stays_away(
         return function(*arguments)
 
     monkeypatch.setattr("leaderboard.standings.use_cases.asyncio.to_thread", erase)
-    assert await recalculate_next(database)
+    assert await recalculate(database)
     assert await list_standings(database) == {}
     assert await fetch_rows(database, "select 1 from daily_totals union all select 1 from recalculations") == []
 
@@ -255,6 +256,25 @@ async def test_a_check_finds_what_drifted_and_puts_it_right(database: Database) 
     await begin_check(database)
     await build(database)
     assert [drift.totals for drift in await finish_checks(database)] == [0, 0, 0]
+
+
+async def test_whoever_is_requested_again_while_the_task_is_at_it_waits_for_the_next_time(database: Database) -> None:
+    await add_challenge(database)
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    await execute(database, "insert into recalculations (user_id, requested_at) values (:id, now())", id=ANNA)
+    assert not await recalculate_next(database, began)
+    assert await recalculate_next(database, began + timedelta(minutes=2))
+
+
+async def test_a_preview_is_dropped_after_a_day(database: Database) -> None:
+    await add_challenge(database)
+    await execute(database, "update board_versions set purpose = 'preview', state = 'built' where board_id = 1")
+    now = datetime.now(UTC)
+    await retire_old_previews(database, now + timedelta(hours=23))
+    states = "select state from board_versions where board_id = 1"
+    assert [row.state for row in await fetch_rows(database, states)] == ["built"]
+    await retire_old_previews(database, now + timedelta(hours=25))
+    assert [row.state for row in await fetch_rows(database, states)] == ["retired"]
 
 
 async def test_a_night_is_checked_once_and_what_it_found_is_a_metric(database: Database) -> None:

@@ -194,9 +194,12 @@ async def test_an_organiser_excludes_with_a_reason_that_the_owner_reads_and_it_i
     assert await metres(database) == {("running", ANNA.int): 200_000}
     entries = await fetch_rows(database, "select actor, action, subject, details from audit_log order by id")
     assert [tuple(entry) for entry in entries] == [
-        (f"user {UUID(int=77)}", "activity.excluded", "1", {"reason": "A car."}),
-        (f"user {UUID(int=77)}", "activity.included", "1", {}),
+        (f"user {UUID(int=77)}", "activity.excluded", "1", {"user_id": str(ANNA), "reason": "A car."}),
+        (f"user {UUID(int=77)}", "activity.included", "1", {"user_id": str(ANNA)}),
     ]
+    await handle(database, erased(ANNA))
+    entries = await fetch_rows(database, "select subject, details from audit_log")
+    assert {(entry.subject, str(entry.details)) for entry in entries} == {("an erased user", "{}")}
 
 
 async def test_private_activities_count_once_their_owner_chose_so_and_organisers_see_only_their_sum(

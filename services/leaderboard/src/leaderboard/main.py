@@ -29,7 +29,13 @@ from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.teams import routes as teams_routes
 from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions import routes as versions_routes
-from leaderboard.versions.use_cases import build_next, check_nightly, delete_retired, publish_complete
+from leaderboard.versions.use_cases import (
+    build_next,
+    check_nightly,
+    delete_retired,
+    publish_complete,
+    retire_old_previews,
+)
 from shared.service import Service, serve
 
 #: What changes meanwhile is announced together; an open page is updated at most once a second.
@@ -85,7 +91,9 @@ def create_service(settings: Settings) -> Service:
         return await update_milestones(service.database)
 
     async def recalculate() -> bool:
-        await recalculate_next(service.database)
+        began = datetime.now(UTC)  # whoever is requested again meanwhile waits for the next time
+        while await recalculate_next(service.database, began):
+            pass
         return False
 
     async def build() -> bool:
@@ -95,6 +103,7 @@ def create_service(settings: Settings) -> Service:
         return await check_nightly(service.database, datetime.now(UTC))
 
     async def delete() -> bool:
+        await retire_old_previews(service.database, datetime.now(UTC))
         more = await delete_retired(service.database)
         return await purge_activities(service.database, datetime.now(UTC)) or more
 

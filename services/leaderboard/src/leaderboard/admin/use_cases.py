@@ -184,6 +184,7 @@ async def begin_preview(
     session: AsyncSession, actor: Actor, slug: str, board_slug: str, request: PreviewRequest
 ) -> None:
     """Begin to build what a board would be by these rules. Raises NotFound, Conflict."""
+    await lock_scoring(session)  # before the challenge, as everybody does
     row = await _lock(session, slug)
     _require_open(row)
     board = await find_board(session, row, board_slug)

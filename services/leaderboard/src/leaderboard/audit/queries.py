@@ -28,7 +28,8 @@ async def add_audit_entry(
     """Note what an organiser does, in the transaction that does it.
 
     `action` is a noun and a verb, as "team.renamed"; `subject` is the slug or id of what it was done to. `details`
-    are values before and after, never a name of a person.
+    are values before and after, never a name of a person; an entry with their `user_id` is emptied when that user is
+    erased.
     """
     session.add(
         AuditEntryRow(
@@ -53,12 +54,15 @@ async def list_entries(
 
 
 async def erase_actors(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Forget which of the entries were made by these users."""
+    """Forget which of the entries were made by these users, and what they say of them."""
     await session.execute(
         text("update audit_log set actor = :erased, actor_id = null where actor_id = any(:ids)"),
         {"erased": ERASED, "ids": list(user_ids)},
     )
     await session.execute(
-        text("update audit_log set subject = :erased where subject = any(:ids)"),
+        text(
+            """update audit_log set subject = :erased, details = '{}'
+               where subject = any(:ids) or details->>'user_id' = any(:ids)"""
+        ),
         {"erased": ERASED, "ids": [str(user_id) for user_id in user_ids]},
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
@@ -162,12 +162,14 @@ async def refresh_listing(session: AsyncSession, user_ids: Collection[UUID]) -> 
 
 
 async def erase_standings(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
-    """Delete the totals and the standings of these users; returns the versions on which they were."""
+    """Delete the totals and the standings of these users; returns the versions on which they were.
+
+    Rows of `milestone_changes` are left to the task, which takes them before it waits for anybody's lock.
+    """
     ids = {"ids": list(user_ids)}
     await session.execute(text("delete from recalculations where user_id = any(:ids)"), ids)
     await session.execute(text("delete from daily_totals where user_id = any(:ids)"), ids)
     await session.execute(text("delete from milestones_reached where user_id = any(:ids)"), ids)
-    await session.execute(text("delete from milestone_changes where user_id = any(:ids)"), ids)
     await session.execute(text("update final_standings set user_id = null where user_id = any(:ids)"), ids)
     await session.execute(_erase_places, ids)
     gone = await session.execute(text("delete from standings where user_id = any(:ids) returning version_id"), ids)
@@ -184,10 +186,14 @@ async def add_recalculations(session: AsyncSession, user_ids: Collection[UUID]) 
     await session.execute(_add_recalculations, {"ids": sorted(user_ids)})
 
 
-async def find_recalculation(session: AsyncSession) -> Recalculation | None:
-    """The one that was requested first."""
+async def find_recalculation(session: AsyncSession, before: datetime) -> Recalculation | None:
+    """The one that was requested first, if that was before then."""
     found = await session.execute(
-        text("select user_id, requests from recalculations order by requested_at, user_id limit 1")
+        text(
+            """select user_id, requests from recalculations where requested_at < :before
+               order by requested_at, user_id limit 1"""
+        ),
+        {"before": before},
     )
     row = found.one_or_none()
     return Recalculation(row.user_id, row.requests) if row else None

@@ -52,14 +52,14 @@ async def update_standings(session: AsyncSession, changes: Sequence[Change]) -> 
     await save_differences(session, versions, wanted, present)
 
 
-async def recalculate_next(database: Database) -> bool:
-    """Compute all standings of the one who has waited longest for it; returns whether somebody did.
+async def recalculate_next(database: Database, before: datetime) -> bool:
+    """Compute all standings of the one who has waited longest, since before then; returns whether somebody has.
 
     Without their lock, and beside the event loop, so that nobody waits for it. What comes meanwhile requests another.
     """
     async with database.transaction() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # of one moment
-        waiting = await queries.find_recalculation(session)
+        waiting = await queries.find_recalculation(session, before)
         if waiting is None:
             return False
         versions = await list_scored_versions(session)

@@ -119,16 +119,17 @@ async def exclude_any(
     body: Annotated[ExclusionReason, Body(examples=[{"reason": "This was a car ride."}])],
 ) -> Response:
     """Let an activity of anybody count nowhere, for a reason that its owner reads."""
-    if await use_cases.exclude(session, strava_id, None, "organiser", body.reason):
-        await add_audit_entry(session, actor, "activity.excluded", str(strava_id), {"reason": body.reason})
+    if user_id := await use_cases.exclude(session, strava_id, None, "organiser", body.reason):
+        details = {"user_id": str(user_id), "reason": body.reason}
+        await add_audit_entry(session, actor, "activity.excluded", str(strava_id), details)
     return Response(status_code=204)
 
 
 @router.delete("/admin/activities/{strava_id}/exclusion", status_code=204)
 async def include_any(strava_id: StravaId, session: Transaction, actor: Organiser) -> Response:
     """Let it count again, unless its owner excluded it."""
-    if await use_cases.include(session, strava_id, None, "organiser"):
-        await add_audit_entry(session, actor, "activity.included", str(strava_id))
+    if user_id := await use_cases.include(session, strava_id, None, "organiser"):
+        await add_audit_entry(session, actor, "activity.included", str(strava_id), {"user_id": str(user_id)})
     return Response(status_code=204)
 
 

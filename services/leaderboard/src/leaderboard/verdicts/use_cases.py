@@ -41,22 +41,22 @@ class Explained:
 
 async def exclude(
     session: AsyncSession, strava_id: int, owner: UUID | None, excluded_by: ExcludedBy, reason: str = ""
-) -> bool:
-    """Let an activity count nowhere; returns whether that is new. `owner` None: whoever. Raises NotFound."""
+) -> UUID | None:
+    """Let an activity count nowhere; returns whose it is if that is new. `owner` None: whoever. Raises NotFound."""
     user_id, activity = await _lock_activity(session, strava_id, owner)
     if not await queries.save_exclusion(session, strava_id, user_id, excluded_by, reason):
-        return False
+        return None
     await _rescore(session, user_id, activity)
-    return True
+    return user_id
 
 
-async def include(session: AsyncSession, strava_id: int, owner: UUID | None, excluded_by: ExcludedBy) -> bool:
-    """Take an exclusion back; returns whether there was one. Raises NotFound."""
+async def include(session: AsyncSession, strava_id: int, owner: UUID | None, excluded_by: ExcludedBy) -> UUID | None:
+    """Take an exclusion back; returns whose activity it is if there was one. Raises NotFound."""
     user_id, activity = await _lock_activity(session, strava_id, owner)
     if not await queries.delete_exclusion(session, strava_id, excluded_by):
-        return False
+        return None
     await _rescore(session, user_id, activity)
-    return True
+    return user_id
 
 
 async def prefer(session: AsyncSession, strava_id: int, owner: UUID) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import ColumnElement, Row, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
@@ -85,6 +85,24 @@ async def retire_unpublished(session: AsyncSession, board_id: int, purpose: str)
             BoardVersionRow.state.in_(("building", "built")),
         )
         .values(state="retired")
+    )
+
+
+async def has_previews(session: AsyncSession, before: datetime) -> bool:
+    """Whether there are previews that were asked for before then."""
+    return bool((await session.execute(select(exists().where(*_are_previews(before))))).scalar_one())
+
+
+async def retire_previews(session: AsyncSession, before: datetime) -> None:
+    """Drop the previews that were asked for before then; the caller holds the lock of scoring."""
+    await session.execute(update(BoardVersionRow).where(*_are_previews(before)).values(state="retired"))
+
+
+def _are_previews(before: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        BoardVersionRow.purpose == "preview",
+        BoardVersionRow.state != "retired",
+        BoardVersionRow.created_at < before,
     )
 
 

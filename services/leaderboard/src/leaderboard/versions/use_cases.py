@@ -1,7 +1,7 @@
 """Changing the rules of boards: other standings are built beside those that are shown, and then shown all at once."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 BUILD_BATCH = 200  # people, of whom so many are scored in one transaction as have
 BUILD_ACTIVITIES = 4 * CROWD  # activities together; whoever has more alone is left to the task
 CHECK_HOUR = 2  # in UTC, when most people who train are asleep
+PREVIEWS_KEPT = timedelta(days=1)
 DELETE_BATCH = 5_000  # rows of each table
 
 
@@ -63,6 +64,14 @@ async def preview_rules(session: AsyncSession, board_id: int, challenge: Challen
     await queries.retire_unpublished(session, board_id, "preview")
     rules = to_rule_columns(challenge, board)
     return (await queries.insert_version(session, board_id, rules, "preview", "building")).id
+
+
+async def retire_old_previews(database: Database, now: datetime) -> None:
+    """Drop previews that were asked for long ago: each event costs something for each version that is kept."""
+    async with database.transaction() as session:
+        if await queries.has_previews(session, now - PREVIEWS_KEPT):
+            await lock_scoring(session)
+            await queries.retire_previews(session, now - PREVIEWS_KEPT)
 
 
 async def build_next(database: Database) -> bool:
