@@ -25,6 +25,8 @@ INFO = {
         {"slug": "running", "name": "Running", "metric": "distance"},
         {"slug": "cycling", "name": "Cycling", "metric": "distance"},
     ],
+    "announcement": "",
+    "closed_at": None,
 }
 
 

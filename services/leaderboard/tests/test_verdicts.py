@@ -256,6 +256,10 @@ async def test_organisers_find_activities_by_person_sport_and_day(
     assert await found(first_day="2026-05-02") == [2]
     assert await found(last_day="2026-05-02") == [1, 3]
     assert await found(limit=1, after=1) == [2]
+    await handle(database, revised(1, 2, km=20.0, suspicions=("impossible_speed", "absurd_distance")))
+    assert (await found(suspicious=True), await found(suspicious=False)) == ([1], [2, 3])
+    [first] = (await client.get("/admin/activities?limit=1", headers=ORGANISER)).json()["activities"]
+    assert first["suspicions"] == ["impossible_speed", "absurd_distance"]
     assert (await client.get("/admin/activities")).status_code == 403
 
 

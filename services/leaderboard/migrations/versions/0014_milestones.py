@@ -1,7 +1,8 @@
-"""Milestones, who reached them, and when participants asked to be synced."""
+"""Milestones, who reached them, when participants asked to be synced, and what is hard to believe."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0014"
 down_revision = "0013"
@@ -10,6 +11,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "activities", sa.Column("suspicions", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False)
+    )
     op.add_column("participants", sa.Column("sync_requested_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("board_versions", sa.Column("threshold", sa.Numeric(precision=14, scale=2), nullable=True))
     op.create_table(

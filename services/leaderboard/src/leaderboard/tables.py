@@ -159,6 +159,7 @@ class ActivityRow(Base):
     manual: Mapped[bool] = mapped_column(server_default=false())
     flagged: Mapped[bool] = mapped_column(server_default=false())
     private: Mapped[bool] = mapped_column(server_default=false())
+    suspicions: Mapped[list[str]] = mapped_column(server_default="{}")
 
 
 class ExclusionRow(Base):

@@ -47,6 +47,8 @@ class ChallengeInfo(ApiModel):
     time_zone: str
     visibility: str
     boards: tuple[BoardInfo, ...]
+    announcement: str = ""  # of the organisers
+    closed_at: datetime | None = None  # since then the results are final
 
 
 class StandingEntry(ApiModel):
@@ -191,6 +193,7 @@ class ActivitySearch(BaseModel):
     sport_type: str | None = Field(None, max_length=100)
     first_day: date = date(1, 1, 1)
     last_day: date = Field(date(9999, 12, 30), le=date(9999, 12, 30))
+    suspicious: bool | None = None  # whether something about it is hard to believe
     after: int = Field(0, ge=0, le=2**63 - 1)
     limit: int = Field(50, ge=1, le=200)
 
@@ -211,6 +214,7 @@ class FoundActivity(ApiModel):
     commute: bool
     manual: bool
     flagged: bool
+    suspicions: tuple[str, ...]  # what about it is hard to believe, in words of ingest
     excluded_by_participant: bool
     excluded_by_organiser: bool
     exclusion_reason: str | None

@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from leaderboard.activities.rules import Activity, Span, get_span
 from leaderboard.tables import ActivityRow, ErasedUserRow
 from shared.database import locks
-from shared.database.bulk import batch_of, to_columns
+from shared.database.bulk import batch_of, to_array_text, to_columns
 
 CHOICES = ("private_allowed", "excluded_by_participant", "excluded_by_organiser", "preferred")
 FACTS = tuple(field.name for field in fields(Activity) if field.name not in CHOICES)
 #: What lasts longer is found by an index of its own, so that a look at one day need not go further back.
 LONG_S = 86_400
 
-_STATE = ["user_id", "version", *FACTS]
+_STATE = ["user_id", "version", *FACTS, "suspicions"]
 _BEFORE = "old.user_id, old.local_start, old.start_at, old.elapsed_time_s, old.removed"
 
 _upsert_facts = text(
@@ -98,11 +98,12 @@ _count = text(
 
 @dataclass(frozen=True)
 class RecordedActivity:
-    """An activity, whose it is, and ingest's version of it."""
+    """An activity, whose it is, ingest's version of it, and what ingest finds hard to believe about it."""
 
     user_id: UUID
     version: int
     activity: Activity
+    suspicions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,15 @@ async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[
 
 async def upsert_activities(session: AsyncSession, recorded: Sequence[RecordedActivity]) -> list[Change]:
     """Save activities, each at most once in the batch; an older version changes nothing. Returns what changed."""
-    rows = [{"user_id": one.user_id, "version": one.version, **vars(one.activity)} for one in recorded]
+    rows = [
+        {
+            "user_id": one.user_id,
+            "version": one.version,
+            "suspicions": to_array_text(one.suspicions),
+            **vars(one.activity),
+        }
+        for one in recorded
+    ]
     saved = (await session.execute(_upsert_facts, to_columns(rows, _STATE))).all()
     ids = {row.strava_id for row in saved}
     after = [

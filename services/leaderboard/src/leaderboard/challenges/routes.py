@@ -53,6 +53,8 @@ def to_challenge_info(challenge: ChallengeRow, versions: Sequence[BoardVersion])
         last_day=challenge.last_day,
         time_zone=challenge.time_zone,
         visibility=challenge.visibility,
+        announcement=challenge.announcement,
+        closed_at=challenge.closed_at.astimezone(UTC) if challenge.closed_at else None,
         boards=tuple(map(to_board_info, versions)),
     )
 

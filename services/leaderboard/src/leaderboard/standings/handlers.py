@@ -29,7 +29,10 @@ async def lock_people(events: Sequence[object], session: AsyncSession) -> None:
 async def score_activities(events: Sequence[ActivityState], session: AsyncSession) -> None:
     """Recorded and revised activities."""
     events = await _without_erased(events, session)
-    recorded = [RecordedActivity(event.user_id, event.version, _to_activity(event)) for event in _newest(events)]
+    recorded = [
+        RecordedActivity(event.user_id, event.version, _to_activity(event), _to_words(event.suspicions))
+        for event in _newest(events)
+    ]
     changes = await queries.upsert_activities(session, recorded)
     await _update_standings(session, {event.user_id for event in events}, changes)
 
@@ -59,6 +62,11 @@ def _newest(events: Sequence[VersionedT]) -> list[VersionedT]:
     """The newest version of each activity, in the order in which every writer locks them."""
     newest = {event.strava_id: event for event in sorted(events, key=lambda event: event.version)}
     return sorted(newest.values(), key=lambda event: event.strava_id)
+
+
+def _to_words(suspicions: Sequence[str]) -> tuple[str, ...]:
+    """Such as an array of words can have, whatever an event says."""
+    return tuple(word for word in suspicions if word.isidentifier())
 
 
 def _to_activity(event: ActivityState) -> Activity:

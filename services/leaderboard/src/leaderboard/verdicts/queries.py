@@ -97,6 +97,7 @@ async def search_activities(session: AsyncSession, search: ActivitySearch) -> Se
         text(
             """select a.strava_id, a.user_id, p.display_name, a.sport_type, a.local_start, a.distance_m,
                       a.moving_time_s, a.elapsed_time_s, a.elev_gain_m, a.trainer, a.commute, a.manual, a.flagged,
+                      a.suspicions,
                       o.reason as exclusion_reason, o.strava_id is not null as excluded_by_organiser,
                       m.strava_id is not null as excluded_by_participant
                from activities as a left join participants as p on p.user_id = a.user_id
@@ -105,6 +106,7 @@ async def search_activities(session: AsyncSession, search: ActivitySearch) -> Se
                where not a.removed and not a.private and a.strava_id > :after
                  and (cast(:user_id as uuid) is null or a.user_id = :user_id)
                  and (cast(:sport_type as text) is null or a.sport_type = :sport_type)
+                 and (cast(:suspicious as boolean) is null or (a.suspicions <> '{}') = :suspicious)
                  and a.local_start >= cast(:first_day as date) and a.local_start < cast(:last_day as date) + 1
                order by a.strava_id limit :limit"""
         ),
