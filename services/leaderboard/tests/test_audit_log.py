@@ -12,8 +12,8 @@ from leaderboard_helpers import ORGANISER, create_app, handle
 
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.audit.routes import MAX_PAGE
-from leaderboard.audit.rules import format_csv
 from leaderboard.dependencies import Actor
+from leaderboard.spreadsheets import format_csv
 from shared.database.engine import Database
 from testkit.databases import execute
 from testkit.events import ANNA, JAN, authorized, erased

@@ -17,10 +17,10 @@ from leaderboard_helpers import WEB_KEY, add_challenge, create_app, handle
 from sqlalchemy import text
 
 from leaderboard.challenges.rules import Metric
+from leaderboard.spreadsheets import format_csv
 from leaderboard.standings.board_queries import RANKED_COLUMNS, list_page
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Totals
-from leaderboard.standings.rules.spreadsheets import to_text_cell
 from leaderboard.standings.rules.windows import DayRange, is_longer_than_rest
 from leaderboard.standings.use_cases import announce_changes
 from leaderboard.versions.use_cases import begin_rebuild, build_next, publish_complete
@@ -437,8 +437,8 @@ async def test_what_makes_no_sense_gives_no_file(client: httpx.AsyncClient) -> N
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_a_name_that_a_spreadsheet_would_run_is_text(name: str) -> None:
-    assert to_text_cell(name) == f"'{name}"
-    assert to_text_cell(f"a{name}") == f"a{name}"
+    [[cell], [other]] = csv.reader(io.StringIO(format_csv([[name], [f"a{name}"]]), newline=""))
+    assert (cell, other) == (f"'{name}", f"a{name}")
 
 
 async def test_a_name_that_is_a_formula_is_text_in_the_file(client: httpx.AsyncClient, database: Database) -> None:

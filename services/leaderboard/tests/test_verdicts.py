@@ -263,6 +263,20 @@ async def test_organisers_find_activities_by_person_sport_and_day(
     assert (await client.get("/admin/activities")).status_code == 403
 
 
+async def test_organisers_download_all_that_they_find_and_no_spreadsheet_runs_it(
+    client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.verdicts.routes.EXPORT_PAGE", 2)
+    await handle(database, authorized(name="=1+1", minute=9), *(recorded(n, day=n) for n in range(1, 6)))
+    await handle(database, recorded(9, visibility="only_me"))
+    answer = await client.get("/admin/activities.csv", headers=ORGANISER, params={"limit": 1})
+    titles, *lines = answer.text.splitlines()
+    assert titles.startswith("strava_id,user_id,display_name,sport_type")
+    assert [line.split(",")[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    assert all(line.split(",")[2] == "'=1+1" for line in lines)
+    assert (await client.get("/admin/activities.csv")).status_code == 403
+
+
 async def test_what_was_chosen_about_activities_of_who_is_erased_is_erased(
     client: httpx.AsyncClient, database: Database
 ) -> None:

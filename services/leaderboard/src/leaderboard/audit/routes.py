@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from leaderboard.audit import queries
 from leaderboard.audit.queries import Filter
-from leaderboard.audit.rules import format_csv
 from leaderboard.dependencies import ApiContext, ContextDep, Scope, require_scope
+from leaderboard.spreadsheets import format_csv
 from leaderboard.tables import AuditEntryRow
 from shared.contracts.organisers_api import AuditEntry, AuditPage
 from shared.http.api import Transaction, documented_errors

@@ -1,19 +1,22 @@
 """Why activities count or do not, and choosing that."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
+from sqlalchemy import Row
 
 from leaderboard.activities.rules import Activity
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import list_live_versions
 from leaderboard.challenges.routes import get_challenge
 from leaderboard.challenges.rules import Metric
-from leaderboard.dependencies import FOR_WEB, Actor, Scope, ViewerDep, require_scope
+from leaderboard.dependencies import FOR_WEB, Actor, ApiContext, ContextDep, Scope, ViewerDep, require_scope
+from leaderboard.spreadsheets import format_csv
 from leaderboard.standings.rules.scoring import Counted, Judgement
 from leaderboard.verdicts import queries, use_cases
 from leaderboard.verdicts.rules import SENTENCES, explain_points
@@ -32,6 +35,7 @@ from shared.errors import NotFound
 from shared.http.api import Transaction, documented_errors
 
 MAX_ID = 2**63 - 1
+EXPORT_PAGE = 1_000  # activities in memory together
 _FACTS = (
     *("strava_id", "sport_type", "local_start", "moving_time_s", "elapsed_time_s", "trainer", "commute", "manual"),
     *("flagged", "private", "preferred", "excluded_by_participant", "excluded_by_organiser"),
@@ -109,6 +113,42 @@ async def search_activities(session: Transaction, search: Annotated[ActivitySear
         activities=tuple(FoundActivity.model_validate(dict(row._mapping)) for row in rows),
         next_after=rows[-1].strava_id if len(rows) == search.limit else None,
     )
+
+
+@router.get(
+    "/admin/activities.csv",
+    dependencies=[Depends(require_scope(Scope.PEOPLE))],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_activities(context: ContextDep, search: Annotated[ActivitySearch, Query()]) -> StreamingResponse:
+    """All that are found as CSV, whatever `limit` says, without private ones."""
+    search = search.model_copy(update={"limit": EXPORT_PAGE})
+    first = await _load_page(context, search)  # before the answer begins, so that it can still be an error
+    return StreamingResponse(
+        _stream(context, search, first),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="activities.csv"', "Cache-Control": "no-store"},
+    )
+
+
+async def _load_page(context: ApiContext, search: ActivitySearch) -> Sequence[Row[Any]]:
+    async with context.database.transaction() as session:
+        return await queries.search_activities(session, search)
+
+
+async def _stream(context: ApiContext, search: ActivitySearch, page: Sequence[Row[Any]]) -> AsyncIterator[str]:
+    """Page by page, each in a transaction of its own: none stays open while a reader is slow."""
+    yield format_csv([tuple(FoundActivity.model_fields)])
+    while page:
+        yield format_csv(map(_to_cells, page))
+        more = search.model_copy(update={"after": page[-1].strava_id})
+        page = await _load_page(context, more) if len(page) == search.limit else []
+
+
+def _to_cells(row: Row[Any]) -> list[object]:
+    named = {**row._mapping, "suspicions": " ".join(row.suspicions)}
+    return [named[name] for name in FoundActivity.model_fields]
 
 
 @router.put("/admin/activities/{strava_id}/exclusion", status_code=204)

@@ -1,9 +1,10 @@
-"""The audit log as a table for spreadsheets."""
+"""Tables as CSV that a spreadsheet shows and does not run: pure, without a clock, without IO."""
 
 import csv
 import io
 from collections.abc import Iterable
 
+#: What spreadsheets take for the begin of a formula, or skip before one.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
