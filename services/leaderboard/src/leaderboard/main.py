@@ -40,6 +40,8 @@ from shared.service import Service, serve
 
 #: What changes meanwhile is announced together; an open page is updated at most once a second.
 ANNOUNCE_BOARDS_INTERVAL_S = 0.2
+#: Each look loads all days of those who are above a threshold, so that it pays to wait for more changes of theirs.
+MILESTONES_INTERVAL_S = 5.0
 ANNOUNCE_INTERVAL_S = 60.0
 #: Each costs its people a calculation of everything, whatever came meanwhile.
 RECALCULATE_INTERVAL_S = 2.0
@@ -115,7 +117,7 @@ def create_service(settings: Settings) -> Service:
     service.bus.subscribe("leaderboard.people", PARTICIPANT_HANDLERS, prepare=lock_people)
     service.bus.subscribe("leaderboard.activity", ACTIVITY_HANDLERS, wait_ms=SCORING_WAIT_MS, prepare=lock_people)
     service.add_periodic_task(announce_boards, ANNOUNCE_BOARDS_INTERVAL_S)
-    service.add_periodic_task(look_at_milestones, ANNOUNCE_BOARDS_INTERVAL_S)
+    service.add_periodic_task(look_at_milestones, MILESTONES_INTERVAL_S)
     service.add_periodic_task(announce, ANNOUNCE_INTERVAL_S)
     service.add_periodic_task(expire, EXPIRY_INTERVAL_S)
     service.add_periodic_task(recalculate, RECALCULATE_INTERVAL_S)

@@ -19,8 +19,7 @@ _WORK = """select (select count(*) from outbox) as outbox,
     (select count(*) from pg_stat_activity where usename = current_user and state <> 'idle'
          and pid <> pg_backend_pid()) as transactions,
     (select count(*) from inbox) as handled"""
-_UNANNOUNCED = """select (select count(*) from board_changes) + (select count(*) from milestone_changes)
-    + (select count(*) from recalculations) as count"""
+_UNANNOUNCED = "select (select count(*) from board_changes) + (select count(*) from recalculations) as count"
 _OPEN_JOBS = "select count(*) from jobs where closed_at is null"
 
 

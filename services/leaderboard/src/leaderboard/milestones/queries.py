@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.tables import MilestoneReachedRow
@@ -21,14 +21,26 @@ _upsert = text(
         where t.reached_at <> excluded.reached_at
         returning board_id, user_id, old.board_id is null as is_new"""  # noqa: S608 - made of the names of columns
 )
+_select_relevant = text(
+    f"""select batch.board_id, batch.user_id from {batch_of(MilestoneReachedRow, ["board_id", "user_id"])}
+        left join board_versions as v on v.board_id = batch.board_id and v.state = 'live'
+        left join standings as s on s.user_id = batch.user_id and s.version_id = v.id
+        left join milestones_reached as m on m.board_id = batch.board_id and m.user_id = batch.user_id
+        where s.value >= v.threshold or m.user_id is not null"""  # noqa: S608
+)
+_select_above = text(
+    f"""select batch.board_id, batch.user_id from {batch_of(MilestoneReachedRow, ["board_id", "user_id"])}
+        join board_versions as v on v.board_id = batch.board_id and v.state = 'live'
+        join standings as s on s.user_id = batch.user_id and s.version_id = v.id and s.value >= v.threshold"""  # noqa: S608
+)
 _delete = text(
     f"""delete from milestones_reached as t using {batch_of(MilestoneReachedRow, ["board_id", "user_id"])}
         where t.board_id = batch.board_id and t.user_id = batch.user_id"""  # noqa: S608
 )
 
 
-async def take_candidates(session: AsyncSession, limit: int) -> set[Candidate]:
-    """Whose standing changed in which milestone since this was asked last; another replica takes others."""
+async def take_candidates(session: AsyncSession, limit: int) -> tuple[set[Candidate], bool]:
+    """Whose standing changed in which milestone since this was asked last, and whether there may be more."""
     taken = await session.execute(
         text(
             """delete from milestone_changes where id = any(array(
@@ -37,7 +49,24 @@ async def take_candidates(session: AsyncSession, limit: int) -> set[Candidate]:
         ),
         {"limit": limit},
     )
-    return {(row.board_id, row.user_id) for row in taken}
+    rows = taken.all()
+    return {(row.board_id, row.user_id) for row in rows}, len(rows) == limit
+
+
+async def list_relevant(session: AsyncSession, candidates: Collection[Candidate]) -> set[Candidate]:
+    """Who of these has as much as the milestone asks for, or had; of the others there is nothing to be said."""
+    return await _select(session, _select_relevant, candidates)
+
+
+async def list_above(session: AsyncSession, candidates: Collection[Candidate]) -> set[Candidate]:
+    """Who of these has as much as the milestone asks for, by what is shown of it."""
+    return await _select(session, _select_above, candidates)
+
+
+async def _select(session: AsyncSession, statement: TextClause, candidates: Collection[Candidate]) -> set[Candidate]:
+    rows = [{"board_id": board_id, "user_id": user_id} for board_id, user_id in candidates]
+    found = await session.execute(statement, to_columns(rows, ["board_id", "user_id"]))
+    return {(row.board_id, row.user_id) for row in found}
 
 
 async def save_reached(session: AsyncSession, reached: Mapping[Candidate, datetime]) -> set[Candidate]:

@@ -19,7 +19,7 @@ from shared.contracts.events import MilestoneReached
 from shared.database.engine import Database
 from shared.messaging.outbox import emit
 
-BATCH = 500  # changes of a person's standing in one transaction
+BATCH = 5_000  # changes in one transaction
 #: Of one person on the day on which they reached it; with more, the day's end is the moment.
 DAY_ACTIVITIES = 2_000
 
@@ -27,9 +27,11 @@ DAY_ACTIVITIES = 2_000
 async def update_milestones(database: Database) -> bool:
     """Save what was reached, or is not any more, and emit what is new; returns whether there may be more."""
     async with database.transaction() as session:
-        candidates = await queries.take_candidates(session, BATCH)
-        if not candidates:
+        changed, is_full = await queries.take_candidates(session, BATCH)
+        if not changed:
             return False
+        # Whoever comes to it after this look has changed once more, and is looked at again.
+        candidates = await queries.list_relevant(session, changed)
         await lock_people(session, {user_id for _, user_id in candidates})
         versions = {
             version.board_id: version
@@ -37,14 +39,15 @@ async def update_milestones(database: Database) -> bool:
             if version.is_live and version.board.threshold is not None
         }
         candidates = {each for each in candidates if each[0] in versions}
-        reached = await _find_reached(session, versions, candidates)
-        if missed := candidates - reached.keys():
-            await queries.delete_reached(session, missed)
+        above = await queries.list_above(session, candidates)
+        if below := candidates - above:
+            await queries.delete_reached(session, below)
+        reached = await _find_reached(session, versions, above) if above else {}
         if reached:
             new = await queries.save_reached(session, reached)
             slugs = await queries.list_slugs(session, {board_id for board_id, _ in new})
             await emit(session, *(_to_event(each, slugs[each[0]], reached[each]) for each in sorted(new)))
-    return len(candidates) == BATCH
+    return is_full
 
 
 def _to_event(candidate: Candidate, slugs: tuple[str, str], reached_at: datetime) -> MilestoneReached:
