@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.activities.rules import Activity, Span, get_span
+from leaderboard.activities.rules import HIDDEN_START, OVERLAP_TOLERANCE, Activity, Span, get_span
 from leaderboard.tables import ActivityRow, ErasedUserRow
 from shared.database import locks
 from shared.database.bulk import batch_of, to_array_text, to_columns
@@ -69,9 +69,10 @@ _select_one = text(
     f"select {_COLUMNS} from activities as one where strava_id = :strava_id and not removed"  # noqa: S608
 )
 # Shares time with the span: `get_span` says it in Python.
-_SHARES_TIME = """activities.user_id = span.user_id and not removed and local_start::time <> '00:00:01'
-    and start_at < span.last and start_at + (elapsed_time_s - 180) * interval '1 second' > span.first
-    and elapsed_time_s > 180"""
+_TOLERANCE_S = int(OVERLAP_TOLERANCE.total_seconds())
+_SHARES_TIME = f"""activities.user_id = span.user_id and not removed and local_start::time <> '{HIDDEN_START}'
+    and start_at < span.last and start_at + (elapsed_time_s - {_TOLERANCE_S}) * interval '1 second' > span.first
+    and elapsed_time_s > {_TOLERANCE_S}"""
 _select_overlapping_days = text(
     f"""
     select span.user_id, one.day, count(*) as activities

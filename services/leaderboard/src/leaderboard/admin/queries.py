@@ -24,11 +24,6 @@ async def lock_challenges(session: AsyncSession) -> None:
     await session.execute(text("select pg_advisory_xact_lock(hashtextextended('challenges', 0))"))
 
 
-async def list_other_challenges(session: AsyncSession, but: int | None) -> Sequence[ChallengeRow]:
-    """All challenges but that one."""
-    return (await session.execute(select(ChallengeRow).where(ChallengeRow.id.is_distinct_from(but)))).scalars().all()
-
-
 async def lock_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:
     """The challenge with this slug, locked for a change."""
     found = await session.execute(select(ChallengeRow).where(ChallengeRow.slug == slug).with_for_update())

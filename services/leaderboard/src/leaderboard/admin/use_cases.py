@@ -149,9 +149,9 @@ async def edit_board(session: AsyncSession, actor: Actor, slug: str, board_slug:
     """Change a board; by other rules it is shown as soon as it is built. Raises NotFound, Conflict."""
     await lock_scoring(session)
     row = await _lock(session, slug, edit.edition)
-    boards = await queries.list_boards(session, [row.id])
-    board = require(next((one for one in boards if one.slug == board_slug), None), "There is no such board.")
-    _require_distinct([*(one for one in boards if one is not board), edit], board_slug)
+    board = await find_board(session, row, board_slug)
+    others = [one for one in await queries.list_boards(session, [row.id]) if one is not board]
+    _require_distinct([*others, edit], board_slug)
     wanted = to_board(board_slug, edit.name, edit)
     if row.closed_at is None:
         await publish_rules(session, row.id, await _rules_as_they_will_be(session, row), {board.id: wanted})
@@ -172,8 +172,7 @@ async def delete_board(session: AsyncSession, actor: Actor, slug: str, board_slu
     await lock_scoring(session)
     row = await _lock(session, slug)
     _require_open(row)
-    boards = await queries.list_boards(session, [row.id])
-    board = require(next((one for one in boards if one.slug == board_slug), None), "There is no such board.")
+    board = await find_board(session, row, board_slug)
     await _announce(session, row, now)
     await queries.delete_board(session, board.id)
     await queries.update_challenge(session, row.id, {})
@@ -273,7 +272,9 @@ def _require_open(row: ChallengeRow) -> None:
 
 
 async def _require_free(session: AsyncSession, slug: str | None, name: str, but: int | None = None) -> None:
-    for row in await queries.list_other_challenges(session, but):
+    for row in await list_challenges(session):
+        if row.id == but:
+            continue
         if row.slug == slug:
             raise Conflict("slug: There is a challenge with this slug already.")
         if fold_name(row.name) == fold_name(name):

@@ -14,7 +14,6 @@ from leaderboard.activities.rules import Activity
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import list_live_versions
 from leaderboard.challenges.routes import get_challenge
-from leaderboard.challenges.rules import Metric
 from leaderboard.dependencies import FOR_WEB, Actor, ApiContext, ContextDep, Scope, ViewerDep, require_scope
 from leaderboard.spreadsheets import format_csv
 from leaderboard.standings.rules.scoring import Counted, Judgement
@@ -221,8 +220,8 @@ def _to_float(figure: Any) -> float | None:
 def _explain_days(explained: Explained) -> Iterable[DayPoints]:
     for version, judgements in explained.judgements:
         rule = version.board.points
-        if version.board.metric is Metric.POINTS and rule is not None:
-            for day in explain_points(version.board, rule, explained.activities, judgements):
+        if rule is not None:
+            for day in explain_points(rule, explained.activities, judgements):
                 yield DayPoints(
                     board=version.board.slug,
                     day=day.day,

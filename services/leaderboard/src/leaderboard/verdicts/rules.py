@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from leaderboard.activities.rules import Activity, get_span
-from leaderboard.challenges.rules import Board, PointsRule
+from leaderboard.challenges.rules import PointsRule
 from leaderboard.standings.rules.scoring import Counted, Judgement, Reason, sum_points
 
 SENTENCES: Mapping[Reason, str] = {
@@ -36,10 +36,9 @@ class DayOfPoints:
 
 
 def explain_points(
-    board: Board, rule: PointsRule, activities: Collection[Activity], judgements: Mapping[int, Judgement]
+    rule: PointsRule, activities: Collection[Activity], judgements: Mapping[int, Judgement]
 ) -> list[DayOfPoints]:
-    """The points of each day on which something counts, in order; `rule` is the board's."""
-    assert board.points == rule
+    """The points of each day on which something counts by that rule, in order."""
     values: dict[date, list[Decimal]] = {}
     for activity in activities:
         judgement = judgements[activity.strava_id]

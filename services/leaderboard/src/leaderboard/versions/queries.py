@@ -1,7 +1,7 @@
 """SQL of the versions of boards: making, building, showing and deleting them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from leaderboard.challenges.rules import Challenge
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 
-_CHALLENGE_RULES = ("first_day", "last_day", "counts_manual", "counts_trainer", "counts_commute")
+_CHALLENGE_RULES = tuple(field.name for field in fields(Challenge))
 
 # Of each challenge all at once, and only what nobody who is recalculated is missing from.
 _select_complete = text(
@@ -116,23 +117,21 @@ async def insert_version(
     return row
 
 
-async def copy_live(session: AsyncSession, purpose: str, challenge_id: int | None = None) -> int:
+async def copy_live(session: AsyncSession, purpose: str) -> int:
     """Begin to build what is live once more, by the same rules; returns how many boards that are."""
-    rules = f"{', '.join(_CHALLENGE_RULES)}, metric, sport_types, points, threshold"
-    rules = ", ".join(f"v.{name.strip()}" for name in rules.split(","))
+    columns = (*_CHALLENGE_RULES, "metric", "sport_types", "points", "threshold")
     made = await session.execute(
         text(
-            f"""insert into board_versions (board_id, purpose, state, {rules.replace("v.", "")})
-                select board_id, :purpose, 'building', {rules}
+            f"""insert into board_versions (board_id, purpose, state, {", ".join(columns)})
+                select board_id, :purpose, 'building', {", ".join(f"v.{name}" for name in columns)}
                 from board_versions as v join boards on boards.id = v.board_id
                 where v.state = 'live'
                     and not exists (select from challenges where id = challenge_id and closed_at is not null)
-                    and (cast(:challenge_id as integer) is null or challenge_id = :challenge_id)
                     and not exists (select from board_versions as other where other.board_id = v.board_id
                         and other.purpose = :purpose and other.state in ('building', 'built'))
                 order by v.id"""  # noqa: S608 - made of the names of columns
         ),
-        {"purpose": purpose, "challenge_id": challenge_id},
+        {"purpose": purpose},
     )
     return made.rowcount  # type: ignore[attr-defined, no-any-return]
 
