@@ -140,14 +140,11 @@ class BoardDefinition(BoardRules, TeamRules):
     name: Name
 
 
-class ChallengeRules(RequestModel):
-    """The days of a challenge, both included, and what counts."""
+class ChallengeDays(RequestModel):
+    """The days of a challenge, both included."""
 
     first_day: Day
     last_day: Day
-    counts_manual: bool = True
-    counts_trainer: bool = False
-    counts_commute: bool = True
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -156,6 +153,14 @@ class ChallengeRules(RequestModel):
         if (self.last_day - self.first_day).days >= LONGEST_CHALLENGE_DAYS:
             raise ValueError(f"a challenge has at most {LONGEST_CHALLENGE_DAYS} days")
         return self
+
+
+class ChallengeRules(ChallengeDays):
+    """The days of a challenge, and what counts."""
+
+    counts_manual: bool = True
+    counts_trainer: bool = False
+    counts_commute: bool = True
 
 
 class ChallengeSettings(ChallengeRules):
@@ -189,21 +194,11 @@ class BoardEdit(BoardRules, TeamRules):
     edition: int = Field(ge=0, le=2**31 - 1)
 
 
-class CloneRequest(RequestModel):
+class CloneRequest(ChallengeDays):
     """A new challenge with the boards of another one, hidden at first."""
 
     slug: Slug
     name: Name
-    first_day: Day
-    last_day: Day
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.first_day > self.last_day:
-            raise ValueError("last_day must not be before first_day")
-        if (self.last_day - self.first_day).days >= LONGEST_CHALLENGE_DAYS:
-            raise ValueError(f"a challenge has at most {LONGEST_CHALLENGE_DAYS} days")
-        return self
 
 
 class PreviewRequest(BoardRules):

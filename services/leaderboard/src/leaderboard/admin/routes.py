@@ -81,8 +81,7 @@ async def create(
 @router.get("/admin/challenges/{slug}", dependencies=[Reader])
 async def get(slug: str, session: Transaction) -> ChallengeState:
     """One challenge."""
-    row = require(await find_challenge(session, slug), "There is no such challenge.")
-    return (await _to_states(session, [row]))[0]
+    return await _get_state(session, slug)
 
 
 @router.put("/admin/challenges/{slug}")
@@ -94,8 +93,7 @@ async def edit(
 ) -> ChallengeState:
     """Change a challenge. Other days and rules are shown, all at once, as soon as they are computed."""
     await use_cases.edit_challenge(session, actor, slug, wanted, datetime.now(UTC))
-    row = require(await find_challenge(session, slug), "There is no such challenge.")
-    return (await _to_states(session, [row]))[0]
+    return await _get_state(session, slug)
 
 
 @router.delete("/admin/challenges/{slug}", status_code=204)
@@ -155,8 +153,7 @@ async def add_board(
 ) -> ChallengeState:
     """Add a board; with a threshold it is a milestone. It is shown as soon as it is computed."""
     await use_cases.add_board(session, actor, slug, new)
-    row = require(await find_challenge(session, slug), "There is no such challenge.")
-    return (await _to_states(session, [row]))[0]
+    return await _get_state(session, slug)
 
 
 @router.put("/admin/challenges/{slug}/boards/{board_slug}")
@@ -169,8 +166,7 @@ async def edit_board(
 ) -> ChallengeState:
     """Change a board or milestone. By other rules it is shown as soon as it is computed, until then by the former."""
     await use_cases.edit_board(session, actor, slug, board_slug, wanted)
-    row = require(await find_challenge(session, slug), "There is no such challenge.")
-    return (await _to_states(session, [row]))[0]
+    return await _get_state(session, slug)
 
 
 @router.delete("/admin/challenges/{slug}/boards/{board_slug}", status_code=204)
@@ -216,6 +212,11 @@ async def retention(session: Transaction) -> RetentionState:
 
 def _day_after(day: date, days: int) -> date:
     return day + timedelta(days=days) if (date.max - day).days > days else date.max
+
+
+async def _get_state(session: Transaction, slug: str) -> ChallengeState:
+    row = require(await find_challenge(session, slug), "There is no such challenge.")
+    return (await _to_states(session, [row]))[0]
 
 
 async def _to_states(session: Transaction, rows: Sequence[ChallengeRow]) -> tuple[ChallengeState, ...]:
