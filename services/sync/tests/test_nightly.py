@@ -232,7 +232,7 @@ async def test_a_night_leaves_calls_to_whoever_comes_during_the_day(
     assert 6 <= service.strava.usage.read_quarter <= 14, "half of a quarter hour's calls, more or less"
     service.add_activities(500)
     await service.receive("create", 500)
-    service.clock.advance(600)
+    service.clock.advance(590)
     await service.step()
     assert [event["reason"] for event in await service.events("sync.finished")][-1] == "webhook"
     for _ in range(24 * 4):

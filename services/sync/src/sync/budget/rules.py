@@ -98,9 +98,14 @@ def window_start(name: WindowName, now: datetime) -> datetime:
     return moment.replace(minute=moment.minute - moment.minute % 15)
 
 
+def window_turn(name: WindowName, window: Window) -> datetime:
+    """When Strava may begin to count in the next window: from here on no call belongs to `window` for certain."""
+    return window.starts_at + LENGTHS[name]
+
+
 def window_end(name: WindowName, window: Window) -> datetime:
     """When the next window's calls may be made."""
-    return window.starts_at + LENGTHS[name] + GRACE
+    return window_turn(name, window) + GRACE
 
 
 def roll(budget: Budget, now: datetime) -> Budget:
@@ -132,12 +137,15 @@ def calls_left(budget: Budget, reserve: float, now: datetime) -> int:
 
 def calls_left_in(name: WindowName, window: Window, reserve: float, now: datetime) -> int:
     """The same in one window, which has been rolled."""
-    remaining = min(max((window_end(name, window) - now) / LENGTHS[name], 0.0), 1.0)
+    remaining = min(max((window_turn(name, window) - now) / LENGTHS[name], 0.0), 1.0)
     return max(0, int(window.left - reserve * window.limit * remaining))
 
 
 def spend(budget: Budget, reserve: float, now: datetime) -> Permit | Wait:
-    """Take one call for who leaves `reserve` to others, or say when there will be one."""
+    """Take one call for who leaves `reserve` to others, or say when there will be one.
+
+    Between a window's turn and its end there is none: Strava could count it in the next window, and we in this one.
+    """
     budget = roll(budget, now)
     if budget.inactive_since is not None:
         if budget.probe_at is not None and budget.probe_at > now:
@@ -145,6 +153,8 @@ def spend(budget: Budget, reserve: float, now: datetime) -> Permit | Wait:
         budget = replace(budget, probe_at=now + PROBE_INTERVAL)
     windows: dict[WindowName, Window] = {"day": budget.day, "quarter": budget.quarter}
     for name, window in windows.items():
+        if now >= window_turn(name, window):
+            return Wait(window_end(name, window), name)
         if calls_left_in(name, window, reserve, now) < 1:
             return Wait(_next_call_at(name, window, reserve), name)
     return Permit(replace(budget, quarter=_used_once(budget.quarter), day=_used_once(budget.day)))
@@ -152,11 +162,12 @@ def spend(budget: Budget, reserve: float, now: datetime) -> Permit | Wait:
 
 def _next_call_at(name: WindowName, window: Window, reserve: float) -> datetime:
     """When the reserve has shrunk enough; the window's end when that never happens."""
-    end = window_end(name, window)
+    turn, end = window_turn(name, window), window_end(name, window)
     if window.left < 1 or reserve * window.limit <= 0:
         return end
-    until = end - LENGTHS[name] * min(1.0, (window.left - 1) / (reserve * window.limit))
-    return min(end, until + timedelta(seconds=1))  # a second for what floats round
+    until = turn - LENGTHS[name] * min(1.0, (window.left - 1) / (reserve * window.limit))
+    until += timedelta(seconds=1)  # for what floats round
+    return until if until < turn else end
 
 
 def _used_once(window: Window) -> Window:
