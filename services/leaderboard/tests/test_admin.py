@@ -99,8 +99,37 @@ async def test_a_challenge_is_seen_by_whom_it_is_for(
         answers = [(await client.get(path, headers=headers)).status_code for path in (*paths, "/challenges/current")]
         assert len(set(answers)) == 1, who
         seen[who] = answers[0] == 200
+        listed = (await client.get("/challenges", headers=headers)).json()
+        assert [each["slug"] for each in listed] == ["spring"] * seen[who]
     everybody = dict.fromkeys(("stranger", "liar", "newcomer"), visibility == "public")
     assert seen == {**everybody, "participant": visibility != "hidden", "organiser": True}
+
+
+async def test_all_challenges_are_listed_as_each_is_shown_and_the_newest_is_the_first(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    marathon = {**RUNNING, "slug": "marathon", "name": "Marathon", "threshold": "42195"}
+    june = {"first_day": "2026-06-01", "last_day": "2026-06-30"}
+    more = {**RUNNING, "slug": "more", "name": "More"}
+    await handle(database, authorized(), recorded(1))
+    await create(client, slug="june", name="June", **june, boards=[RUNNING, more, marathon])
+    await create(client, slug="april", name="April", first_day="2026-04-01", visibility="members")
+    await create(client)
+    await create(client, slug="autumn", name="Autumn", **june, visibility="hidden", team_size=12)
+    await build(database)
+    await create(client, slug="winter", name="Winter", first_day="2026-01-01")  # whose board is not built yet
+    listed = (await client.get("/challenges")).json()
+    assert [each["slug"] for each in listed] == ["autumn", "june", "spring", "april", "winter"]
+    assert [(len(each["boards"]), each["milestones"]) for each in listed] == [(1, 0), (2, 1), (1, 0), (1, 0), (0, 0)]
+    assert [each["team_size"] for each in listed] == [12, 5, 5, 5, 5]
+    assert listed == [(await client.get(f"/challenges/{each['slug']}")).json() for each in listed]
+    as_stranger = (await client.get("/challenges", headers={"Authorization": ""})).json()
+    assert as_stranger == [each for each in listed if each["visibility"] == "public"]
+
+
+async def test_without_a_challenge_none_is_listed(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/challenges")
+    assert (answer.status_code, answer.json()) == (200, [])
 
 
 async def test_other_rules_are_shown_at_once_when_they_are_built_and_not_before(

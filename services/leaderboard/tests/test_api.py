@@ -27,6 +27,8 @@ INFO = {
     ],
     "announcement": "",
     "closed_at": None,
+    "team_size": 5,
+    "milestones": 1,
 }
 
 
@@ -58,6 +60,7 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, d
         "participants": 1,
         "first_day": None,
         "last_day": None,
+        "offset": 0,
         "rows": [
             {
                 "place": 1,

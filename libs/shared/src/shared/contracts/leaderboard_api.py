@@ -38,7 +38,10 @@ class BoardInfo(ApiModel):
 
 
 class ChallengeInfo(ApiModel):
-    """A challenge and its boards, from the first to the last local day in `time_zone`."""
+    """A challenge and its boards, from the first to the last local day in `time_zone`.
+
+    `team_size` is how many people each of its teams takes, `milestones` how many are shown.
+    """
 
     slug: str
     name: str
@@ -49,6 +52,8 @@ class ChallengeInfo(ApiModel):
     boards: tuple[BoardInfo, ...]
     announcement: str = ""  # of the organisers
     closed_at: datetime | None = None  # since then the results are final
+    team_size: int = 0
+    milestones: int = 0
 
 
 class StandingEntry(ApiModel):
@@ -72,7 +77,8 @@ class StandingEntry(ApiModel):
 class BoardStandings(ApiModel):
     """A board at one moment; `revision` grows with every change of the challenge's standings.
 
-    `participants` are listed on it, whichever of them are asked for. The days are those of a range; None without one.
+    `participants` are listed on it, whichever of them are asked for. `offset` rows of it are before the first one in
+    `rows`; 0 where a text is searched. The days are those of a range; None without one.
     """
 
     challenge: ChallengeInfo
@@ -82,6 +88,7 @@ class BoardStandings(ApiModel):
     participants: int = 0
     first_day: date | None = None
     last_day: date | None = None
+    offset: int = 0
     rows: tuple[StandingEntry, ...]
 
 

@@ -1,13 +1,14 @@
 """SQL of challenges, boards, and the versions of boards."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,8 +23,14 @@ from leaderboard.tables import (
 )
 from shared.database.versions import next_version
 
-_is_shown_board = and_(BoardVersionRow.state == "live", BoardVersionRow.threshold.is_(None))
 _select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+#: Challenges with what is shown of each, whose rows follow each other; a challenge of which nothing is has one row.
+_select_shown = (
+    select(ChallengeRow, BoardVersionRow, BoardRow)
+    .outerjoin(BoardRow, BoardRow.challenge_id == ChallengeRow.id)
+    .outerjoin(BoardVersionRow, and_(BoardVersionRow.board_id == BoardRow.id, BoardVersionRow.state == "live"))
+    .order_by(ChallengeRow.first_day.desc(), ChallengeRow.id.desc(), BoardRow.position, BoardVersionRow.id)
+)
 _is_closed = exists().where(ChallengeRow.id == BoardRow.challenge_id, ChallengeRow.closed_at.is_not(None))
 
 
@@ -41,10 +48,11 @@ class BoardVersion:
 
 @dataclass(frozen=True)
 class ShownChallenge:
-    """A challenge, and what is shown of it in the order of its boards."""
+    """A challenge, and what is shown of its boards and milestones, in their order."""
 
     row: ChallengeRow
     versions: tuple[BoardVersion, ...]
+    milestones: tuple[BoardVersion, ...]
 
 
 @dataclass(frozen=True)
@@ -78,23 +86,41 @@ def _is_visible(user_id: UUID | None, *, is_organiser: bool) -> ColumnElement[bo
     return or_(ChallengeRow.visibility == "public", and_(ChallengeRow.visibility == "members", is_member))
 
 
+async def find_visible(
+    session: AsyncSession, slug: str, user_id: UUID | None, *, is_organiser: bool
+) -> ChallengeRow | None:
+    """The challenge with this slug, if this user may see it."""
+    named = select(ChallengeRow).where(ChallengeRow.slug == slug, _is_visible(user_id, is_organiser=is_organiser))
+    return (await session.execute(named)).scalar_one_or_none()
+
+
 async def find_shown(
     session: AsyncSession, slug: str, user_id: UUID | None, *, is_organiser: bool
 ) -> ShownChallenge | None:
-    """The challenge with this slug, if this user may see it, and its boards that are shown: in one statement."""
-    rows = await session.execute(
-        select(ChallengeRow, BoardVersionRow, BoardRow)
-        .outerjoin(BoardRow, BoardRow.challenge_id == ChallengeRow.id)
-        .outerjoin(BoardVersionRow, and_(BoardVersionRow.board_id == BoardRow.id, _is_shown_board))
-        .where(ChallengeRow.slug == slug, _is_visible(user_id, is_organiser=is_organiser))
-        .order_by(BoardRow.position, BoardVersionRow.id)
+    """The challenge with this slug, if this user may see it, and what is shown of it: in one statement."""
+    found = await _list_shown(session, ChallengeRow.slug == slug, _is_visible(user_id, is_organiser=is_organiser))
+    return found[0] if found else None
+
+
+async def list_shown(session: AsyncSession, user_id: UUID | None, *, is_organiser: bool) -> list[ShownChallenge]:
+    """The challenges that this user may see, the one that begins last first: in one statement."""
+    return await _list_shown(session, _is_visible(user_id, is_organiser=is_organiser))
+
+
+async def _list_shown(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[ShownChallenge]:
+    found = await session.execute(_select_shown.where(*conditions))
+    return [_to_shown(challenge, rows) for challenge, rows in groupby(found, lambda row: row.ChallengeRow)]
+
+
+def _to_shown(
+    challenge: ChallengeRow, rows: Iterable[Row[ChallengeRow, BoardVersionRow, BoardRow]]
+) -> ShownChallenge:
+    live = [_to_board_version(row.BoardVersionRow, row.BoardRow) for row in rows if row.BoardVersionRow is not None]
+    return ShownChallenge(
+        challenge,
+        versions=tuple(one for one in live if one.board.threshold is None),
+        milestones=tuple(one for one in live if one.board.threshold is not None),
     )
-    found = rows.all()
-    if not found:
-        return None
-    shown = (row for row in found if row.BoardVersionRow is not None)
-    versions = tuple(_to_board_version(row.BoardVersionRow, row.BoardRow) for row in shown)
-    return ShownChallenge(found[0].ChallengeRow, versions)
 
 
 async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | None:

@@ -1,13 +1,13 @@
 """The read API of challenges."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges import queries
-from leaderboard.challenges.queries import BoardVersion
+from leaderboard.challenges.queries import BoardVersion, ShownChallenge
 from leaderboard.challenges.rules import choose_current
 from leaderboard.dependencies import Viewer, ViewerDep
 from leaderboard.tables import ChallengeRow
@@ -17,45 +17,63 @@ from shared.http.api import Transaction, documented_errors
 
 router = APIRouter(responses=documented_errors(404))
 
+FoundT = TypeVar("FoundT")
+
+
+@router.get("/challenges")
+async def list_challenges(session: Transaction, viewer: ViewerDep) -> tuple[ChallengeInfo, ...]:
+    """All challenges that the viewer may see, each with its boards; the one that begins last is the first."""
+    shown = await queries.list_shown(session, viewer.user_id, is_organiser=viewer.is_organiser)
+    return tuple(map(to_challenge_info, shown))
+
 
 @router.get("/challenges/current")
 async def current_challenge(session: Transaction, viewer: ViewerDep) -> ChallengeInfo:
     """The challenge to show on the home page."""
     visible = await queries.list_visible_challenges(session, viewer.user_id, is_organiser=viewer.is_organiser)
-    challenge = choose_current(visible, datetime.now(UTC))
-    if challenge is None:
+    current = choose_current(visible, datetime.now(UTC))
+    if current is None:
         raise NotFound("There is no challenge yet.")
-    return to_challenge_info(challenge, await queries.list_live_versions(session, challenge.id))
+    return to_challenge_info(await get_shown(session, current.slug, viewer))
 
 
 @router.get("/challenges/{slug}")
 async def challenge(slug: str, session: Transaction, viewer: ViewerDep) -> ChallengeInfo:
     """A challenge with its boards."""
-    found = await get_challenge(session, slug, viewer)
-    return to_challenge_info(found, await queries.list_live_versions(session, found.id))
+    return to_challenge_info(await get_shown(session, slug, viewer))
 
 
 async def get_challenge(session: AsyncSession, slug: str, viewer: Viewer) -> ChallengeRow:
     """The challenge with this slug, if this viewer may see it. Raises NotFound."""
-    visible = await queries.list_visible_challenges(session, viewer.user_id, is_organiser=viewer.is_organiser)
-    found = next((one for one in visible if one.slug == slug), None)
+    return _require(await queries.find_visible(session, slug, viewer.user_id, is_organiser=viewer.is_organiser))
+
+
+async def get_shown(session: AsyncSession, slug: str, viewer: Viewer) -> ShownChallenge:
+    """The same with what is shown of it. Raises NotFound."""
+    return _require(await queries.find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser))
+
+
+def _require(found: FoundT | None) -> FoundT:
     if found is None:
         raise NotFound("There is no such challenge.")
     return found
 
 
-def to_challenge_info(challenge: ChallengeRow, versions: Sequence[BoardVersion]) -> ChallengeInfo:
+def to_challenge_info(shown: ShownChallenge) -> ChallengeInfo:
     """The challenge as the API describes it."""
+    row = shown.row
     return ChallengeInfo(
-        slug=challenge.slug,
-        name=challenge.name,
-        first_day=challenge.first_day,
-        last_day=challenge.last_day,
-        time_zone=challenge.time_zone,
-        visibility=challenge.visibility,
-        announcement=challenge.announcement,
-        closed_at=challenge.closed_at.astimezone(UTC) if challenge.closed_at else None,
-        boards=tuple(map(to_board_info, versions)),
+        slug=row.slug,
+        name=row.name,
+        first_day=row.first_day,
+        last_day=row.last_day,
+        time_zone=row.time_zone,
+        visibility=row.visibility,
+        announcement=row.announcement,
+        closed_at=row.closed_at.astimezone(UTC) if row.closed_at else None,
+        boards=tuple(map(to_board_info, shown.versions)),
+        team_size=row.team_size,
+        milestones=len(shown.milestones),
     )
 
 

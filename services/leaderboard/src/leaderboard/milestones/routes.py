@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from leaderboard.challenges.queries import BoardVersion, list_live_milestones
-from leaderboard.challenges.routes import get_challenge
+from leaderboard.challenges.queries import BoardVersion
+from leaderboard.challenges.routes import get_shown
 from leaderboard.dependencies import ViewerDep
 from leaderboard.milestones import queries
 from shared.contracts.leaderboard_api import (
@@ -25,11 +25,10 @@ router = APIRouter(responses=documented_errors(404))
 @router.get("/challenges/{slug}/milestones")
 async def list_milestones(slug: str, session: Transaction, viewer: ViewerDep) -> tuple[MilestoneInfo, ...]:
     """A challenge's milestones, how many reached them, and how far the viewer is."""
-    challenge = await get_challenge(session, slug, viewer)
-    versions = await list_live_milestones(session, challenge.id)
-    reached = await queries.count_reached(session, challenge.id)
+    shown = await get_shown(session, slug, viewer)
+    reached = await queries.count_reached(session, shown.row.id)
     progress = (
-        await queries.find_progress(session, viewer.user_id, [version.id for version in versions])
+        await queries.find_progress(session, viewer.user_id, [version.id for version in shown.milestones])
         if viewer.user_id
         else {}
     )
@@ -41,7 +40,7 @@ async def list_milestones(slug: str, session: Transaction, viewer: ViewerDep) ->
             if (own := progress.get(version.id))
             else None,
         )
-        for version in versions
+        for version in shown.milestones
     )
 
 
@@ -56,13 +55,12 @@ async def get_milestone(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> MilestonePage:
     """Who reached a milestone and when, the first one first."""
-    challenge = await get_challenge(session, slug, viewer)
-    versions = await list_live_milestones(session, challenge.id)
-    version = next((one for one in versions if one.board.slug == milestone_slug), None)
+    shown = await get_shown(session, slug, viewer)
+    version = next((one for one in shown.milestones if one.board.slug == milestone_slug), None)
     if version is None:
         raise NotFound("There is no such milestone.")
     rows = await queries.list_reached(session, version.board_id, version.id, offset, limit)
-    counts = await queries.count_reached(session, challenge.id)
+    counts = await queries.count_reached(session, shown.row.id)
     return MilestonePage(
         milestone=_to_info(version, counts.get(version.board_id, 0), None),
         rows=tuple(

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import Row
 
-from leaderboard.challenges.queries import find_shown
+from leaderboard.challenges.routes import get_shown
 from leaderboard.challenges.rules import local_day
 from leaderboard.dependencies import ReadTransaction, ViewerDep
 from leaderboard.profiles import queries
@@ -28,9 +28,7 @@ async def get_profile(slug: str, user_id: UUID, session: ReadTransaction, viewer
 
     Who is hidden is shown to themselves and to organisers.
     """
-    shown = await find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser)
-    if shown is None:
-        raise NotFound("There is no such challenge.")
+    shown = await get_shown(session, slug, viewer)
     found = await queries.find_participant(session, shown.row.id, user_id)
     if found is None or (found.is_hidden and viewer.user_id != user_id and not viewer.is_organiser):
         raise NotFound("There is no such participant.")

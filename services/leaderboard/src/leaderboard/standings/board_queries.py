@@ -4,7 +4,7 @@ Ties share a place and are in the order of names and ids. Only who is listed is 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -112,9 +112,10 @@ class RankedRange:
 
 @dataclass(frozen=True)
 class Window:
-    """Rows of a board in their order, and how many are listed on it."""
+    """Rows of a board in their order, how many are listed on it, and how many of those are before the first row."""
 
     participants: int
+    offset: int
     rows: tuple[Placed, ...]
 
 
@@ -140,7 +141,7 @@ async def list_page(
 ) -> Window:
     """Rows from that one on; without a limit all of them. `participants` are counted unless that was done."""
     parameters = {"version_id": version_id, "today": today, "limit": limit, "offset": offset}
-    return await _read(session, _list_page, {**parameters, "participants": participants})
+    return await _read(session, _list_page, {**parameters, "participants": participants}, offset)
 
 
 async def search(session: AsyncSession, version_id: int, today: date, pattern: str, limit: int) -> Window:
@@ -149,17 +150,17 @@ async def search(session: AsyncSession, version_id: int, today: date, pattern: s
     return await _read(session, _search, {**parameters, "participants": None})
 
 
-async def _read(session: AsyncSession, statement: TextClause, parameters: dict[str, Any]) -> Window:
+async def _read(session: AsyncSession, statement: TextClause, parameters: dict[str, Any], offset: int = 0) -> Window:
     found = (await session.execute(statement, parameters)).all()
     if found:
-        return Window(found[0].participants, tuple(map(_to_placed, found)))
+        return Window(found[0].participants, offset, tuple(map(_to_placed, found)))
     counted = await session.execute(_count_listed, {"version_id": parameters["version_id"]})
-    return Window(counted.scalar_one(), ())
+    return Window(counted.scalar_one(), offset, ())
 
 
 async def list_range_page(session: AsyncSession, ranked: RankedRange, limit: int | None, offset: int) -> Window:
     """Rows of a range from that one on; without a limit all of them."""
-    return await _read_range(session, ranked, _PAGE, limit=limit, offset=offset)
+    return replace(await _read_range(session, ranked, _PAGE, limit=limit, offset=offset), offset=offset)
 
 
 async def list_range_around(session: AsyncSession, ranked: RankedRange, user_id: UUID, limit: int) -> Window | None:
@@ -170,7 +171,7 @@ async def list_range_around(session: AsyncSession, ranked: RankedRange, user_id:
 
 async def search_range(session: AsyncSession, ranked: RankedRange, pattern: str, limit: int) -> Window:
     """Rows of a range whose case-folded name matches."""
-    return await _read_range(session, ranked, _SEARCH, limit=limit, pattern=pattern)
+    return replace(await _read_range(session, ranked, _SEARCH, limit=limit, pattern=pattern), offset=0)
 
 
 async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, **parameters: Any) -> Window:
@@ -180,7 +181,7 @@ async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, *
     placed = {row.user_id: row for row in found if row.user_id is not None}
     totals = await _sum_range(session, of_version, placed) if placed else {}
     rows = tuple(Placed(row.place, row.user_id, row.display_name, totals[row.user_id]) for row in placed.values())
-    return Window(found[0].participants, rows)
+    return Window(found[0].participants, found[0].position or 0, rows)
 
 
 @cache
@@ -211,7 +212,7 @@ def _rank_range(column: str, window: str, *, by_rest: bool) -> TextClause:
                 row_number() over (order by {_ORDER}) - 1 as position
             from ranked),
         listed as (select count(*) as participants from placed)
-        select participants, place, shown.user_id, display_name
+        select participants, position, place, shown.user_id, display_name
         from listed left join lateral (select placed.* from placed {window}) as shown on true
         left join participants on participants.user_id = shown.user_id
         order by position

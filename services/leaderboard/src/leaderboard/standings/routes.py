@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
-from leaderboard.challenges.queries import find_shown
-from leaderboard.challenges.routes import to_board_info, to_challenge_info
+from leaderboard.challenges.routes import get_shown, to_board_info, to_challenge_info
 from leaderboard.challenges.rules import Metric, local_day
 from leaderboard.dependencies import ReadTransaction, ViewerDep
 from leaderboard.standings.reading import ShownBoard, make_etag, read_window
@@ -43,15 +42,13 @@ async def _get_wanted_days(first_day: date | None = None, last_day: date | None 
 
 async def _get_shown(slug: str, board_slug: str, session: ReadTransaction, viewer: ViewerDep) -> ShownBoard:
     """The board that the address names. Raises NotFound."""
-    found = await find_shown(session, slug, viewer.user_id, is_organiser=viewer.is_organiser)
-    if found is None:
-        raise NotFound("There is no such challenge.")
+    found = await get_shown(session, slug, viewer)
     version = next((one for one in found.versions if one.board.slug == board_slug), None)
     if version is None:
         raise NotFound("There is no such board.")
     return ShownBoard(
         version=version,
-        challenge=to_challenge_info(found.row, found.versions),
+        challenge=to_challenge_info(found),
         board=to_board_info(version),
         revision=found.row.revision,
         as_of=found.row.changed_at.astimezone(UTC),
@@ -104,6 +101,7 @@ async def board_standings(
         participants=window.participants,
         first_day=days and days.first_day,
         last_day=days and days.last_day,
+        offset=window.offset,
         rows=tuple(map(to_entry, window.rows)),
     )
     # As it is, because the framework would validate each row once more.

@@ -8,8 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from leaderboard.audit.queries import add_audit_entry
-from leaderboard.challenges.queries import list_live_versions
-from leaderboard.challenges.routes import get_challenge, to_board_info, to_challenge_info
+from leaderboard.challenges.routes import get_challenge, get_shown, to_board_info, to_challenge_info
 from leaderboard.dependencies import FOR_WEB, Actor, Scope, Viewer, ViewerDep, require_scope
 from leaderboard.tables import ChallengeRow
 from leaderboard.teams import queries, use_cases
@@ -83,13 +82,13 @@ async def list_teams(
 
 
 @_reading.get("/challenges/{slug}/teams/{team_id}")
-async def show_team(session: Transaction, challenge: VisibleChallenge, team_id: TeamId) -> TeamDetails:
+async def show_team(slug: str, session: Transaction, viewer: ViewerDep, team_id: TeamId) -> TeamDetails:
     """A team, its members, and what each of them has on the challenge's boards where they are listed."""
-    team = await get_team(session, challenge.id, team_id)
-    versions = await list_live_versions(session, challenge.id)
+    shown = await get_shown(session, slug, viewer)
+    team = await get_team(session, shown.row.id, team_id)
     members = await queries.list_members(session, team.id)
     figures: dict[UUID, dict[int, MemberFigures]] = defaultdict(dict)
-    slugs = {version.id: version.board.slug for version in versions}
+    slugs = {version.id: version.board.slug for version in shown.versions}
     for row in await queries.list_figures(session, [member.user_id for member in members], list(slugs)):
         figures[row.user_id][row.version_id] = MemberFigures(
             board=slugs[row.version_id],
@@ -102,7 +101,7 @@ async def show_team(session: Transaction, challenge: VisibleChallenge, team_id: 
     return TeamDetails(
         id=team.id,
         name=team.name,
-        team_size=challenge.team_size,
+        team_size=shown.row.team_size,
         members=tuple(
             TeamMember(
                 user_id=member.user_id,
@@ -116,23 +115,23 @@ async def show_team(session: Transaction, challenge: VisibleChallenge, team_id: 
 
 
 @_reading.get("/challenges/{slug}/boards/{board_slug}/teams")
-async def rank_teams(
-    session: Transaction, challenge: VisibleChallenge, board_slug: str, limit: Limit = 50, offset: Offset = 0
+async def rank_teams(  # noqa: PLR0917 - two are query parameters
+    slug: str, session: Transaction, viewer: ViewerDep, board_slug: str, limit: Limit = 50, offset: Offset = 0
 ) -> TeamBoard:
     """The teams on a board as it is now, from the highest place on; only listed members count."""
-    versions = await list_live_versions(session, challenge.id)
-    version = next((one for one in versions if one.board.slug == board_slug), None)
+    shown = await get_shown(session, slug, viewer)
+    version = next((one for one in shown.versions if one.board.slug == board_slug), None)
     if version is None:
         raise NotFound("There is no such board.")
     rule = await queries.get_team_rule(session, version.board_id)
-    total, rows = await queries.rank_teams(session, challenge.id, version.id, rule, limit=limit, offset=offset)
+    total, rows = await queries.rank_teams(session, shown.row.id, version.id, rule, limit=limit, offset=offset)
     return TeamBoard(
-        challenge=to_challenge_info(challenge, versions),
+        challenge=to_challenge_info(shown),
         board=to_board_info(version),
         mode=TeamMode(rule.mode),
         best=rule.best if rule.mode == TeamMode.BEST else None,
-        revision=challenge.revision,
-        as_of=challenge.changed_at.astimezone(UTC),
+        revision=shown.row.revision,
+        as_of=shown.row.changed_at.astimezone(UTC),
         total=total,
         rows=tuple(TeamStanding.model_validate(row._mapping) for row in rows),
     )

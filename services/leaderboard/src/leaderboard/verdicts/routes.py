@@ -12,8 +12,7 @@ from sqlalchemy import Row
 
 from leaderboard.activities.rules import Activity
 from leaderboard.audit.queries import add_audit_entry
-from leaderboard.challenges.queries import list_live_versions
-from leaderboard.challenges.routes import get_challenge
+from leaderboard.challenges.routes import get_shown
 from leaderboard.dependencies import FOR_WEB, Actor, ApiContext, ContextDep, Scope, ViewerDep, require_scope
 from leaderboard.spreadsheets import format_csv
 from leaderboard.standings.rules.scoring import Counted, Judgement
@@ -68,10 +67,9 @@ async def list_verdicts(
     """
     if viewer.user_id != user_id and not viewer.is_organiser:
         raise NotFound("There is nobody here whose activities you may see.")
-    challenge = await get_challenge(session, slug, viewer)
-    versions = await list_live_versions(session, challenge.id)
-    days = (challenge.first_day, challenge.last_day)
-    explained = await use_cases.explain(session, versions, user_id, days, until)
+    shown = await get_shown(session, slug, viewer)
+    days = (shown.row.first_day, shown.row.last_day)
+    explained = await use_cases.explain(session, shown.versions, user_id, days, until)
     reasons = await queries.list_exclusion_reasons(session, user_id)
     return _to_page(explained, reasons, is_owner=viewer.user_id == user_id)
 
