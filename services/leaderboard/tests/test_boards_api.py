@@ -417,10 +417,10 @@ async def test_a_file_has_the_rows_of_the_board_and_plain_numbers(
     response = await client.get(f"{BOARD}.csv")
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == 'attachment; filename="main-running.csv"'
-    assert response.content.startswith(b"place,name,distance_m,moving_time_s,elev_gain_m,activities\r\n")
+    assert response.content.startswith(b"place,name,team,distance_m,moving_time_s,elev_gain_m,activities\r\n")
     assert list(csv.reader(io.StringIO(response.text)))[1:] == [
-        ["1", 'Anna "A", K.', "1234567.50", "120", "2.00", "2"],
-        ["2", "Żaneta", "5.00", "60", "1.00", "1"],
+        ["1", 'Anna "A", K.', "", "1234567.50", "120", "2.00", "2"],
+        ["2", "Żaneta", "", "5.00", "60", "1.00", "1"],
     ]
     some = (await client.get(f"{BOARD}.csv", params=days_of(2, 3))).text
     assert [row[1] for row in csv.reader(io.StringIO(some))] == ["name", "Żaneta"]

@@ -283,3 +283,13 @@ async def test_teams_go_with_their_challenge(teams: TeamsApi, database: Database
     await execute(database, "delete from challenges")
     assert await fetch_rows(database, "select id from teams") == []
     assert await fetch_rows(database, "select team_id from team_memberships") == []
+
+
+async def test_rows_of_boards_name_the_team_of_this_challenge(teams: TeamsApi, database: Database) -> None:
+    await add_other_challenge(database)
+    owls = await teams.create(ANNA, "Owls")
+    for query in ({}, {"around": str(ANNA)}, {"search": "a"}, {"first_day": "2026-05-01", "last_day": "2026-05-31"}):
+        rows = (await teams.http.get("/challenges/main/boards/running", params=query)).json()["rows"]
+        named = {row["user_id"]: (row["team_id"], row["team_name"]) for row in rows}
+        assert named.pop(str(ANNA)) == (owls, "Owls")
+        assert set(named.values()) <= {(None, None)}

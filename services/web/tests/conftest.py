@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from web_club import Club, RealLeaderboard
 from web_fakes import FakeAuth, FakeLeaderboard
 from web_harness import build
 from web_server import Server, start_server
 
+from leaderboard.tables import Base as LeaderboardBase
 from shared.database.engine import Database
 from testkit.databases import migrated_database, truncate_all
 from web.tables import Base
@@ -42,6 +44,20 @@ def auth() -> FakeAuth:
     return FakeAuth()
 
 
+@pytest.fixture(scope="session")
+async def leaderboard_database(database_url_for: Callable[[str], str]) -> AsyncIterator[Database]:
+    async with migrated_database(database_url_for("leaderboard"), "leaderboard") as database:
+        yield database
+
+
+@pytest.fixture
+async def club(database: Database, leaderboard_database: Database, auth: FakeAuth) -> AsyncIterator[Club]:
+    """The site over the real leaderboard, where there is nothing yet."""
+    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    async with _replica(database, RealLeaderboard(leaderboard_database), auth) as client:
+        yield Club(client, auth, leaderboard_database)
+
+
 @pytest.fixture
 async def client(
     database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth
@@ -58,7 +74,7 @@ async def other_replica(
         yield client
 
 
-def _replica(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> httpx.AsyncClient:
+def _replica(database: Database, leaderboard: FakeLeaderboard | RealLeaderboard, auth: FakeAuth) -> httpx.AsyncClient:
     app = build(database, leaderboard, auth)
     # A browser's own header, so that the forms of these tests count as ours.
     headers = {"Sec-Fetch-Site": "same-origin"}

@@ -1,6 +1,7 @@
 """The pages in a real browser."""
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator
 
@@ -58,7 +59,7 @@ async def test_without_javascript_the_own_row_is_marked(browser: Browser, server
     await page.get_by_role("button", name="Connect with Strava").click()
     await page.wait_for_url("**/c/autumn/running")
     await expect(page.locator("tr.me[aria-current]")).to_have_id(f"p-{user_id(4)}")
-    await page.get_by_role("link", name="Go to my row").click()
+    await page.get_by_role("link", name=re.compile("My place")).click()
     await page.wait_for_url(f"**#p-{user_id(4)}")
     await context.close()
 

@@ -30,6 +30,7 @@ WORKING = {
     "auth_api_key": "key",
     "web_operator_key": "the-key-of-operators",
     "leaderboard_url": "http://127.0.0.1:1",
+    "public_url": "https://club.example",
     "leaderboard_api_key": "x" * 16,
 }
 SAME_SITE = (b"sec-fetch-site", b"same-origin")

@@ -64,7 +64,7 @@ async def test_a_user_without_a_row_sees_the_shared_board(client: httpx.AsyncCli
     await sign_in(client)
     page = await client.get(BOARD)
     assert rows(page) == shared
-    assert "Go to my row" not in page.text
+    assert "My place" not in page.text
 
 
 async def test_a_page_with_an_own_row_renders_that_row_only(client: httpx.AsyncClient, rendered: list[str]) -> None:

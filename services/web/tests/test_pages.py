@@ -14,7 +14,7 @@ POLISH = {"Accept-Language": "pl-PL,pl;q=0.9,en;q=0.5"}
 
 
 def numbers_of(html: str, name: str) -> list[str]:
-    cells = re.search(rf"{name}</th>(.*?)</tr>", html)
+    cells = re.search(rf"{name}</a></th>(.*?)</tr>", html)
     assert cells
     return re.findall(r"<td[^>]*>(.*?)</td>", cells[1])
 

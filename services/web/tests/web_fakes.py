@@ -12,9 +12,12 @@ from fastapi.responses import JSONResponse
 from shared.contracts.auth_api import (
     AuthorizationRequest,
     AuthorizationResponse,
+    AuthorizationStatus,
     AuthorizeOrigin,
     AuthorizeUrl,
+    Rename,
     SignedInUser,
+    User,
 )
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, BoardStandings, ChallengeInfo, StandingEntry
@@ -69,6 +72,7 @@ class FakeLeaderboard:
     revision: int = 7
     away: bool = False
     asked: int = 0
+    key: str = "key"
 
     def challenge(self) -> ChallengeInfo:
         return ChallengeInfo(
@@ -103,13 +107,21 @@ class FakeLeaderboard:
             self.asked += 1
             return _error(503, "unavailable") if self.away else await call_next(request)
 
-        @app.get("/challenges/{slug}")
-        async def challenge(slug: str) -> Any:
-            return self.challenge() if self.exists and slug in {"current", "autumn"} else _error(404, "not_found")
+        @app.get("/challenges")
+        async def challenges() -> tuple[ChallengeInfo, ...]:
+            return (self.challenge(),) if self.exists else ()
 
         @app.get("/challenges/{slug}/boards/{board}")
-        async def board(slug: str, board: str) -> Any:
-            return (self.standings(board) if slug == "autumn" else None) or _error(404, "not_found")
+        async def board(slug: str, board: str, limit: int, offset: int = 0, around: UUID | None = None) -> Any:
+            found = self.standings(board) if slug == "autumn" else None
+            if found is None:
+                return _error(404, "not_found")
+            if around is not None:
+                offset = next((at for at, row in enumerate(found.rows) if row.user_id == around), len(found.rows))
+            rows = found.rows[offset : offset + limit]
+            if around is not None and not rows:
+                return _error(404, "not_found")
+            return found.model_copy(update={"rows": rows, "offset": offset, "participants": len(found.rows)})
 
         return app
 
@@ -120,14 +132,26 @@ class FakeAuth:
 
     authorize: str = "https://strava.example/oauth/authorize"
     user: UUID = field(default_factory=lambda: user_id(4))
+    name: str = "Ela N."
+    is_admin: bool = False
+    status: AuthorizationStatus = "authorized"
+    scopes: tuple[str, ...] = ("read", "activity:read")
+    renamed: list[str] = field(default_factory=list)
+    disconnected: list[UUID] = field(default_factory=list)
+    erased: list[UUID] = field(default_factory=list)
     refusal: tuple[int, str] | None = None
     begun: list[AuthorizationRequest] = field(default_factory=list)
     answers: list[AuthorizationResponse] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     states: dict[str, str] = field(default_factory=dict)  # state -> browser
 
+    def sign_in_as(self, number: int, name: str, *, is_admin: bool = False) -> None:
+        """The next one who signs in."""
+        self.user, self.name, self.is_admin = user_id(number), name, is_admin
+
     def app(self) -> FastAPI:
         app = FastAPI()
+        self._add_users(app)
 
         @app.get("/authorizations/origin")
         async def origin() -> AuthorizeOrigin:
@@ -154,10 +178,50 @@ class FakeAuth:
             if answer.error:
                 return _error(403, "access_denied")
             return SignedInUser(
-                user_id=self.user, athlete_id=104, display_name="Ela N.", is_admin=False, first_time=True
+                user_id=self.user,
+                athlete_id=104,
+                display_name=self.name,
+                is_admin=self.is_admin,
+                first_time=True,
             )
 
         return app
+
+    def _add_users(self, app: FastAPI) -> None:
+        @app.get("/users/{user_id}")
+        async def user(user_id: UUID) -> Any:
+            return _error(*self.refusal) if self.refusal else self._user(user_id)
+
+        @app.patch("/users/{user_id}")
+        async def rename(user_id: UUID, wanted: Rename) -> Any:
+            if self.refusal:
+                return _error(*self.refusal)
+            self.renamed.append(wanted.display_name)
+            self.name = wanted.display_name.strip()
+            return self._user(user_id)
+
+        @app.delete("/users/{user_id}/authorization", status_code=204)
+        async def disconnect(user_id: UUID) -> None:
+            self.disconnected.append(user_id)
+
+        @app.delete("/users/{user_id}", status_code=204)
+        async def erase(user_id: UUID) -> None:
+            self.erased.append(user_id)
+
+    def _user(self, user_id: UUID) -> User:
+        joined_at = datetime(2026, 11, 1, 9, tzinfo=UTC)
+        return User(
+            user_id=user_id,
+            athlete_id=104,
+            display_name=self.name,
+            status=self.status,
+            scopes=self.scopes,
+            is_admin=self.is_admin,
+            joined_at=joined_at,
+            authorized_at=joined_at,
+            consent_version="2026-11-29",
+            consented_at=joined_at,
+        )
 
 
 def transport(app: FastAPI) -> httpx.ASGITransport:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -15,11 +16,19 @@ from shared.background import PeriodicTask
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database, create_engine
 from shared.http.api import create_api
+from web.boards.streams import StreamLimits
 from web.clients.auth import AuthClient
-from web.clients.calls import make_client
-from web.clients.leaderboard import LeaderboardClient
-from web.http.dependencies import COOKIES
+from web.clients.calls import Api, make_client
+from web.http.cookies import Cookies
 from web.main import configure_app
+
+
+class HasApp(Protocol):
+    """leaderboard: the real one, or its fake."""
+
+    key: str
+
+    def app(self) -> FastAPI: ...
 
 
 def news(revision: int, *boards: str) -> StandingsChanged:
@@ -32,7 +41,8 @@ def news(revision: int, *boards: str) -> StandingsChanged:
     )
 
 
-def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> FastAPI:
+def build(database: Database, leaderboard: HasApp, auth: FakeAuth, *, secure: bool = True) -> FastAPI:
+    cookies = Cookies(secure)
     stopping = asyncio.Event()
 
     @asynccontextmanager
@@ -42,13 +52,15 @@ def build(database: Database, leaderboard: FakeLeaderboard, auth: FakeAuth) -> F
         stopping.set()
         await loop
 
-    app = create_api("web", cookies=COOKIES, lifespan=lifespan)
+    app = create_api("web", cookies=cookies.names, lifespan=lifespan)
     app.state.leaderboard, app.state.auth = leaderboard, auth
     configure_app(
-        app,
-        database,
-        LeaderboardClient(make_client("http://leaderboard", transport(leaderboard.app())), "key"),
-        AuthClient(make_client("http://auth", transport(auth.app())), "key"),
+        app=app,
+        database=database,
+        leaderboard=Api(make_client("http://leaderboard", transport(leaderboard.app())), leaderboard.key),
+        auth=AuthClient(Api(make_client("http://auth", transport(auth.app())), "key")),
+        cookies=cookies,
+        limits=StreamLimits(total=50, of_address=40),
     )
     return app
 
@@ -79,7 +91,7 @@ def serve(port: int, database_url: str) -> None:
     leaderboard = FakeLeaderboard()
     # Another site than 127.0.0.1 in the eyes of a browser, as Strava is.
     auth = FakeAuth(authorize=f"http://localhost:{port}/test/authorize")
-    app = build(Database(create_engine(database_url, "web")), leaderboard, auth)
+    app = build(Database(create_engine(database_url, "web")), leaderboard, auth, secure=False)
     add_controls(app, leaderboard, auth)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=5)
 

@@ -1,6 +1,7 @@
 """Errors with a sentence for people; the docstring is the default sentence."""
 
 import inspect
+from collections.abc import Mapping
 
 
 class AppError(Exception):
@@ -34,6 +35,19 @@ class Forbidden(AppError):
 
     status = 403
     code = "forbidden"
+
+
+class Invalid(AppError):
+    """Something about this cannot be right."""
+
+    status = 422
+    code = "invalid"
+
+    def __init__(
+        self, message: str | None = None, *, code: str | None = None, fields: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.fields = dict(fields or {})  # field -> what is wrong with it
 
 
 class TooManyRequests(AppError):

@@ -10,14 +10,19 @@ from shared.database.engine import Database
 from shared.service import Service, serve
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
+from web.boards.own_rows import OwnRows
 from web.boards.rendering import BoardRenderer
+from web.boards.routes import BoardPages
+from web.boards.streams import LiveStreams, StreamLimits
+from web.challenges.directory import ChallengeDirectory
 from web.clients.auth import AuthClient
-from web.clients.calls import make_client
+from web.clients.calls import Api, make_client
 from web.clients.leaderboard import LeaderboardClient
 from web.config import Settings
 from web.http import routes as http_routes
 from web.http.assets import load_assets
-from web.http.dependencies import COOKIES, AppContext
+from web.http.cookies import Cookies
+from web.http.dependencies import AppContext
 from web.http.error_pages import add_error_pages
 from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
@@ -33,14 +38,17 @@ PURGE_INTERVAL_S = 3600.0
 
 def create_service(settings: Settings) -> Service:
     """Put the service together."""
-    service = Service("web", settings, cookies=COOKIES)
+    cookies = Cookies(settings.public_url.scheme == "https")
+    service = Service("web", settings, cookies=cookies.names)
     leaderboard_http = make_client(str(settings.leaderboard_url))
     auth_http = make_client(str(settings.auth_url))
     boards = configure_app(
-        service.app,
-        service.database,
-        LeaderboardClient(leaderboard_http, settings.leaderboard_api_key.get_secret_value()),
-        AuthClient(auth_http, settings.auth_api_key.get_secret_value()),
+        app=service.app,
+        database=service.database,
+        leaderboard=Api(leaderboard_http, settings.leaderboard_api_key.get_secret_value()),
+        auth=AuthClient(Api(auth_http, settings.auth_api_key.get_secret_value())),
+        cookies=cookies,
+        limits=StreamLimits(settings.max_streams, settings.max_streams_per_address),
     )
 
     async def purge_expired() -> bool:
@@ -58,16 +66,22 @@ def create_service(settings: Settings) -> Service:
     return service
 
 
-def configure_app(app: FastAPI, database: Database, leaderboard: LeaderboardClient, auth: AuthClient) -> BoardCache:
+def configure_app(
+    *, app: FastAPI, database: Database, leaderboard: Api, auth: AuthClient, cookies: Cookies, limits: StreamLimits
+) -> BoardCache:
     """Add the pages to an application; returns its boards."""
     assets = load_assets()
     renderer = Renderer(assets)
     board_renderer = BoardRenderer(renderer)
-    boards = BoardCache(leaderboard, database, board_renderer.render, tuple(LANGUAGES))
-    app.state.context = AppContext(renderer, leaderboard, auth, database, lambda: datetime.now(UTC))
-    app.state.boards, app.state.board_renderer = boards, board_renderer
+    reader = LeaderboardClient(leaderboard)
+    boards = BoardCache(reader, database, board_renderer.render_page, tuple(LANGUAGES))
+    app.state.context = AppContext(renderer, leaderboard, auth, database, lambda: datetime.now(UTC), cookies)
+    app.state.challenges = ChallengeDirectory(reader, database)
+    streams = LiveStreams(boards, limits)
+    app.state.boards = boards
+    app.state.board_pages = BoardPages(boards, board_renderer, OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    for routes in (boards_routes, sign_in_routes, legal_routes, http_routes):
+    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes):
         app.include_router(routes.router)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

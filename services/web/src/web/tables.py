@@ -1,4 +1,4 @@
-"""What web keeps: sessions, and the boards as last seen."""
+"""What web keeps: sessions, and challenges and boards as last seen."""
 
 from datetime import datetime
 from typing import Any
@@ -33,14 +33,12 @@ class SessionRow(Base):
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
-class BoardSnapshotRow(Base):
-    """A board as the leaderboard service last gave it, for when that service is away."""
+class SnapshotRow(Base):
+    """What the leaderboard service last gave, for when that service is away: the list of challenges, or a board."""
 
-    __tablename__ = "board_snapshots"
+    __tablename__ = "snapshots"
 
-    challenge: Mapped[str] = mapped_column(primary_key=True)
-    board: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column(BigInteger)
-    as_of: Mapped[datetime]
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    saved_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    saved_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -251,6 +251,7 @@ class StackLauncher:
                 "LEADERBOARD_URL": self.url("leaderboard"),
                 "LEADERBOARD_API_KEY": board_key,
                 "WEB_OPERATOR_KEY": self._get_secret("web-operator"),
+                "PUBLIC_URL": public_url,
             },
         }
 

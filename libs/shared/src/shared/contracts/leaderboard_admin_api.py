@@ -25,7 +25,7 @@ LONGEST_CHALLENGE_DAYS = 1_100
 EARLIEST_DAY, LATEST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 MAX_BOARDS = 30
 #: Words that addresses already have in the place of a slug.
-_RESERVED_SLUGS = {"current"}
+_RESERVED_SLUGS = {"current", "me", "milestones", "p", "teams"}
 
 
 def _not_reserved(slug: str) -> str:

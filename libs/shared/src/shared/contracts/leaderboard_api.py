@@ -72,6 +72,8 @@ class StandingEntry(ApiModel):
     activities: int
     points: float = 0
     movement: int | None = None
+    team_id: int | None = None
+    team_name: str | None = None
 
 
 class BoardStandings(ApiModel):

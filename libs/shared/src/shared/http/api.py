@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
-from shared.contracts.error_body import ErrorBody
+from shared.contracts.error_body import ErrorBody, FieldProblem
 from shared.database.engine import Database, is_transient
 from shared.errors import AppError, Forbidden, Unavailable
 from shared.http.request_limits import RequestLimits
@@ -92,11 +92,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = (
-            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"  # of our own
+        fields = tuple(
+            FieldProblem(
+                field=".".join(str(part) for part in e["loc"]), message=e["msg"].removeprefix("Value error, ")
+            )
             for e in error.errors()
         )
-        return _error(422, "invalid", "; ".join(fields))
+        return _error(422, "invalid", "; ".join(f"{each.field}: {each.message}" for each in fields), fields)
 
     @app.exception_handler(Exception)
     async def unforeseen(_request: Request, error: Exception) -> JSONResponse:
@@ -105,8 +107,10 @@ def add_error_handlers(app: FastAPI) -> None:
         return _error(kind.status, kind.code, kind().message)
 
 
-def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse(ErrorBody(code=code, message=message).model_dump(), status)
+def _error(status: int, code: str, message: str, fields: tuple[FieldProblem, ...] = ()) -> JSONResponse:
+    return JSONResponse(
+        ErrorBody(code=code, message=message, fields=fields).model_dump(exclude_defaults=True), status
+    )
 
 
 def create_internal_api(alive: Callable[[], Awaitable[bool]], ready: Callable[[], Awaitable[bool]]) -> FastAPI:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges import queries
 from leaderboard.challenges.queries import BoardVersion, ShownChallenge
-from leaderboard.challenges.rules import choose_current
+from leaderboard.challenges.rules import choose_current, currency
 from leaderboard.dependencies import Viewer, ViewerDep
 from leaderboard.tables import ChallengeRow
 from shared.contracts.leaderboard_api import BoardInfo, BoardMetric, ChallengeInfo
@@ -22,9 +22,13 @@ FoundT = TypeVar("FoundT")
 
 @router.get("/challenges")
 async def list_challenges(session: Transaction, viewer: ViewerDep) -> tuple[ChallengeInfo, ...]:
-    """All challenges that the viewer may see, each with its boards; the one that begins last is the first."""
+    """All challenges that the viewer may see, each with its boards: the current one, and what would be without it.
+
+    Those that are running come first, then those that ended, the last one first, then those that have not begun.
+    """
+    now = datetime.now(UTC)
     shown = await queries.list_shown(session, viewer.user_id, is_organiser=viewer.is_organiser)
-    return tuple(map(to_challenge_info, shown))
+    return tuple(map(to_challenge_info, sorted(shown, key=lambda one: currency(one.row, now))))
 
 
 @router.get("/challenges/current")

@@ -94,14 +94,17 @@ ScheduledT = TypeVar("ScheduledT", bound=Scheduled)
 
 def choose_current(challenges: Sequence[ScheduledT], now: datetime) -> ScheduledT | None:
     """The challenge running today, where it takes place; else the one that ended last; else the next to begin."""
-    today = {each.id: local_day(each, now) for each in challenges}
-    running = [each for each in challenges if is_running(each, today[each.id])]
-    ended = [each for each in challenges if each.last_day < today[each.id]]
-    if running:
-        return min(running, key=lambda each: (each.last_day, each.id))
-    if ended:
-        return max(ended, key=lambda each: (each.last_day, each.id))
-    return min(challenges, key=lambda each: (each.first_day, each.id), default=None)
+    return min(challenges, key=lambda each: currency(each, now), default=None)
+
+
+def currency(challenge: Scheduled, now: datetime) -> tuple[int, int, int]:
+    """By which challenges are ordered so that the current one comes first: running ones, ended ones, later ones."""
+    today = local_day(challenge, now)
+    if is_running(challenge, today):
+        return 0, challenge.last_day.toordinal(), challenge.id
+    if challenge.last_day < today:
+        return 1, -challenge.last_day.toordinal(), -challenge.id
+    return 2, challenge.first_day.toordinal(), challenge.id
 
 
 def local_day(challenge: Scheduled, now: datetime) -> date:

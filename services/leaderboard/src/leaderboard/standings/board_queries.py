@@ -33,6 +33,15 @@ _LIMIT = "cast(:limit as bigint)"
 #: Where a window begins in whose middle that position is, if there are rows enough.
 _WINDOW_START = f"greatest(0, least(position - {_LIMIT} / 2, participants - {_LIMIT}))"
 
+#: The team of everybody in the challenge that the version belongs to.
+_TEAMS = """
+    select user_id, teams.id as team_id, teams.name as team_name
+    from team_memberships join teams on teams.id = team_memberships.team_id
+    where team_memberships.challenge_id = (
+        select boards.challenge_id from board_versions join boards on boards.id = board_versions.board_id
+        where board_versions.id = :version_id)
+    """
+
 _count_listed = text(f"select count(*) from standings where {_LISTED}")  # noqa: S608 - constants, as all below
 _find_window = text(
     f"""
@@ -52,11 +61,12 @@ def _with_figures(placed: str) -> TextClause:
     return text(
         f"""
         select placed.place, user_id, display_name, {", ".join(f"standings.{name}" for name in _FIGURES)},
-            former.place - placed.place as movement,
+            former.place - placed.place as movement, team_id, team_name,
             coalesce(cast(:participants as bigint), (select count(*) from standings where {_LISTED})) as participants
         from ({placed}) as placed join standings using (user_id) join participants using (user_id)
         left join (select user_id, place from rank_history where version_id = :version_id and day = :today) as former
             using (user_id)
+        left join ({_TEAMS}) as team using (user_id)
         where {_LISTED}
         order by standings.value desc, standings.sort_name, user_id
         """  # noqa: S608
@@ -180,7 +190,10 @@ async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, *
     found = (await session.execute(statement, {**of_version, **parameters})).all()
     placed = {row.user_id: row for row in found if row.user_id is not None}
     totals = await _sum_range(session, of_version, placed) if placed else {}
-    rows = tuple(Placed(row.place, row.user_id, row.display_name, totals[row.user_id]) for row in placed.values())
+    rows = tuple(
+        Placed(row.place, row.user_id, row.display_name, totals[row.user_id], None, row.team_id, row.team_name)
+        for row in placed.values()
+    )
     return Window(found[0].participants, found[0].position or 0, rows)
 
 
@@ -212,9 +225,10 @@ def _rank_range(column: str, window: str, *, by_rest: bool) -> TextClause:
                 row_number() over (order by {_ORDER}) - 1 as position
             from ranked),
         listed as (select count(*) as participants from placed)
-        select participants, position, place, shown.user_id, display_name
+        select participants, position, place, shown.user_id, display_name, team_id, team_name
         from listed left join lateral (select placed.* from placed {window}) as shown on true
         left join participants on participants.user_id = shown.user_id
+        left join ({_TEAMS}) as team on team.user_id = shown.user_id
         order by position
         """  # noqa: S608
     )
@@ -228,7 +242,8 @@ async def _sum_range(
 
 
 def _to_placed(row: Row[Any]) -> Placed:
-    return Placed(row.place, row.user_id, row.display_name, _to_totals(row), row.movement)
+    totals = _to_totals(row)
+    return Placed(row.place, row.user_id, row.display_name, totals, row.movement, row.team_id, row.team_name)
 
 
 def _to_totals(row: Row[Any]) -> Totals:

@@ -134,5 +134,7 @@ def to_entry(row: Placed) -> StandingEntry:
         user_id=row.user_id,
         display_name=row.display_name,
         movement=row.movement,
+        team_id=row.team_id,
+        team_name=row.team_name,
         **vars(row.totals),
     )

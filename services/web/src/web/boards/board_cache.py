@@ -1,64 +1,69 @@
-"""Boards in memory, kept current by events, and their streams to open pages."""
+"""Windows of boards in memory, kept current by events, and their streams to open pages."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import structlog
-from sse_starlette import ServerSentEvent
 
 from shared.contracts.events import Event, StandingsChanged
-from shared.contracts.leaderboard_api import BoardStandings, ChallengeInfo
+from shared.contracts.leaderboard_api import BoardStandings
+from shared.contracts.teams_api import TeamBoard
 from shared.database.engine import Database, is_transient
 from shared.errors import NotFound, Unavailable
-from web.boards import queries
-from web.boards.rendering import BoardFragment
+from web.boards.messages import GZIP_HEADER, Message, make_message
+from web.boards.rendering import BoardFragment, Window, count_rows
+from web.boards.rules import PAGE_ROWS, WindowKey, count_pages
 from web.clients.leaderboard import LeaderboardClient
+from web.http import queries
+from web.http.ready_answers import ReadyAnswer
 
-FETCH_INTERVAL_S = 1.0  # of one board, at least; each fetch may be pushed
+FETCH_INTERVAL_S = 1.0  # of one window, at least; each fetch may be pushed
 MAX_AGE_S = 30.0  # an event may be missed while the broker is away: then a view or an open stream fetches again
-CHALLENGE_MAX_AGE_S = 15.0
 RETRY_INTERVAL_S = 3.0  # after a failure no request waits for another one
+MAX_WINDOWS = 200  # that nobody has open, in memory
 
 log = structlog.stdlib.get_logger(__name__)
 
-Key: TypeAlias = tuple[str, str]  # challenge, board
-
 
 @dataclass(frozen=True)
-class RenderedBoard:
-    """A board, its fragment in each language, and that fragment as an encoded server-sent event."""
+class RenderedWindow:
+    """A window, its fragment and its event in each language, and whole pages around it, as they are asked for."""
 
-    standings: BoardStandings
+    window: Window
     fragments: Mapping[str, BoardFragment]
-    messages: Mapping[str, bytes]
+    messages: Mapping[str, Message]
+    pages: dict[object, ReadyAnswer] = field(default_factory=dict)  # few: see `boards.routes.Variant`
 
 
 @dataclass
 class _Entry:
-    """The state of one board in the cache."""
+    """The state of one window in the cache."""
 
-    rendered: RenderedBoard | None = None
+    rendered: RenderedWindow | None = None
     is_stale: bool = False
     is_failing: bool = False
     is_gone: bool = False  # deleted or hidden since it was last shown
     next_fetch_at: float = float("-inf")
     fresh_until: float = float("-inf")
+    viewed_at: float = float("-inf")
     streams: int = 0
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class BoardCache:
-    """Every board that was viewed in this replica, or named in an event."""
+    """Every window that was viewed in this replica, and the first one of each board that was named in an event.
+
+    Callers ask for boards that exist, as the challenges say: what a stranger makes up does not get here.
+    """
 
     def __init__(
         self,
         leaderboard: LeaderboardClient,
         database: Database,
-        render: Callable[[BoardStandings, str], BoardFragment],
+        render: Callable[[Window, str, int], BoardFragment],
         languages: tuple[str, ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,79 +72,100 @@ class BoardCache:
         self._render = render
         self._languages = languages
         self._clock = clock
-        self._entries: dict[Key, _Entry] = {}
-        self._current: ChallengeInfo | None = None
-        self._current_fetch_at = float("-inf")
+        self._entries: dict[WindowKey, _Entry] = {}
+
+    @property
+    def open_streams(self) -> int:
+        """How many pages are open in this replica."""
+        return sum(entry.streams for entry in self._entries.values())
 
     async def mark_stale(self, event: Event) -> None:
-        """Mark the boards of a `standings.changed`, so that a burst of events costs one fetch a second."""
+        """Mark the windows of a `standings.changed`, so that a burst of events costs one fetch a second of each."""
         assert isinstance(event, StandingsChanged)
-        for board in event.boards:
-            entry = self._entries.setdefault((event.challenge, board), _Entry())
-            if entry.rendered is None or event.revision > entry.rendered.standings.revision:
-                entry.is_stale = True
+        boards = set(event.boards)
+        for board in boards:
+            self._entries.setdefault(WindowKey(event.challenge, board), _Entry())
+        for key, entry in self._entries.items():
+            if key.challenge == event.challenge and key.board in boards:
+                known = entry.rendered.window.revision if entry.rendered else -1
+                entry.is_stale = entry.is_stale or event.revision > known
 
     async def refresh(self) -> bool:
-        """Fetch the boards that are stale, and those with streams that are too old. A step of a periodic task."""
+        """Fetch the windows that are stale, and those with streams that are too old. A step of a periodic task."""
+        now = self._clock()
         for key, entry in list(self._entries.items()):
-            now = self._clock()
+            if entry.is_stale and not self._is_wanted(key, entry, now):
+                del self._entries[key]  # who comes back to it asks anew
+                continue
             due = entry.is_stale or (entry.streams > 0 and now >= entry.fresh_until)
             if due and now >= entry.next_fetch_at:
                 async with entry.fetching:
                     await self._try_fetch(key, entry)
         return False
 
-    async def get(self, challenge: str, board: str) -> tuple[RenderedBoard, bool]:
-        """The board, and whether it is current; else it is the last one known. Raises NotFound, Unavailable."""
-        key = (challenge, board)
-        entry = self._entries.setdefault(key, _Entry())
-        async with entry.fetching:  # many readers of a cold board cost one fetch
-            now = self._clock()
-            if entry.rendered is None or (now >= entry.fresh_until and now >= entry.next_fetch_at):
-                await self._try_fetch(key, entry)
-            if entry.rendered is None and entry.is_failing:
-                await self._load_snapshot(key, entry)
+    async def get(self, key: WindowKey) -> tuple[RenderedWindow, bool]:
+        """The window, and whether it is current; else it is the last one known. Raises NotFound, Unavailable."""
+        entry = self._entries.get(key)
+        if entry is None:
+            self._make_room()
+            entry = self._entries.setdefault(key, _Entry())
+        now = entry.viewed_at = self._clock()
+        if entry.rendered is None or (now >= entry.fresh_until and not entry.fetching.locked()):
+            async with entry.fetching:  # many readers of a cold window cost one fetch
+                now = self._clock()
+                if now >= entry.next_fetch_at and (entry.rendered is None or now >= entry.fresh_until):
+                    await self._try_fetch(key, entry)
+                if entry.rendered is None and entry.is_failing:
+                    await self._load_snapshot(key, entry)
         if entry.rendered is None:
             if not entry.streams:
                 self._entries.pop(key, None)
             raise Unavailable if entry.is_failing else NotFound
+        if key.page > count_pages(count_rows(entry.rendered.window)):
+            raise NotFound
         return entry.rendered, not entry.is_failing
 
-    async def current_challenge(self) -> ChallengeInfo:
-        """The current challenge, or the last one known while leaderboard is away. Raises NotFound, Unavailable."""
-        if self._current is None or self._clock() >= self._current_fetch_at:
-            try:
-                self._current = await self._leaderboard.current_challenge()
-                self._current_fetch_at = self._clock() + CHALLENGE_MAX_AGE_S
-            except NotFound:
-                self._current = None
-                raise
-            except Unavailable:
-                self._current = self._current or await self._find_last_challenge()
-                self._current_fetch_at = self._clock() + RETRY_INTERVAL_S
-        return self._current
+    async def stream(self, key: WindowKey, language: str, known: str, *, deflated: bool) -> AsyncIterator[bytes]:
+        """The window unless its event's id is `known`, and again whenever it changes, as bytes of events.
 
-    async def stream(self, challenge: str, board: str, language: str) -> AsyncIterator[bytes | ServerSentEvent]:
-        """The board now, and again whenever it changes, as server-sent events."""
-        entry = self._entries.setdefault((challenge, board), _Entry())
+        It ends when not everybody may see the board any more who could: then pages ask anew.
+        """
+        entry = self._entries.setdefault(key, _Entry())
         entry.streams += 1
-        sent: RenderedBoard | None = None
+        visibility = entry.rendered.window.challenge.visibility if entry.rendered else None
         try:
+            if deflated:
+                yield GZIP_HEADER
             while True:
                 changed = entry.changed
-                if entry.rendered is not None and entry.rendered is not sent:
-                    sent = entry.rendered
-                    yield sent.messages[language]
                 if entry.is_gone:
                     return
+                if entry.rendered is not None:
+                    if visibility not in {None, entry.rendered.window.challenge.visibility}:
+                        return
+                    message = entry.rendered.messages[language]
+                    if message.id != known:
+                        known = message.id
+                        yield message.deflated if deflated else message.plain
                 await changed.wait()
         finally:
             entry.streams -= 1
 
-    async def _try_fetch(self, key: Key, entry: _Entry) -> None:
+    def _is_wanted(self, key: WindowKey, entry: _Entry, now: float) -> bool:
+        """Whether a change is fetched though nobody asks: for streams, for who just came, and for the snapshot."""
+        return entry.streams > 0 or now < entry.viewed_at + MAX_AGE_S or key == WindowKey(key.challenge, key.board)
+
+    def _make_room(self) -> None:
+        while len(self._entries) >= MAX_WINDOWS:
+            idle = [key for key, entry in self._entries.items() if not entry.streams and not entry.fetching.locked()]
+            if not idle:
+                return
+            del self._entries[min(idle, key=lambda key: self._entries[key].viewed_at)]
+
+    async def _try_fetch(self, key: WindowKey, entry: _Entry) -> None:
         is_stale, entry.is_stale = entry.is_stale, False  # an event during the fetch makes it stale again
         try:
-            standings = await self._leaderboard.standings(*key)
+            window = await self._fetch(key)
         except NotFound:
             entry.is_failing = False
             entry.next_fetch_at = self._clock() + RETRY_INTERVAL_S
@@ -152,53 +178,58 @@ class BoardCache:
             entry.is_failing = entry.is_gone = False
             entry.next_fetch_at = self._clock() + FETCH_INTERVAL_S
             entry.fresh_until = self._clock() + MAX_AGE_S
-            await self._store(key, entry, standings)
+            await self._store(key, entry, window)
 
-    async def _store(self, key: Key, entry: _Entry, standings: BoardStandings) -> None:
-        before = entry.rendered.standings if entry.rendered else None
-        if standings == before:  # an older revision is no error: the leaderboard service was restored
+    async def _fetch(self, key: WindowKey) -> Window:
+        if key.kind == "teams":
+            return await self._leaderboard.team_board(key.challenge, key.board, limit=PAGE_ROWS, offset=key.offset)
+        return await self._leaderboard.standings(key.challenge, key.board, limit=PAGE_ROWS, offset=key.offset)
+
+    async def _store(self, key: WindowKey, entry: _Entry, window: Window) -> None:
+        before = entry.rendered.window if entry.rendered else None
+        if window == before:  # an older revision is no error: the leaderboard service was restored
             return
-        entry.rendered = await asyncio.to_thread(self._render_all, standings)
-        changed, entry.changed = entry.changed, asyncio.Event()
-        changed.set()
+        entry.rendered = await asyncio.to_thread(self._render_all, window, key.page)
+        _wake(entry)
+        if key.snapshot is None:
+            return
         try:
             async with self._database.transaction() as session:
-                await queries.save_snapshot(session, standings)
+                if window.challenge.visibility == "hidden":
+                    await queries.delete_snapshot(session, key.snapshot)
+                else:
+                    await queries.save_snapshot(session, key.snapshot, window.revision, window)
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("snapshot not saved", board="/".join(key), error=type(error).__name__)
+            log.warning("snapshot not saved", snapshot=key.snapshot, error=type(error).__name__)
 
-    async def _forget(self, key: Key, entry: _Entry) -> None:
-        """The board was deleted or hidden: nobody is shown it any more, and open pages ask anew."""
+    async def _forget(self, key: WindowKey, entry: _Entry) -> None:
+        """The board was deleted: nobody is shown it any more, and open pages ask anew."""
         if entry.rendered is None:
             return
         entry.rendered = None
         entry.is_gone = True
-        changed, entry.changed = entry.changed, asyncio.Event()
-        changed.set()
+        _wake(entry)
+        if key.snapshot is not None:
+            async with self._database.transaction() as session:
+                await queries.delete_snapshot(session, key.snapshot)
+
+    async def _load_snapshot(self, key: WindowKey, entry: _Entry) -> None:
+        if key.snapshot is None:
+            return
         async with self._database.transaction() as session:
-            await queries.delete_snapshot(session, *key)
+            model: type[Window] = TeamBoard if key.kind == "teams" else BoardStandings
+            window = await queries.find_snapshot(session, key.snapshot, model)
+        if window is not None:
+            entry.rendered = await asyncio.to_thread(self._render_all, window, key.page)
 
-    async def _load_snapshot(self, key: Key, entry: _Entry) -> None:
-        async with self._database.transaction() as session:
-            standings = await queries.find_snapshot(session, *key)
-        if standings is not None:
-            entry.rendered = await asyncio.to_thread(self._render_all, standings)
-
-    async def _find_last_challenge(self) -> ChallengeInfo:
-        async with self._database.transaction() as session:
-            standings = await queries.find_newest_snapshot(session)
-        if standings is None:
-            raise Unavailable
-        return standings.challenge
-
-    def _render_all(self, standings: BoardStandings) -> RenderedBoard:
-        fragments = {language: self._render(standings, language) for language in self._languages}
-        messages = {language: _message(standings.revision, one.html) for language, one in fragments.items()}
-        return RenderedBoard(standings, fragments, messages)
+    def _render_all(self, window: Window, page: int) -> RenderedWindow:
+        fragments = {language: self._render(window, language, page) for language in self._languages}
+        messages = {language: make_message(one.html) for language, one in fragments.items()}
+        return RenderedWindow(window, fragments, messages)
 
 
-def _message(revision: int, html: str) -> bytes:
-    # Unnamed, because htmx swaps only those; encoded once for all readers.
-    return ServerSentEvent(html, id=str(revision)).encode()
+def _wake(entry: _Entry) -> None:
+    changed, entry.changed = entry.changed, asyncio.Event()
+    changed.set()

@@ -1,48 +1,80 @@
-"""A board as HTML: one fragment for everyone, and the same with the viewer's own row marked."""
+"""A window of a board as HTML: one fragment for everyone, and the same with the viewer's own row marked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import TypeAlias
 
 from markupsafe import Markup
 
-from shared.contracts.leaderboard_api import BoardStandings
+from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
+from shared.contracts.teams_api import TeamBoard, TeamStanding
+from web.boards.rules import PAGE_ROWS, count_pages
 from web.http.rendering import Renderer
+
+Window: TypeAlias = BoardStandings | TeamBoard
 
 
 @dataclass(frozen=True)
 class BoardFragment:
-    """A board in one language, as everyone sees it, and its rows."""
+    """A window in one language, as everyone sees it, and its rows."""
 
     html: Markup
     rows: Sequence[Markup] = ()
 
 
+def count_rows(window: Window) -> int:
+    """How many rows the whole board has."""
+    return window.participants if isinstance(window, BoardStandings) else window.total
+
+
 class BoardRenderer:
-    """Renders `boards/standings.html` around rows of `boards/row.html`."""
+    """Renders `boards/standings.html` around rows of `boards/row.html`, or the same for teams."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
-    def render(self, standings: BoardStandings, language: str) -> BoardFragment:
-        """The board as everyone sees it."""
-        rows = [self._render_row(standings, language, index) for index in range(len(standings.rows))]
-        return BoardFragment(self._render_around(standings, language, rows), rows)
+    def render_page(self, window: Window, language: str, page: int) -> BoardFragment:
+        """A page of a board as everyone sees it."""
+        rows = [self._render_row(window, row, language) for row in window.rows]
+        return BoardFragment(self._render_around(window, language, rows, page, is_filtered=False), rows)
 
-    def render_for(
-        self, standings: BoardStandings, language: str, fragment: BoardFragment, user_id: UUID
-    ) -> Markup | None:
-        """The board with this user's row marked; None if they are not on it."""
-        index = next((index for index, row in enumerate(standings.rows) if row.user_id == user_id), None)
-        if index is None:
-            return None
-        own = self._render_row(standings, language, index, is_own=True)
-        return self._render_around(standings, language, [*fragment.rows[:index], own, *fragment.rows[index + 1 :]])
+    def mark_own(
+        self, window: Window, language: str, fragment: BoardFragment, index: int, *, page: int = 1
+    ) -> Markup:
+        """The window with that row marked as the viewer's own, or as their team's."""
+        own = self._render_row(window, window.rows[index], language, is_own=True)
+        rows = [*fragment.rows[:index], own, *fragment.rows[index + 1 :]]
+        return self._render_around(window, language, rows, page, is_filtered=False)
 
-    def _render_row(self, standings: BoardStandings, language: str, index: int, *, is_own: bool = False) -> Markup:
-        context = {"row": standings.rows[index], "metric": standings.board.metric, "is_own": is_own}
-        return self._renderer.render(language, "boards/row.html", context)
+    def _render_row(
+        self, window: Window, row: StandingEntry | TeamStanding, language: str, *, is_own: bool = False
+    ) -> Markup:
+        template = "boards/row.html" if isinstance(window, BoardStandings) else "boards/team_row.html"
+        context = {"row": row, "challenge": window.challenge, "metric": window.board.metric, "is_own": is_own}
+        return self._renderer.render(language, template, context)
 
-    def _render_around(self, standings: BoardStandings, language: str, rows: Sequence[Markup]) -> Markup:
-        context = {"standings": standings, "rows": Markup("\n").join(rows)}
-        return self._renderer.render(language, "boards/standings.html", context)
+    def _render_around(
+        self, window: Window, language: str, rows: Sequence[Markup], page: int, *, is_filtered: bool
+    ) -> Markup:
+        is_people = isinstance(window, BoardStandings)
+        context = {
+            "standings": window,
+            "rows": Markup("\n").join(rows),
+            "total": count_rows(window),
+            "page": page,
+            "pages": count_pages(count_rows(window)),
+            "first_row": (page - 1) * PAGE_ROWS + 1,
+            "is_filtered": is_filtered,
+            "total_is_teams": not is_people,
+        }
+        template = "boards/standings.html" if is_people else "boards/team_standings.html"
+        return self._renderer.render(language, template, context)
+
+
+def find_own_row(window: Window, own: StandingEntry | None) -> int | None:
+    """Where in the window the viewer is, or their team; None if it is not there."""
+    if own is None:
+        return None
+    if isinstance(window, BoardStandings):
+        return next((index for index, row in enumerate(window.rows) if row.user_id == own.user_id), None)
+    return next((index for index, row in enumerate(window.rows) if row.team_id == own.team_id), None)

@@ -1,24 +1,48 @@
-"""The phase of a challenge: pure, without a clock, without IO."""
+"""Windows of boards: pure, without a clock, without IO."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Literal
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Literal, TypeAlias
+
+PAGE_ROWS = 100
+
+BoardKind: TypeAlias = Literal["people", "teams"]
 
 
 @dataclass(frozen=True)
-class ChallengePhase:
-    """Before, during or after; `days` until the start, or from today to the last day, both counted."""
+class WindowKey:
+    """A page of a board, from 1 on; of its participants or of its teams."""
 
-    name: Literal["before", "during", "after"]
-    days: int
+    challenge: str
+    board: str
+    kind: BoardKind = "people"
+    page: int = 1
+
+    @property
+    def offset(self) -> int:
+        """How many rows are before it."""
+        return (self.page - 1) * PAGE_ROWS
+
+    @property
+    def snapshot(self) -> str | None:
+        """Under which name it is stored for when leaderboard is away; of other pages than the first nothing is."""
+        return f"board/{self.challenge}/{self.board}/{self.kind}" if self.page == 1 else None
 
 
-def challenge_phase(first_day: date, last_day: date, time_zone: str, now: datetime) -> ChallengePhase:
-    """The phase of a challenge that takes place in that time zone."""
-    today = now.astimezone(ZoneInfo(time_zone)).date()
-    if today < first_day:
-        return ChallengePhase("before", (first_day - today).days)
-    if today > last_day:
-        return ChallengePhase("after", 0)
-    return ChallengePhase("during", (last_day - today).days + 1)
+def count_pages(rows: int) -> int:
+    """How many pages that many rows make; an empty board has one."""
+    return max(1, -(-rows // PAGE_ROWS))
+
+
+def page_of(offset: int) -> int:
+    """On which page the row is that has so many before it."""
+    return offset // PAGE_ROWS + 1
+
+
+def clip_range(first: date | None, last: date | None, begin: date, end: date) -> tuple[date, date] | None:
+    """The days from `first` to `last` that a challenge from `begin` to `end` has; None when there is none.
+
+    A side that is not given is the challenge's.
+    """
+    clipped = max(first or begin, begin), min(last or end, end)
+    return clipped if clipped[0] <= clipped[1] else None

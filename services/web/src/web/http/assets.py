@@ -9,7 +9,11 @@ from urllib.parse import quote
 STATIC = Path(__file__).parents[1] / "static"
 #: One file in place of several. htmx starts itself as soon as it has a moment, and forgets elements of an extension
 #: that arrives later: on a slow connection a board would never connect.
-_BUNDLES = {"live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js")}
+_BUNDLES = {
+    "live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js"),
+    "site.css": ("css/base.css", "css/parts.css", "css/boards.css", "css/people.css"),
+    "admin.css": ("css/admin.css",),
+}
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -33,7 +37,9 @@ def load_assets(folder: Path = STATIC) -> Mapping[str, Asset]:
     single = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.suffix in _TYPES}
     contents = {name: path.read_bytes() for name, path in single.items() if name.as_posix() not in bundled}
     for bundle, parts in _BUNDLES.items():
-        contents[Path(bundle)] = b";\n".join((folder / part).read_bytes() for part in parts)
+        contents[Path(bundle)] = (b";\n" if bundle.endswith(".js") else b"\n").join(
+            (folder / part).read_bytes() for part in parts
+        )
     return {name.as_posix(): _asset(name, content) for name, content in contents.items()}
 
 

@@ -10,20 +10,18 @@ from uuid import UUID
 
 from babel import negotiate_locale
 from fastapi import Depends, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shared.database.engine import Database, is_transient
+from shared.errors import Forbidden
 from web.clients.auth import AuthClient
-from web.clients.leaderboard import LeaderboardClient
+from web.clients.calls import STRANGER, Api, Caller
 from web.http import queries
+from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, Cookies
+from web.http.ready_answers import PAGE_HEADERS, is_known, make_etag
 from web.http.rendering import LANGUAGES, Renderer
 
-SESSION_COOKIE = "__Host-session"
-BROWSER_COOKIE = "__Host-sign-in"
-#: All cookies that are read.
-COOKIES = (SESSION_COOKIE, BROWSER_COOKIE, "lang", "theme")
 PAGE_METHODS = ["GET", "HEAD"]  # monitors ask with HEAD whether a page is there
-YEAR_S = 365 * 24 * 3600
 MAX_LANGUAGES = 20  # of Accept-Language
 THEMES = ("system", "light", "dark")
 
@@ -34,15 +32,22 @@ class User:
 
     id: UUID
     display_name: str
+    is_admin: bool = False
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who sent the request: language, theme, and the user if signed in."""
+    """Who sent the request: language, theme, whether single keys do something, and the user if signed in."""
 
     language: str
     theme: str
     user: User | None
+    has_keys: bool = True
+
+    @property
+    def caller(self) -> Caller:
+        """For whom other services are asked."""
+        return Caller(self.user.id, self.user.is_admin) if self.user else STRANGER
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,11 @@ class AppContext:
     """What `main` puts together for the routes."""
 
     renderer: Renderer
-    leaderboard: LeaderboardClient
+    leaderboard: Api
     auth: AuthClient
     database: Database
     clock: Callable[[], datetime]
+    cookies: Cookies
 
 
 def _context(request: Request) -> AppContext:
@@ -67,13 +73,13 @@ ContextDep = Annotated[AppContext, Depends(_context)]
 async def find_visitor(request: Request) -> Visitor:
     """The visitor of the request; anonymous while the database is away."""
     user = None
-    session_id = request.cookies.get(SESSION_COOKIE)
+    context = _context(request)
+    session_id = context.cookies.read_session(request)
     if session_id:
-        context = _context(request)
         try:
             async with context.database.transaction() as session:
                 row = await queries.find_session(session, hash_token(session_id), context.clock())
-                user = User(row.user_id, row.display_name) if row else None
+                user = User(row.user_id, row.display_name, row.is_admin) if row else None
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -82,33 +88,58 @@ async def find_visitor(request: Request) -> Visitor:
 
 def read_visitor(request: Request, user: User | None = None) -> Visitor:
     """The visitor according to the request alone: anonymous, unless `user` is given."""
-    theme = request.cookies.get("theme", "system")
-    return Visitor(_language(request), theme if theme in THEMES else "system", user)
+    theme = request.cookies.get(THEME_COOKIE, "system")
+    has_keys = request.cookies.get(KEYS_COOKIE) != "off"
+    return Visitor(_language(request), theme if theme in THEMES else "system", user, has_keys)
 
 
 VisitorDep = Annotated[Visitor, Depends(find_visitor)]
 
 
-def render_page(
-    request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None, status: int = 200
-) -> HTMLResponse:
-    """A page as a response that may not be cached by others."""
+class SignInNeeded(Exception):
+    """The page is for who is signed in: the visitor is led to where that is done."""
+
+
+async def _require_user(visitor: VisitorDep) -> User:
+    if visitor.user is None:
+        raise SignInNeeded
+    return visitor.user
+
+
+async def _require_organiser(user: Annotated[User, Depends(_require_user)]) -> User:
+    if not user.is_admin:
+        raise Forbidden(code="organisers_only")
+    return user
+
+
+UserDep = Annotated[User, Depends(_require_user)]
+OrganiserDep = Annotated[User, Depends(_require_organiser)]
+
+
+def render_html(request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None) -> str:
+    """A page in the visitor's language and theme; `path` is where its forms come back to."""
     # Not `request.url`, which parses what the client says of the host.
     path = request.scope["path"] if request.method in {"GET", "HEAD"} else "/"
-    common = {"visitor": visitor, "path": path, "themes": THEMES}
-    body = _context(request).renderer.render(visitor.language, template, {**common, **(context or {})})
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language, Cookie"}
-    return HTMLResponse(body, status, headers)
+    common = {"visitor": visitor, "path": path, "themes": THEMES, "said": request.query_params.get("said", "")}
+    return _context(request).renderer.render(visitor.language, template, {**common, **(context or {})})
 
 
-def set_cookie(response: Response, name: str, value: str, max_age_s: int) -> None:
-    """Set a cookie that only this site and no script reads."""
-    response.set_cookie(name, value, max_age=max_age_s, path="/", secure=True, httponly=True, samesite="lax")
+def render_page(
+    request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+) -> Response:
+    """A page as a response that may not be cached by others, and is not sent again to who has it."""
+    body = render_html(request, visitor, template, context).encode()
+    etag = make_etag(body)
+    if status != 200:
+        return HTMLResponse(body, status, PAGE_HEADERS)
+    if is_known(request, etag):
+        return Response(status_code=304, headers={**PAGE_HEADERS, "ETag": etag})
+    return HTMLResponse(body, status, {**PAGE_HEADERS, "ETag": etag})
 
 
-def clear_cookie(response: Response, name: str) -> None:
-    """Delete a cookie of ours."""
-    response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
+def go_to(path: str, said: str = "") -> RedirectResponse:
+    """After a form: the browser reads a page of this site, which says what was done by the name of a sentence."""
+    return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={said}" if said else path, 303)
 
 
 def generate_token() -> str:
@@ -122,7 +153,7 @@ def hash_token(token: str) -> bytes:
 
 
 def _language(request: Request) -> str:
-    chosen = request.cookies.get("lang")
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
     accepted = request.headers.get("accept-language", "").split(",", MAX_LANGUAGES)[:MAX_LANGUAGES]

@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from shared.database.engine import is_transient
 from shared.errors import AppError
-from web.http.dependencies import Visitor, find_visitor, read_visitor, render_page
+from web.http.dependencies import SignInNeeded, Visitor, find_visitor, go_to, read_visitor, render_page
 from web.http.security import add_security_headers
 
 log = structlog.stdlib.get_logger(__name__)
 
-_KINDS = {404: "not_found", 405: "not_found", 422: "not_found", 503: "unavailable"}
+_KINDS = {404: "not_found", 405: "not_found", 422: "not_found", 429: "too_often", 503: "unavailable"}
+_KINDS_BY_CODE = {"members_only": "members_only", "organisers_only": "organisers_only"}
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -21,8 +22,12 @@ def add_error_pages(app: FastAPI) -> None:
 
     @app.exception_handler(AppError)
     async def expected(request: Request, error: AppError) -> Response:
-        kind = "members_only" if error.code == "members_only" else _KINDS.get(error.status, "internal")
+        kind = _KINDS_BY_CODE.get(error.code) or _KINDS.get(error.status, "internal")
         return _page(request, await find_visitor(request), kind, error.status)
+
+    @app.exception_handler(SignInNeeded)
+    async def sign_in_needed(_request: Request, _error: SignInNeeded) -> Response:
+        return go_to("/join", "sign-in")
 
     @app.exception_handler(HTTPException)
     async def by_status(request: Request, error: HTTPException) -> Response:

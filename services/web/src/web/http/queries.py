@@ -1,18 +1,24 @@
-"""SQL of sessions."""
+"""SQL of sessions, and of what is shown while leaderboard is away."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from web.tables import SessionRow
+from web.tables import SessionRow, SnapshotRow
 
 IDLE_LIMIT = timedelta(days=14)
 ABSOLUTE_LIMIT = timedelta(days=90)
 LAST_SEEN_INTERVAL = timedelta(minutes=10)  # so that reading pages is not writing rows
 HASH_BYTES = 32
+REPLICA_SKEW = timedelta(minutes=1)  # at most, between the saves of replicas that fetched at one time
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 async def add_session(
@@ -104,3 +110,35 @@ async def purge_expired_sessions(session: AsyncSession, now: datetime) -> None:
             (SessionRow.last_seen_at <= now - IDLE_LIMIT) | (SessionRow.created_at <= now - ABSOLUTE_LIMIT)
         )
     )
+
+
+async def save_snapshot(session: AsyncSession, name: str, revision: int, body: BaseModel) -> None:
+    """Store what leaderboard gave; of replicas that asked at one time, that with the older revision does nothing.
+
+    Later it does: then the leaderboard service itself is older, because it was restored.
+    """
+    row = insert(SnapshotRow).values(name=name, revision=revision, body=body.model_dump(mode="json"))
+    await session.execute(
+        row.on_conflict_do_update(
+            index_elements=[SnapshotRow.name],
+            set_={"revision": row.excluded.revision, "body": row.excluded.body, "saved_at": func.now()},
+            where=(SnapshotRow.revision <= row.excluded.revision)
+            | (SnapshotRow.saved_at < func.now() - REPLICA_SKEW),
+        )
+    )
+
+
+async def find_snapshot(session: AsyncSession, name: str, model: type[Body]) -> Body | None:
+    """What was stored; None if there is none."""
+    body = await session.scalar(select(SnapshotRow.body).where(SnapshotRow.name == name))
+    return model.model_validate(body) if body else None
+
+
+async def delete_snapshot(session: AsyncSession, name: str) -> None:
+    """Forget what is not shown any more."""
+    await session.execute(delete(SnapshotRow).where(SnapshotRow.name == name))
+
+
+async def delete_snapshots_of(session: AsyncSession, user_id: UUID) -> None:
+    """Forget every board that names this user."""
+    await session.execute(delete(SnapshotRow).where(SnapshotRow.body.contains({"rows": [{"user_id": str(user_id)}]})))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_interval
+from babel.dates import format_date, format_datetime, format_interval
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from web.http.assets import Asset
+from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = {"en": "English", "pl": "Polski"}
@@ -54,9 +55,15 @@ def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
         number=partial(_number, LOCALES[language]),
         duration=_duration,
         moment=partial(_moment, LOCALES[language]),
+        day=partial(_day, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
     )
+    environment.globals["say"] = partial(_say, load_translations(language))
     return environment
+
+
+def _say(translations: NullTranslations, said: Sentence) -> str:
+    return translations.gettext(said.text) % said.values if said.values else translations.gettext(said.text)
 
 
 def load_translations(language: str) -> NullTranslations:
@@ -85,6 +92,10 @@ def _moment(locale: str, value: datetime, time_zone: str) -> Markup:
     zone = ZoneInfo(time_zone)
     words = format_datetime(value, "d MMM, HH:mm", tzinfo=zone, locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(value.astimezone(zone).isoformat(timespec="minutes"), words)
+
+
+def _day(locale: str, value: date, width: str = "d MMM") -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), format_date(value, width, locale=locale))
 
 
 def _period(locale: str, first: date, last: date) -> str:

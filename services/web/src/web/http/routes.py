@@ -7,23 +7,25 @@ from starlette.responses import RedirectResponse, Response
 
 from shared.errors import NotFound
 from web.http.assets import Asset
-from web.http.dependencies import PAGE_METHODS, YEAR_S, set_cookie
+from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, YEAR_S
+from web.http.dependencies import PAGE_METHODS, ContextDep
 
 router = APIRouter()
 
 
 @router.post("/preferences")
 async def preferences(
+    context: ContextDep,
     back: Annotated[str, Form()] = "/",
     lang: Annotated[Literal["en", "pl"] | None, Form()] = None,
     theme: Annotated[Literal["system", "light", "dark"] | None, Form()] = None,
+    keys: Annotated[Literal["on", "off"] | None, Form()] = None,
 ) -> Response:
     """Store a choice in this browser, and go back."""
     response = RedirectResponse(_to_local_path(back), 303)
-    if lang:
-        set_cookie(response, "lang", lang, YEAR_S)
-    if theme:
-        set_cookie(response, "theme", theme, YEAR_S)
+    for name, chosen in ((LANGUAGE_COOKIE, lang), (THEME_COOKIE, theme), (KEYS_COOKIE, keys)):
+        if chosen:
+            context.cookies.set(response, name, chosen, YEAR_S)
     return response
 
 

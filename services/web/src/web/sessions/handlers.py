@@ -18,8 +18,9 @@ async def change_admin(event: UserAdminChanged, session: AsyncSession) -> None:
 
 
 async def end_sessions(event: UserErased, session: AsyncSession) -> None:
-    """The user is signed out everywhere."""
+    """The user is signed out everywhere, and on no board that is shown while leaderboard is away."""
     await queries.delete_sessions_of(session, event.user_id)
+    await queries.delete_snapshots_of(session, event.user_id)
 
 
 SESSION_HANDLERS: Handlers = {

@@ -1,6 +1,7 @@
 """Joining, signing in over Strava, and signing out."""
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 import structlog
@@ -14,22 +15,19 @@ from shared.contracts.auth_api import (
     AuthorizationResponse,
     SignedInUser,
 )
-from shared.errors import AppError, NotFound, TooManyRequests, Unavailable
-from web.boards.board_cache import BoardCache
-from web.boards.routes import BoardsDep
+from shared.errors import AppError, TooManyRequests, Unavailable
+from web.challenges.dependencies import DirectoryDep, find_current
+from web.challenges.directory import ChallengeDirectory
 from web.http.dependencies import (
-    BROWSER_COOKIE,
     PAGE_METHODS,
-    SESSION_COOKIE,
     AppContext,
     ContextDep,
+    User,
     Visitor,
     VisitorDep,
-    clear_cookie,
     generate_token,
     hash_token,
     render_page,
-    set_cookie,
 )
 from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
 from web.http.security import content_security_policy
@@ -80,7 +78,7 @@ async def connect(
     """Redirect to Strava once the consent is given."""
     if consent != "yes":
         return await _join_page(request, context, visitor, again=again == "1", problem=True)
-    browser = request.cookies.get(BROWSER_COOKIE, "")  # kept, so that two open tabs both work
+    browser = request.cookies.get(context.cookies.browser, "")  # kept, so that two open tabs both work
     if not _TOKEN.fullmatch(browser):
         browser = generate_token()
     wanted = AuthorizationRequest(browser=browser, consent_version=CONSENT_VERSION, force_prompt=again == "1")
@@ -89,7 +87,7 @@ async def connect(
     except TooManyRequests:
         return _failed(request, visitor, "too_often", 429)
     response = RedirectResponse(url, 303)
-    set_cookie(response, BROWSER_COOKIE, browser, SIGN_IN_COOKIE_S)
+    context.cookies.set(response, context.cookies.browser, browser, SIGN_IN_COOKIE_S)
     return response
 
 
@@ -97,12 +95,12 @@ async def connect(
 async def callback(
     request: Request,
     context: ContextDep,
-    boards: BoardsDep,
+    directory: DirectoryDep,
     visitor: VisitorDep,
     query: Annotated[OAuthCallback, Query()],
 ) -> Response:
     """The browser comes back from Strava, with or without a code."""
-    browser = request.cookies.get(BROWSER_COOKIE)
+    browser = request.cookies.get(context.cookies.browser)
     if not browser:
         return _failed(request, visitor, "expired", 409)
     try:
@@ -110,7 +108,7 @@ async def callback(
     except AppError as refusal:
         log.info("sign-in refused", reason=refusal.code)
         return _failed(request, visitor, *_REFUSALS.get(refusal.code, ("other", refusal.status)))
-    response = RedirectResponse(await _first_board_path(boards), 303)
+    response = RedirectResponse(await _landing_path(directory, visitor, signed_in), 303)
     await _start_session(request, response, context, signed_in)
     return response
 
@@ -118,12 +116,12 @@ async def callback(
 @router.post("/sign-out")
 async def sign_out(request: Request, context: ContextDep) -> Response:
     """End this browser's session, here and in the database."""
-    session_id = request.cookies.get(SESSION_COOKIE)
+    session_id = context.cookies.read_session(request)
     if session_id:
         async with context.database.transaction() as session:
             await delete_session(session, hash_token(session_id))
     response = RedirectResponse("/", 303)
-    clear_cookie(response, SESSION_COOKIE)
+    context.cookies.clear(response, context.cookies.session)
     return response
 
 
@@ -140,7 +138,7 @@ async def _join_page(
 
 async def _start_session(request: Request, response: Response, context: AppContext, user: SignedInUser) -> None:
     session_id = generate_token()
-    before = request.cookies.get(SESSION_COOKIE)
+    before = context.cookies.read_session(request)
     async with context.database.transaction() as session:
         if before:
             await delete_session(session, hash_token(before))
@@ -152,15 +150,16 @@ async def _start_session(request: Request, response: Response, context: AppConte
             is_admin=user.is_admin,
             now=context.clock(),
         )
-    set_cookie(response, SESSION_COOKIE, session_id, SESSION_COOKIE_S)
+    context.cookies.set(response, context.cookies.session, session_id, SESSION_COOKIE_S)
 
 
-async def _first_board_path(boards: BoardCache) -> str:
+async def _landing_path(directory: ChallengeDirectory, visitor: Visitor, signed_in: SignedInUser) -> str:
+    user = User(signed_in.user_id, signed_in.display_name, signed_in.is_admin)
     try:
-        challenge = await boards.current_challenge()
-    except (NotFound, Unavailable):
+        challenge = await find_current(directory, replace(visitor, user=user))
+    except Unavailable:
         return "/"
-    return f"/c/{challenge.slug}/{challenge.boards[0].slug}" if challenge.boards else "/"
+    return f"/c/{challenge.slug}/{challenge.boards[0].slug}" if challenge and challenge.boards else "/"
 
 
 def _failed(request: Request, visitor: Visitor, reason: str, status: int) -> Response:

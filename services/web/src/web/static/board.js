@@ -1,13 +1,14 @@
 // Marks the visitor's own row after every update of the shared board, and announces its new place.
 (() => {
   const standings = document.getElementById("standings");
-  const live = document.getElementById("live");
+  if (!standings) return;
+  const state = document.querySelector("#live .state");
   const announcement = document.getElementById("said");
   const ANNOUNCEMENT_INTERVAL_MS = 10_000;
   let announcedAt = 0;
 
   const ownRow = () => standings.dataset.me && document.getElementById(standings.dataset.me);
-  const placeOf = (row) => (row ? Number(row.cells[0].textContent) : 0);
+  const placeOf = (row) => (row ? parseInt(row.cells[0].textContent, 10) : 0);
   let place = placeOf(ownRow());
 
   const markOwnRow = () => {
@@ -24,6 +25,6 @@
   };
 
   document.addEventListener("htmx:after:swap", markOwnRow);
-  document.addEventListener("htmx:sse:after:connection", () => { live.hidden = false; });
-  document.addEventListener("htmx:sse:error", () => { live.hidden = true; });
+  document.addEventListener("htmx:sse:after:connection", () => { state.hidden = false; });
+  document.addEventListener("htmx:sse:error", () => { state.hidden = true; });
 })();

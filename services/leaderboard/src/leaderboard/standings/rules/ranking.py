@@ -28,6 +28,8 @@ class Placed:
     display_name: str
     totals: Totals
     movement: int | None = None
+    team_id: int | None = None
+    team_name: str | None = None
 
 
 def rank(competitors: Iterable[tuple[Decimal, str, Competitor]]) -> list[Standing[Competitor]]:

@@ -1,0 +1,77 @@
+"""Open live pages: their number is bounded, for each visitor and altogether."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import TooManyRequests, Unavailable
+from web.boards.board_cache import BoardCache
+from web.boards.messages import DEFLATED_PING, PING
+from web.boards.rules import WindowKey
+from web.http.dependencies import Visitor
+from web.http.ready_answers import accepts_gzip
+
+SEND_TIMEOUT_S = 30
+MAX_OF_USER = 20  # tabs and devices of somebody who is signed in
+
+
+@dataclass(frozen=True)
+class StreamLimits:
+    """How many streams one replica holds: altogether, and of one address, which may be a whole office."""
+
+    total: int
+    of_address: int
+
+
+class LiveStreams:
+    """The streams of one replica."""
+
+    def __init__(self, cache: BoardCache, limits: StreamLimits) -> None:
+        self._cache = cache
+        self._limits = limits
+        self._open: Counter[str] = Counter()
+
+    def open(self, request: Request, visitor: Visitor, key: WindowKey, language: str, known: str) -> Response:
+        """The window and its changes, for who is sent `known` already. Raises TooManyRequests, Unavailable."""
+        visitor_key, limit = self._count_for(request, visitor)
+        if self._open.total() >= self._limits.total:
+            raise Unavailable
+        if self._open[visitor_key] >= limit:
+            raise TooManyRequests
+        deflated = accepts_gzip(request)
+        return EventSourceResponse(
+            self._counted(visitor_key, self._cache.stream(key, language, known, deflated=deflated)),
+            headers={"Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if deflated else {})},
+            ping_message_factory=lambda: _EncodedPing(DEFLATED_PING if deflated else PING),
+            send_timeout=SEND_TIMEOUT_S,
+        )
+
+    def _count_for(self, request: Request, visitor: Visitor) -> tuple[str, int]:
+        if visitor.user is not None:
+            return str(visitor.user.id), MAX_OF_USER
+        return request.client.host if request.client else "", self._limits.of_address
+
+    async def _counted(self, visitor_key: str, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        self._open[visitor_key] += 1
+        try:
+            async for message in stream:
+                yield message
+        finally:
+            self._open[visitor_key] -= 1
+            if self._open[visitor_key] <= 0:
+                del self._open[visitor_key]
+
+
+class _EncodedPing(ServerSentEvent):
+    """A ping whose bytes are ready."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(comment="")
+        self._content = content
+
+    def encode(self) -> bytes:
+        return self._content

@@ -1,0 +1,54 @@
+"""The site over the real leaderboard: what people did becomes boards as it does in production, step by step."""
+
+from dataclasses import dataclass
+
+import httpx
+import leaderboard_helpers
+from fastapi import FastAPI
+from web_fakes import FakeAuth, user_id
+from web_sign_in import sign_in
+
+from shared.contracts.events import Event, UserAuthorized
+from shared.database.engine import Database
+from testkit.events import authorized
+
+
+@dataclass
+class RealLeaderboard:
+    """leaderboard's own application and handlers on a database."""
+
+    database: Database
+    key: str = leaderboard_helpers.WEB_KEY
+
+    def app(self) -> FastAPI:
+        return leaderboard_helpers.create_app(self.database)
+
+
+def member(number: int, name: str) -> UserAuthorized:
+    """The event that somebody takes part."""
+    return authorized(user_id(number), name, athlete_id=100 + number)
+
+
+@dataclass
+class Club:
+    """A browser at the site, and what happens behind it. `leaderboard` is leaderboard's own database."""
+
+    client: httpx.AsyncClient
+    auth: FakeAuth
+    leaderboard: Database
+
+    async def hear(self, *events: Event) -> None:
+        """leaderboard hears these events, and all boards are current."""
+        await leaderboard_helpers.handle(self.leaderboard, *events)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until everything is shown by the rules of now; the site asks anew."""
+        await leaderboard_helpers.build(self.leaderboard)
+        self.client.app.state.challenges.mark_stale()  # type: ignore[attr-defined]
+
+    async def join(self, number: int, name: str = "Ela N.", *, is_admin: bool = False) -> None:
+        """Somebody who takes part signs in with this browser."""
+        self.auth.sign_in_as(number, name, is_admin=is_admin)
+        await self.hear(member(number, name))
+        await sign_in(self.client)
