@@ -1,4 +1,4 @@
-"""The floor of `web.py`: a FastAPI application without middleware that returns the same bytes, on a port, of a file."""
+"""The floor of `web.py`: a FastAPI application without middleware that returns the bytes of a file; port and path."""
 
 import sys
 from pathlib import Path
