@@ -27,8 +27,8 @@ from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
 from devstack.servers.servers import Servers, private_servers
-from devstack.stack import expected_standings
-from devstack.stack.expected_standings import Activity
+from devstack.stack import expected_activities
+from devstack.stack.expected_activities import Activity
 from devstack.stack.provision import upgrade
 from devstack.stack.stack import is_healthy
 from shared.contracts.envelope import encode_attributes
@@ -56,7 +56,7 @@ class Expected:
         self.total = 0
 
     def add(self, user_id: UUID, summaries: Sequence[dict[str, Any]]) -> None:
-        own = {one.id: one for one in expected_standings.parse_activities(summaries)}
+        own = {one.id: one for one in expected_activities.parse_activities(summaries)}
         shown = [one for one in own.values() if not one.only_me]
         self.total += len(summaries)
         self.private += len(own) - len(shown)
@@ -72,7 +72,7 @@ def _count_overlapping(activities: Sequence[Activity]) -> int:
     for one in sorted(activities, key=lambda each: (each.start_at, each.id)):
         going_on = [other for other in going_on if other.end > one.start_at]
         for other in going_on:
-            if expected_standings.overlap(one, other) > TOLERANCE:
+            if expected_activities.overlap(one, other) > TOLERANCE:
                 found |= {one.id, other.id}
         going_on.append(one)
     return len(found)
