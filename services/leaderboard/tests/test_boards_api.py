@@ -18,7 +18,8 @@ from sqlalchemy import text
 
 from leaderboard.challenges.rules import Metric
 from leaderboard.spreadsheets import format_csv
-from leaderboard.standings.board_queries import RANKED_COLUMNS, list_page
+from leaderboard.standings.board_queries import list_page
+from leaderboard.standings.queries import RANKED_COLUMNS
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Totals
 from leaderboard.standings.rules.windows import DayRange, is_longer_than_rest
