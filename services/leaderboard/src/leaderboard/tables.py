@@ -262,7 +262,7 @@ class MilestoneReachedRow(Base):
 
 
 class MilestoneChangeRow(Base):
-    """What somebody has in a milestone changed from that day on, and it was not looked yet whether they reached it."""
+    """What somebody has in a milestone changed, from that day on, and nobody looked yet whether they reached it."""
 
     __tablename__ = "milestone_changes"
 

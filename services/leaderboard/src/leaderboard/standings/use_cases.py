@@ -103,12 +103,15 @@ async def load_scored_activities(
 
 
 def _score(versions: Sequence[BoardVersion], activities: Mapping[UUID, Collection[Activity]]) -> dict[DayKey, Totals]:
-    return {
-        (version.id, user_id, day): totals
-        for user_id, own in activities.items()
-        for version in versions
-        for day, totals in sum_days(version.board, own, judge(version.challenge, version.board, own)).items()
-    }
+    scored: dict[DayKey, Totals] = {}
+    for user_id, own in activities.items():
+        for version in versions:
+            # Those of other sports would be judged, too, and not count.
+            eligible = [activity for activity in own if activity.sport_type in version.board.sport_types]
+            judged = judge(version.challenge, version.board, eligible)
+            for day, totals in sum_days(version.board, eligible, judged).items():
+                scored[version.id, user_id, day] = totals
+    return scored
 
 
 async def _save_differences(
