@@ -91,8 +91,6 @@ class Ours:
         day = await connection.fetchval("select first_day from challenges order by id limit 1")
         await connection.execute("update challenges set last_day = first_day + 400")
         await connection.execute("update board_versions set last_day = first_day + 400")
-        # The check of the night, which began with the service and would have each activity scored twice for a minute.
-        await connection.execute("update board_versions set state = 'retired' where purpose = 'check'")
         await connection.close()
         return datetime.combine(day, datetime.min.time(), UTC)
 
