@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import parse_pattern
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,7 +23,8 @@ from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = {"en": "English", "pl": "Polski"}
-LOCALES = {"en": "en_GB", "pl": "pl_PL"}
+LOCALES = {"en": Locale.parse("en_GB"), "pl": Locale.parse("pl_PL")}
+_WHOLE, _TENTHS = parse_pattern("#,##0"), parse_pattern("#,##0.0")
 
 
 class Renderer:
@@ -39,6 +41,7 @@ class Renderer:
 def _environment(language: str, assets: Mapping[str, Asset], branding: Branding) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
+        auto_reload=False,  # or each rendering asks the file system whether its template changed
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -81,8 +84,8 @@ def load_translations(language: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def _number(locale: str, value: float, decimals: int = 0) -> str:
-    words: str = format_decimal(value, "#,##0.0" if decimals else "#,##0", locale=locale)
+def _number(locale: Locale, value: float, decimals: int = 0) -> str:
+    words: str = (_TENTHS if decimals else _WHOLE).apply(value, locale)
     return words
 
 
@@ -91,15 +94,15 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds % 3600 // 60:02d}"
 
 
-def _moment(locale: str, value: datetime, time_zone: str) -> Markup:
+def _moment(locale: Locale, value: datetime, time_zone: str) -> Markup:
     zone = ZoneInfo(time_zone)
     words = format_datetime(value, "d MMM, HH:mm", tzinfo=zone, locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(value.astimezone(zone).isoformat(timespec="minutes"), words)
 
 
-def _day(locale: str, value: date, width: str = "d MMM") -> Markup:
+def _day(locale: Locale, value: date, width: str = "d MMM") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), format_date(value, width, locale=locale))
 
 
-def _period(locale: str, first: date, last: date) -> str:
+def _period(locale: Locale, first: date, last: date) -> str:
     return format_interval(first, last, "yMMMd", locale=locale)
