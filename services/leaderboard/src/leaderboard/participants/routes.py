@@ -15,6 +15,7 @@ from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_
 from leaderboard.participants import queries, use_cases
 from leaderboard.participants.queries import Place, Search
 from leaderboard.participants.use_cases import set_hidden
+from shared.contracts.leaderboard_api import ParticipantStatus
 from shared.contracts.organisers_api import ParticipantInfo, ParticipantPage, ParticipantSync
 from shared.database.engine import Database
 from shared.errors import NotFound, TooManyRequests
@@ -47,6 +48,13 @@ class Listing(BaseModel):
     """Whether the participant wants to be seen on boards."""
 
     listed: bool
+
+
+@router.get("")
+async def get_status(user_id: UUID, session: Transaction) -> ParticipantStatus:
+    """What this participant chose, and how fetching goes for them."""
+    row, sync_possible_at = await use_cases.get_status(session, user_id, datetime.now(UTC))
+    return ParticipantStatus.model_validate({**row._mapping, "sync_possible_at": sync_possible_at})
 
 
 @router.put("/private-activities", status_code=204)
