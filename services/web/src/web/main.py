@@ -8,6 +8,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
+from web.account import routes as account_routes
+from web.activities import routes as activities_routes
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
 from web.boards.own_rows import OwnRows
@@ -31,6 +33,7 @@ from web.legal import routes as legal_routes
 from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
+from web.welcome import routes as welcome_routes
 
 REFRESH_INTERVAL_S = 0.2
 PURGE_INTERVAL_S = 3600.0
@@ -81,7 +84,15 @@ def configure_app(
     app.state.boards = boards
     app.state.board_pages = BoardPages(boards, board_renderer, OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes):
+    for routes in (
+        sign_in_routes,
+        legal_routes,
+        http_routes,
+        account_routes,
+        welcome_routes,
+        activities_routes,
+        boards_routes,
+    ):
         app.include_router(routes.router)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

@@ -279,6 +279,18 @@ class ParticipantProfile(ApiModel):
     days: tuple[ProfileDay, ...]
 
 
+class PrivateActivities(BaseModel):
+    """Whether activities that only the participant sees on Strava are fetched and count."""
+
+    count: bool
+
+
+class Listing(BaseModel):
+    """Whether the participant wants to be seen on boards."""
+
+    listed: bool
+
+
 class ParticipantStatus(ApiModel):
     """What a participant chose, what organisers did, and how fetching goes for them.
 

@@ -8,14 +8,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 from sqlalchemy import Row
 
 from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_scope
 from leaderboard.participants import queries, use_cases
 from leaderboard.participants.queries import Place, Search
 from leaderboard.participants.use_cases import set_hidden
-from shared.contracts.leaderboard_api import ParticipantStatus
+from shared.contracts.leaderboard_api import Listing, ParticipantStatus, PrivateActivities
 from shared.contracts.organisers_api import ParticipantInfo, ParticipantPage, ParticipantSync
 from shared.database.engine import Database
 from shared.errors import NotFound, TooManyRequests
@@ -36,18 +35,6 @@ router = APIRouter(prefix="/participants/{user_id}", dependencies=[FOR_WEB], res
 admin_router = APIRouter(prefix="/admin/participants", responses=documented_errors())
 
 EXPORT_PAGE = 1_000  # activities in memory together
-
-
-class PrivateActivities(BaseModel):
-    """Whether activities that only the participant sees on Strava are fetched and count."""
-
-    count: bool
-
-
-class Listing(BaseModel):
-    """Whether the participant wants to be seen on boards."""
-
-    listed: bool
 
 
 @router.get("")

@@ -79,7 +79,7 @@ def load_translations(language: str) -> NullTranslations:
 
 
 def _number(locale: str, value: float, decimals: int = 0) -> str:
-    words: str = format_decimal(value, "#,##0.0" if decimals else "#,##0", locale=locale)
+    words: str = format_decimal(value, f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=locale)
     return words
 
 
