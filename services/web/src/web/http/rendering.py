@@ -24,7 +24,8 @@ from web.http.sentences import Sentence
 ROOT = Path(__file__).parents[1]
 LANGUAGES = {"en": "English", "pl": "Polski"}
 LOCALES = {"en": Locale.parse("en_GB"), "pl": Locale.parse("pl_PL")}
-_WHOLE, _TENTHS = parse_pattern("#,##0"), parse_pattern("#,##0.0")
+#: How numbers are written, by how many decimals they have.
+_PATTERNS = [parse_pattern(pattern) for pattern in ("#,##0", "#,##0.0", "#,##0.00")]
 
 
 class Renderer:
@@ -85,7 +86,7 @@ def load_translations(language: str) -> NullTranslations:
 
 
 def _number(locale: Locale, value: float, decimals: int = 0) -> str:
-    words: str = (_TENTHS if decimals else _WHOLE).apply(value, locale)
+    words: str = _PATTERNS[decimals].apply(value, locale)
     return words
 
 
