@@ -13,8 +13,11 @@ METHODS = [("**.html", "jinja2")]
 OPTIONS = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 
 
-def words_of_templates() -> set[str | tuple[str, ...]]:
-    return {found[2] for found in extract_from_dir(str(ROOT / "templates"), METHODS, OPTIONS)}
+def collect_words() -> set[str | tuple[str, ...]]:
+    """What templates say, and what code says in the call `sentence("…")`."""
+    templates = extract_from_dir(str(ROOT / "templates"), METHODS, OPTIONS)
+    code = extract_from_dir(str(ROOT), [("**.py", "python")], keywords={"sentence": None})
+    return {found[2] for found in (*templates, *code)}
 
 
 def test_every_sentence_has_a_polish_one() -> None:
@@ -25,7 +28,7 @@ def test_every_sentence_has_a_polish_one() -> None:
         for message in catalogue
         if message.id and not message.fuzzy
     }
-    for sentence in words_of_templates():
+    for sentence in collect_words():
         assert sentence in translated, sentence
         assert all(translated[sentence]), sentence
 

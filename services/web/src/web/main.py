@@ -28,9 +28,12 @@ from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
 from web.http.security import SecurityMiddleware
 from web.legal import routes as legal_routes
+from web.milestones import routes as milestones_routes
+from web.profiles import routes as profiles_routes
 from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
+from web.teams import routes as teams_routes
 
 REFRESH_INTERVAL_S = 0.2
 PURGE_INTERVAL_S = 3600.0
@@ -81,7 +84,9 @@ def configure_app(
     app.state.boards = boards
     app.state.board_pages = BoardPages(boards, board_renderer, OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes):
+    # Boards come last: what they do not have is tried as a board's name.
+    features = (profiles_routes, milestones_routes, teams_routes)
+    for routes in (sign_in_routes, legal_routes, http_routes, *features, boards_routes):
         app.include_router(routes.router)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

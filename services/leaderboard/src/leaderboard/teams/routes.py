@@ -121,7 +121,7 @@ async def show_team(slug: str, session: Transaction, viewer: ViewerDep, team_id:
 async def list_team_days(
     slug: str, session: Transaction, viewer: ViewerDep, team_id: TeamId, board_slug: str
 ) -> tuple[TeamDay, ...]:
-    """What the team has on a board day by day, as far as its members are listed; days without anything are left out."""
+    """What the team has on a board day by day, as far as its members are listed."""
     shown = await get_shown(session, slug, viewer)
     team = await get_team(session, shown.row.id, team_id)
     version = _get_version(shown, board_slug)
