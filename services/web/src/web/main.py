@@ -32,9 +32,12 @@ from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
 from web.http.security import SecurityMiddleware
 from web.legal import routes as legal_routes
+from web.milestones import routes as milestones_routes
+from web.profiles import routes as profiles_routes
 from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
+from web.teams import routes as teams_routes
 from web.welcome import routes as welcome_routes
 
 REFRESH_INTERVAL_S = 0.05
@@ -97,6 +100,9 @@ def configure_app(
     # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
     for routes in (
         activities_routes,
+        profiles_routes,
+        milestones_routes,
+        teams_routes,
         boards_routes,
         sign_in_routes,
         welcome_routes,

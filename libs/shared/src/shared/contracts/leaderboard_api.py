@@ -268,7 +268,10 @@ class ProfileDay(ApiModel):
 
 
 class ParticipantProfile(ApiModel):
-    """A participant in a challenge; streaks are days in a row on which something counted on any board."""
+    """A participant in a challenge; streaks are days in a row on which something counted on any board.
+
+    Who is hidden is shown to themselves and to organisers alone.
+    """
 
     user_id: UUID
     display_name: str
@@ -277,6 +280,7 @@ class ParticipantProfile(ApiModel):
     longest_streak_days: int
     boards: tuple[ProfileBoard, ...]
     days: tuple[ProfileDay, ...]
+    is_hidden: bool = False
 
 
 class PrivateActivities(BaseModel):

@@ -63,9 +63,12 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         duration=_duration,
         moment=partial(_moment, LOCALES[language]),
         day=partial(_day, LOCALES[language]),
+        day_words=partial(_day_words, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
     )
     environment.globals["say"] = partial(_say, load_translations(language))
+    # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
+    environment.globals["translated"] = load_translations(language).gettext
     return environment
 
 
@@ -103,6 +106,12 @@ def _moment(locale: Locale, value: datetime, time_zone: str) -> Markup:
 
 def _day(locale: Locale, value: date, width: str = "d MMM") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), format_date(value, width, locale=locale))
+
+
+def _day_words(locale: Locale, value: date, pattern: str = "d MMM") -> str:
+    """A day where there is no room for markup: inside of drawings."""
+    words: str = format_date(value, pattern, locale=locale)
+    return words
 
 
 def _period(locale: Locale, first: date, last: date) -> str:
