@@ -237,7 +237,7 @@ async def test_a_download_that_would_be_half_is_none(client: httpx.AsyncClient, 
 
 async def test_nothing_is_deleted_without_the_box(club: Club) -> None:
     await club.join(4)
-    assert "Yes, delete everything about me, Ela N." in (await club.client.get("/settings/delete")).text
+    assert "Yes, delete everything about me (Ela N.)" in (await club.client.get("/settings/delete")).text
     answer = await club.client.post("/settings/delete", data={})
     assert answer.status_code == 422
     assert "Please tick the box first" in answer.text
