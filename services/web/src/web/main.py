@@ -10,6 +10,7 @@ from shared.database.engine import Database
 from shared.service import Service, serve
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
+from web.boards.filtered import FilteredBoards
 from web.boards.own_rows import OwnRows
 from web.boards.rendering import BoardRenderer
 from web.boards.routes import BoardPages
@@ -21,6 +22,7 @@ from web.clients.leaderboard import LeaderboardClient
 from web.config import Settings
 from web.http import routes as http_routes
 from web.http.assets import load_assets
+from web.http.branding import DEFAULT, Branding
 from web.http.cookies import Cookies
 from web.http.dependencies import AppContext
 from web.http.error_pages import add_error_pages
@@ -49,6 +51,7 @@ def create_service(settings: Settings) -> Service:
         auth=AuthClient(Api(auth_http, settings.auth_api_key.get_secret_value())),
         cookies=cookies,
         limits=StreamLimits(settings.max_streams, settings.max_streams_per_address),
+        branding=settings.branding,
     )
 
     async def purge_expired() -> bool:
@@ -67,11 +70,18 @@ def create_service(settings: Settings) -> Service:
 
 
 def configure_app(
-    *, app: FastAPI, database: Database, leaderboard: Api, auth: AuthClient, cookies: Cookies, limits: StreamLimits
+    *,
+    app: FastAPI,
+    database: Database,
+    leaderboard: Api,
+    auth: AuthClient,
+    cookies: Cookies,
+    limits: StreamLimits,
+    branding: Branding = DEFAULT,
 ) -> BoardCache:
     """Add the pages to an application; returns its boards."""
-    assets = load_assets()
-    renderer = Renderer(assets)
+    assets = load_assets(branding)
+    renderer = Renderer(assets, branding)
     board_renderer = BoardRenderer(renderer)
     reader = LeaderboardClient(leaderboard)
     boards = BoardCache(reader, database, board_renderer.render_page, tuple(LANGUAGES))
@@ -79,7 +89,7 @@ def configure_app(
     app.state.challenges = ChallengeDirectory(reader, database)
     streams = LiveStreams(boards, limits)
     app.state.boards = boards
-    app.state.board_pages = BoardPages(boards, board_renderer, OwnRows(reader), streams)
+    app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     for routes in (sign_in_routes, legal_routes, http_routes, boards_routes):
         app.include_router(routes.router)

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from web.clients.auth import AuthClient
 from web.clients.calls import STRANGER, Api, Caller
 from web.http import queries
 from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, Cookies
+from web.http.rate_limits import RateLimits
 from web.http.ready_answers import PAGE_HEADERS, is_known, make_etag
 from web.http.rendering import LANGUAGES, Renderer
 
@@ -60,6 +61,7 @@ class AppContext:
     database: Database
     clock: Callable[[], datetime]
     cookies: Cookies
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 def _context(request: Request) -> AppContext:

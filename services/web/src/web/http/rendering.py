@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from web.http.assets import Asset
+from web.http.branding import DEFAULT, Branding
 from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
@@ -27,15 +28,15 @@ LOCALES = {"en": "en_GB", "pl": "pl_PL"}
 class Renderer:
     """One template environment a language; rendering does no IO after the first use of a template."""
 
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
-        self._environments = {language: _environment(language, assets) for language in LANGUAGES}
+    def __init__(self, assets: Mapping[str, Asset], branding: Branding = DEFAULT) -> None:
+        self._environments = {language: _environment(language, assets, branding) for language in LANGUAGES}
 
     def render(self, language: str, template: str, context: Mapping[str, Any]) -> Markup:
         """The template, such as `boards/board.html`, in that language."""
         return Markup(self._environments[language].get_template(template).render(context))  # noqa: S704 - autoescaped
 
 
-def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
+def _environment(language: str, assets: Mapping[str, Asset], branding: Branding) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         autoescape=True,
@@ -49,6 +50,8 @@ def _environment(language: str, assets: Mapping[str, Asset]) -> Environment:
     )
     environment.globals.update(
         language=language,
+        site_name=branding.name,
+        brand={Path(name).stem: assets[name].url for name in branding.files},
         languages=LANGUAGES,
         asset=lambda name: assets[name].url,
         inline=lambda name: assets[name].inline,
