@@ -8,6 +8,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
+from web.admin import routes as admin_routes
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
 from web.boards.filtered import FilteredBoards
@@ -91,7 +92,7 @@ def configure_app(
     app.state.boards = boards
     app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes):
+    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes, admin_routes):
         app.include_router(routes.router)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

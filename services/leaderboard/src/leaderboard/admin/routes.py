@@ -245,13 +245,13 @@ async def _to_states(session: Transaction, rows: Sequence[ChallengeRow]) -> tupl
             closed_at=row.closed_at,
             digest=row.digest,
             boards=tuple(_to_board_state(board, versions[board.id]) for board in boards[row.id]),
-            next_rules=_to_next_rules(row, [one for board in boards[row.id] for one in versions[board.id]]),
+            next_rules=_to_next_rules([one for board in boards[row.id] for one in versions[board.id]]),
         )
         for row in rows
     )
 
 
-def _to_next_rules(row: ChallengeRow, versions: Sequence[BoardVersionRow]) -> ChallengeRules | None:
+def _to_next_rules(versions: Sequence[BoardVersionRow]) -> ChallengeRules | None:
     building = [version for version in versions if version.state != "live"]
     if not building:
         return None
