@@ -14,6 +14,7 @@ from shared.errors import AppError, Unavailable
 from web.admin.dependencies import DEFAULT_ZONE, Form, FormDep, Panel, PanelDep, Slug
 from web.admin.messages import Refusal, refuse, tidy
 from web.admin.rules import forms
+from web.admin.rules.sports import in_order
 from web.challenges.rules import challenge_phase
 from web.http.dependencies import PAGE_METHODS, ContextDep
 from web.http.sentences import check_form
@@ -69,7 +70,7 @@ async def show_challenge(panel: PanelDep, context: ContextDep, slug: Slug) -> Re
     challenge = await panel.api.get_challenge(slug)
     building = challenge.next_rules is not None or any(board.is_building for board in challenge.boards)
     phase = find_phase(challenge, context.clock())
-    return panel.show("challenge", {**_page(challenge), "phase": phase, "building": building})
+    return panel.show("challenge", {**_page(challenge), "phase": phase, "building": building, "in_order": in_order})
 
 
 @router.api_route("/challenges/{slug}/edit", methods=PAGE_METHODS)
