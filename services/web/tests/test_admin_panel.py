@@ -1,11 +1,8 @@
 """The organisers' panel over the real leaderboard."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from leaderboard_helpers import add_challenge
 from web_club import Club, member
 from web_fakes import user_id

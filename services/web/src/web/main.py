@@ -25,7 +25,7 @@ from web.http import routes as http_routes
 from web.http.assets import load_assets
 from web.http.branding import DEFAULT, Branding
 from web.http.cookies import Cookies
-from web.http.dependencies import AppContext
+from web.http.dependencies import LIMIT_FORMS, AppContext
 from web.http.error_pages import add_error_pages
 from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
@@ -35,7 +35,7 @@ from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
 
-REFRESH_INTERVAL_S = 0.2
+REFRESH_INTERVAL_S = 0.05
 PURGE_INTERVAL_S = 3600.0
 
 
@@ -92,8 +92,9 @@ def configure_app(
     app.state.boards = boards
     app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    for routes in (sign_in_routes, legal_routes, http_routes, boards_routes, admin_routes):
-        app.include_router(routes.router)
+    # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
+    for routes in (boards_routes, sign_in_routes, legal_routes, http_routes, admin_routes):
+        app.include_router(routes.router, dependencies=[LIMIT_FORMS] if routes is not boards_routes else [])
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(SecurityMiddleware)

@@ -128,9 +128,9 @@ async def find_challenge(session: AsyncSession, slug: str) -> ChallengeRow | Non
     return (await session.execute(select(ChallengeRow).where(ChallengeRow.slug == slug))).scalar_one_or_none()
 
 
-async def list_boards(session: AsyncSession, challenge_id: int) -> Sequence[BoardRow]:
-    """A challenge's boards in their order, whether or not they are shown yet."""
-    boards = select(BoardRow).where(BoardRow.challenge_id == challenge_id).order_by(BoardRow.position)
+async def list_boards(session: AsyncSession, *challenge_ids: int) -> Sequence[BoardRow]:
+    """The boards and milestones of these challenges in their order, whether or not they are shown yet."""
+    boards = select(BoardRow).where(BoardRow.challenge_id.in_(challenge_ids)).order_by(BoardRow.position, BoardRow.id)
     return (await session.execute(boards)).scalars().all()
 
 

@@ -1,7 +1,7 @@
 """What participants choose about themselves and what is known of them; participants as organisers see them."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy import Row
 
 from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_scope
+from leaderboard.downloads import open_pages, stream_json
 from leaderboard.participants import queries, use_cases
 from leaderboard.participants.queries import Place, Search
 from leaderboard.participants.use_cases import set_hidden
@@ -94,18 +95,18 @@ async def export(user_id: UUID, session: Transaction, context: ContextDep) -> St
 
 
 async def _export(database: Database, user_id: UUID, known: dict[str, Any]) -> AsyncIterator[str]:
-    yield json.dumps(known, ensure_ascii=False)[:-1] + ', "activities": ['
-    after, separator = 0, ""
-    while True:
+    async def load(last: dict[str, Any] | None) -> Sequence[dict[str, Any]]:
         async with database.transaction() as session:
-            page = await queries.export_activities(session, user_id, after, EXPORT_PAGE)
-        for activity in page:
-            yield separator + json.dumps(activity, ensure_ascii=False)
-            separator = ", "
-        if len(page) < EXPORT_PAGE:
-            break
-        after = page[-1]["strava_id"]
-    yield "]}"
+            return await queries.export_activities(session, user_id, last["strava_id"] if last else 0, EXPORT_PAGE)
+
+    yield _dump(known)[:-1] + ', "activities": '
+    async for part in stream_json(await open_pages(load, EXPORT_PAGE), _dump):
+        yield part
+    yield "}"
+
+
+def _dump(known: dict[str, Any]) -> str:
+    return json.dumps(known, ensure_ascii=False)
 
 
 @admin_router.get("")

@@ -53,14 +53,11 @@ class Panel:
         """A file of leaderboard, passed on as it arrives. Raises as calls do, before the answer begins."""
         stack = AsyncExitStack()
         chunks = await stack.enter_async_context(self.leaderboard.stream(path, self.caller, **query))
+        # Names of files are made of slugs and need no quoting.
+        headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
         return StreamingResponse(
-            chunks, media_type=media_type, headers=file_headers(filename), background=BackgroundTask(stack.aclose)
+            chunks, media_type=media_type, headers=headers, background=BackgroundTask(stack.aclose)
         )
-
-
-def file_headers(filename: str) -> dict[str, str]:
-    """What makes browsers keep an answer as a file of that name; names are slugs and need no quoting."""
-    return {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
 
 
 async def _get_panel(

@@ -56,7 +56,7 @@ class BoardPages:
     streams: LiveStreams
 
 
-def _board_pages(request: Request) -> BoardPages:
+async def _board_pages(request: Request) -> BoardPages:
     pages: BoardPages = request.app.state.board_pages
     return pages
 

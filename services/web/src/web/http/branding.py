@@ -71,8 +71,8 @@ def contrast(one: RGB, other: RGB) -> float:
 def adapt(colour: RGB, theme: str) -> RGB:
     """The colour as light or dark as its contrast needs: as text on the page, and as a button under its text."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*colour)
-    step = -0.01 if theme == "light" else 0.01
-    while not _is_readable(colour, theme) and 0 < lightness < 1:
+    step, end = (-0.01, 0.0) if theme == "light" else (0.01, 1.0)  # black and white can be read
+    while not _is_readable(colour, theme) and lightness != end:
         lightness = min(1.0, max(0.0, lightness + step))
         colour = colorsys.hls_to_rgb(hue, lightness, saturation)
     return colour

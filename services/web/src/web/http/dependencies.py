@@ -18,7 +18,7 @@ from web.clients.auth import AuthClient
 from web.clients.calls import STRANGER, Api, Caller
 from web.http import queries
 from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, Cookies
-from web.http.rate_limits import RateLimits
+from web.http.rate_limits import FORMS, RateLimits
 from web.http.ready_answers import PAGE_HEADERS, is_known, make_etag
 from web.http.rendering import LANGUAGES, Renderer
 
@@ -69,7 +69,12 @@ def _context(request: Request) -> AppContext:
     return context
 
 
-ContextDep = Annotated[AppContext, Depends(_context)]
+async def _get_context(request: Request) -> AppContext:
+    # As all dependencies a coroutine: others run in a thread each, which takes longer than most pages.
+    return _context(request)
+
+
+ContextDep = Annotated[AppContext, Depends(_get_context)]
 
 
 async def find_visitor(request: Request) -> Visitor:
@@ -96,6 +101,15 @@ def read_visitor(request: Request, user: User | None = None) -> Visitor:
 
 
 VisitorDep = Annotated[Visitor, Depends(find_visitor)]
+
+
+async def _limit_forms(request: Request, context: ContextDep) -> None:
+    if request.method not in PAGE_METHODS:
+        context.rate_limits.spend(request, FORMS, "forms")
+
+
+#: Of every router that has forms. Raises TooManyRequests.
+LIMIT_FORMS = Depends(_limit_forms)
 
 
 class SignInNeeded(Exception):

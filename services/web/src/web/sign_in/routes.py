@@ -30,6 +30,7 @@ from web.http.dependencies import (
     render_page,
 )
 from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
+from web.http.rate_limits import SIGN_INS
 from web.http.security import content_security_policy
 from web.sign_in.rules import CONSENT_VERSION
 
@@ -78,6 +79,7 @@ async def connect(
     """Redirect to Strava once the consent is given."""
     if consent != "yes":
         return await _join_page(request, context, visitor, again=again == "1", problem=True)
+    context.rate_limits.spend(request, SIGN_INS, "sign-ins")
     browser = request.cookies.get(context.cookies.browser, "")  # kept, so that two open tabs both work
     if not _TOKEN.fullmatch(browser):
         browser = generate_token()
@@ -100,6 +102,7 @@ async def callback(
     query: Annotated[OAuthCallback, Query()],
 ) -> Response:
     """The browser comes back from Strava, with or without a code."""
+    context.rate_limits.spend(request, SIGN_INS, "callbacks")
     browser = request.cookies.get(context.cookies.browser)
     if not browser:
         return _failed(request, visitor, "expired", 409)

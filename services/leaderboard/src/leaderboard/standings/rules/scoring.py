@@ -189,9 +189,10 @@ def _count(board: Board, activity: Activity) -> Counted:
     figures = Totals(activity.distance_m, activity.moving_time_s, activity.elev_gain_m, 1)
     if board.points is None:
         return Counted(figures.value(board.metric))
-    units = figures.value(board.points.unit) / UNITS[board.points.unit]
+    figure, unit = figures.value(board.points.unit), UNITS[board.points.unit]
     per_unit = board.points.per_unit[activity.sport_type]
-    return Counted((units * per_unit).quantize(_HUNDREDTH, ROUND_HALF_UP), units, per_unit)
+    value = figure * per_unit / unit  # multiplied first, so that what is half a hundredth is exactly that
+    return Counted(value.quantize(_HUNDREDTH, ROUND_HALF_UP), figure / unit, per_unit)
 
 
 def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> Reason | None:
