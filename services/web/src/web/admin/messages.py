@@ -87,6 +87,8 @@ def tidy(problems: Mapping[str, Sentence]) -> Problems:
         field = name
         for prefix in _PREFIXES:
             field = field.removeprefix(prefix)
+        if field.startswith(("sport_types.", "scopes.")):
+            field = field.partition(".")[0]
         text = problem.text
         if field == "" and text.startswith("Last_day"):
             tidied["last_day"] = _DAYS

@@ -31,9 +31,7 @@ async def create_key(panel: PanelDep, form: FormDep) -> Response:
     values = {"name": form.get("name"), "scopes": form.fields.get("scopes") or []}
     wanted, problems = check_form(NewApiKey, values)
     if problems:
-        return await _show(
-            panel, form.fields, Refusal(tidy({name.split(".")[0]: one for name, one in problems.items()}))
-        )
+        return await _show(panel, form.fields, Refusal(tidy(problems)))
     try:
         created = await panel.api.create_key(wanted)
     except AppError as error:
