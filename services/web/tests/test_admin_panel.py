@@ -5,10 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
-from leaderboard_helpers import add_challenge
-from web_club import Club, member
-from web_fakes import user_id
+from leaderboard_helpers import SYNC_STATUS, add_challenge
+from web_club import Club, RealLeaderboard, member
+from web_fakes import FakeAuth, FakeLeaderboard, user_id
+from web_harness import build
+from web_sign_in import sign_in
 
+from leaderboard.sync_client import SyncClient
+from leaderboard.tables import Base as LeaderboardBase
+from shared.database.engine import Database
+from testkit.databases import truncate_all
 from testkit.events import recorded
 
 PAGES = [
@@ -280,3 +286,51 @@ async def test_without_sync_the_overview_says_so_and_shows_the_rest(admin: Club)
     page = await admin.client.get("/admin")
     assert "How fetching goes cannot be told at the moment." in page.text
     assert "Spring" in page.text
+
+
+async def test_the_budget_of_strava_is_a_gauge(
+    database: Database, leaderboard_database: Database, auth: FakeAuth
+) -> None:
+    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    answer = httpx.Response(200, text=SYNC_STATUS.model_dump_json())
+    sync = SyncClient("http://sync", "key", httpx.MockTransport(lambda _: answer))
+    auth.sign_in_as(4, "Ela N.", is_admin=True)
+    app = build(database, RealLeaderboard(leaderboard_database, sync=sync), auth)
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(base_url="https://club.example", transport=transport, headers=headers) as client:
+        await sign_in(client)
+        page = await client.get("/admin")
+    assert page.text.count('<meter min="0" max="100" value="20"') == 2
+    assert "<strong>20 of 100 used</strong>, 80 left" in page.text
+    await sync.close()
+
+
+async def test_while_leaderboard_is_away_forms_keep_their_input(
+    client: httpx.AsyncClient, leaderboard: FakeLeaderboard, auth: FakeAuth
+) -> None:
+    auth.sign_in_as(4, "Ela N.", is_admin=True)
+    await sign_in(client)
+    leaderboard.away = True
+    forms = {
+        "/new-challenge": NEW,
+        "/challenges/main/edit": {**NEW, "edition": "0"},
+        "/challenges/main/clone": {"name": "Zima w Łodzi", "first_day": "2027-02-01", "last_day": "2027-02-28"},
+        "/challenges/main/new-board": {**BOARD, "name": "Zima w Łodzi", "metric": "distance", "sport_types": "Run"},
+        "/challenges/main/teams/deal": {"names": "Zima w Łodzi", "how": "evenly"},
+        "/challenges/main/teams/1": {"name": "Zima w Łodzi"},
+        "/keys": {"name": "Zima w Łodzi", "scopes": "read"},
+        "/activities/1/exclude": {"reason": "Zima w Łodzi"},
+    }
+    for path, fields in forms.items():
+        page = await client.post(f"/admin{path}", data=fields)
+        assert page.status_code == 503, path
+        assert "a part of the site is away" in page.text, path
+        assert "Zima w Łodzi" in page.text or "exclude" in path, path
+    for path in ("/challenges/main/close", "/challenges/main/delete", f"/participants/{user_id(5)}/hide", "/sync"):
+        page = await client.post(f"/admin{path}")
+        assert page.status_code == 503, path
+        assert "a part of the site is away" in page.text, path
+    overview = await client.get("/admin")
+    assert overview.status_code == 200
+    assert "The challenges cannot be read at the moment." in overview.text
