@@ -81,6 +81,26 @@ async def test_a_challenge_of_activities_that_are_here_is_shown_as_soon_as_it_is
     assert await audited(database) == ["challenge.created"]
 
 
+async def test_organisers_see_by_which_rules_a_challenge_will_be_shown(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, authorized(), recorded(1, km=12.0))
+    state = await create(client)
+    assert state["next_rules"]["first_day"] == "2026-05-01"
+    await build(database)
+    [state] = (await client.get("/admin/challenges")).json()
+    assert (state["next_rules"], state["boards"][0]["next_rules"]) == (None, None)
+    wanted = edit_of(state, first_day="2026-05-02", counts_manual=False)
+    state = (await client.put("/admin/challenges/spring", json=wanted)).json()
+    rules = {"name": "Runs", "edition": state["edition"], **POINTS}
+    state = (await client.put("/admin/challenges/spring/boards/runs", json=rules)).json()
+    assert state["first_day"] == "2026-05-01"
+    assert (state["next_rules"]["first_day"], state["next_rules"]["counts_manual"]) == ("2026-05-02", False)
+    board = state["boards"][0]
+    assert (board["metric"], board["next_rules"]["metric"]) == ("distance", "points")
+    assert board["next_rules"]["points"]["per_unit"] == {"Ride": "1", "Run": "3"}
+
+
 @pytest.mark.parametrize("visibility", ["public", "members", "hidden"])
 async def test_a_challenge_is_seen_by_whom_it_is_for(
     client: httpx.AsyncClient, database: Database, visibility: str

@@ -24,6 +24,7 @@ from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, disconnected, erased, permission_lost, recorded, renamed
 from testkit.events import sync_finished as finished
+from testkit.handling import emitted
 
 EVA, OLA = UUID(int=3), UUID(int=4)
 LIST = "/admin/participants"
@@ -266,3 +267,23 @@ async def test_a_key_needs_the_scope_of_people(client: httpx.AsyncClient, databa
         assert (await client.post(f"{LIST}/{ANNA}/hide", headers=headers)).status_code == status
     entries = await fetch_rows(database, "select actor from audit_log where action = 'participant.hidden'")
     assert [entry.actor for entry in entries] == ["key people"]
+
+
+async def test_one_participant_is_shown_alone(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, authorized(), authorized(JAN, "Jan"))
+    [first] = [one for one in (await client.get(LIST)).json()["participants"] if one["user_id"] == str(JAN)]
+    assert (await client.get(f"{LIST}/{JAN}")).json() == first
+    assert (await client.get(f"{LIST}/{uuid4()}")).status_code == 404
+
+
+async def test_who_is_removed_is_deleted_everywhere(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, authorized(JAN, "Jan"))
+    await clear_outbox(database)
+    assert (await client.delete(f"{LIST}/{JAN}")).status_code == 202
+    [(_, event)] = await emitted(database, "participant.expired")
+    authorization = authorized(JAN, "Jan").authorized_at
+    assert (event["user_id"], datetime.fromisoformat(event["authorized_at"])) == (str(JAN), authorization)
+    [entry] = await fetch_rows(database, "select actor, action, subject from audit_log")
+    assert tuple(entry) == (f"user {ANNA}", "participant.removed", str(JAN))
+    await handle(database, erased(JAN))
+    assert (await client.delete(f"{LIST}/{JAN}")).status_code == 404

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from web_fakes import FakeAuth, user_id
 from web_sign_in import sign_in
 
+from leaderboard.sync_client import SyncClient
 from shared.contracts.events import Event, UserAuthorized
 from shared.database.engine import Database
 from testkit.events import authorized
@@ -15,13 +16,14 @@ from testkit.events import authorized
 
 @dataclass
 class RealLeaderboard:
-    """leaderboard's own application and handlers on a database."""
+    """leaderboard's own application and handlers on a database; `sync` is how it asks how fetching goes."""
 
     database: Database
     key: str = leaderboard_helpers.WEB_KEY
+    sync: SyncClient | None = None
 
     def app(self) -> FastAPI:
-        return leaderboard_helpers.create_app(self.database)
+        return leaderboard_helpers.create_app(self.database, self.sync)
 
 
 def member(number: int, name: str) -> UserAuthorized:

@@ -10,6 +10,7 @@ from shared.database.engine import Database
 from shared.service import Service, serve
 from web.account import routes as account_routes
 from web.activities import routes as activities_routes
+from web.admin import routes as admin_routes
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
 from web.boards.filtered import FilteredBoards
@@ -107,6 +108,7 @@ def configure_app(
         sign_in_routes,
         welcome_routes,
         account_routes,
+        admin_routes,
         legal_routes,
         http_routes,
     ):

@@ -208,7 +208,7 @@ class PreviewRequest(BoardRules):
 
 
 class BoardState(ApiModel):
-    """A board as organisers see it: what is shown, and whether other rules are being built."""
+    """A board as organisers see it: what is shown, and by which rules it will be as soon as those are built."""
 
     slug: str
     name: str
@@ -220,10 +220,14 @@ class BoardState(ApiModel):
     team_mode: TeamMode
     team_best: int | None
     is_building: bool
+    next_rules: BoardRules | None = None  # None: what is shown stays
 
 
 class ChallengeState(ApiModel):
-    """A challenge as organisers see it; `edition` counts their changes."""
+    """A challenge as organisers see it; `edition` counts their changes.
+
+    `next_rules` are the days and what counts as soon as that is built; None when what is shown stays.
+    """
 
     slug: str
     name: str
@@ -240,6 +244,7 @@ class ChallengeState(ApiModel):
     closed_at: datetime | None
     digest: str | None
     boards: tuple[BoardState, ...]
+    next_rules: ChallengeRules | None = None
 
 
 class Preview(ApiModel):

@@ -207,6 +207,12 @@ class ActivitySearch(BaseModel):
     limit: int = Field(50, ge=1, le=200)
 
 
+class ExclusionReason(BaseModel):
+    """Why an organiser excludes an activity, for its owner to read."""
+
+    reason: str = Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
 class FoundActivity(ApiModel):
     """An activity as an organiser finds it."""
 

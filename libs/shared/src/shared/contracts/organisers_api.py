@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Scope(StrEnum):
@@ -21,6 +21,26 @@ class Scope(StrEnum):
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class NewApiKey(BaseModel):
+    """The key that is wanted."""
+
+    model_config = ConfigDict(
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"name": "Results page", "scopes": ["read", "challenges"]}]},
+    )
+
+    name: str = Field(min_length=1, max_length=80)
+    scopes: set[Scope] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        value = value.strip()
+        if not value or not value.isprintable():
+            raise ValueError("a name has letters, and no control characters")
+        return value
 
 
 class ApiKeyInfo(_Model):
@@ -96,6 +116,17 @@ class ParticipantPage(_Model):
 
     participants: tuple[ParticipantInfo, ...]
     next_after: str | None
+
+
+class WantedSync(BaseModel):
+    """Whose activities are wanted."""
+
+    model_config = ConfigDict(
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"user_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, {"user_id": None}]},
+    )
+
+    user_id: UUID | None  # None: everybody's
 
 
 class RequestedSync(_Model):

@@ -21,8 +21,10 @@ from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from shared.contracts.leaderboard_admin_api import (
     BoardDefinition,
     BoardEdit,
+    BoardRules,
     BoardState,
     ChallengeEdit,
+    ChallengeRules,
     ChallengeState,
     CloneRequest,
     FinalEntry,
@@ -243,14 +245,24 @@ async def _to_states(session: Transaction, rows: Sequence[ChallengeRow]) -> tupl
             closed_at=row.closed_at,
             digest=row.digest,
             boards=tuple(_to_board_state(board, versions[board.id]) for board in boards[row.id]),
+            next_rules=_to_next_rules([one for board in boards[row.id] for one in versions[board.id]]),
         )
         for row in rows
     )
 
 
+def _to_next_rules(versions: Sequence[BoardVersionRow]) -> ChallengeRules | None:
+    building = [version for version in versions if version.state != "live"]
+    if not building:
+        return None
+    newest = max(building, key=lambda version: version.id)
+    return ChallengeRules.model_validate({name: getattr(newest, name) for name in ChallengeRules.model_fields})
+
+
 def _to_board_state(board: BoardRow, versions: Sequence[BoardVersionRow]) -> BoardState:
     live = next((version for version in versions if version.state == "live"), None)
     shown = live or (versions[0] if versions else None)
+    building = [version for version in versions if version.state != "live"]
     return BoardState(
         slug=board.slug,
         name=board.name,
@@ -261,8 +273,13 @@ def _to_board_state(board: BoardRow, versions: Sequence[BoardVersionRow]) -> Boa
         threshold=float(shown.threshold) if shown and shown.threshold is not None else None,
         team_mode=TeamMode(board.team_mode),
         team_best=board.team_best,
-        is_building=any(version.state != "live" for version in versions),
+        is_building=bool(building),
+        next_rules=_to_rules(building[-1]) if building else None,
     )
+
+
+def _to_rules(version: BoardVersionRow) -> BoardRules:
+    return BoardRules.model_validate({name: getattr(version, name) for name in BoardRules.model_fields})
 
 
 async def _to_results(session: Transaction, row: ChallengeRow) -> FinalResults:

@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.api_keys import queries
 from leaderboard.api_keys.use_cases import create_key, revoke_key
 from leaderboard.dependencies import FOR_OPERATORS, Actor, Scope, require_scope
 from leaderboard.tables import ApiKeyRow
-from shared.contracts.organisers_api import ApiKeyInfo, ApiKeyList, CreatedApiKey
+from shared.contracts.organisers_api import ApiKeyInfo, ApiKeyList, CreatedApiKey, NewApiKey
 from shared.http.api import Transaction, documented_errors
 
 MAX_ID = 2**63 - 1
@@ -22,26 +21,6 @@ KeyId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 router = APIRouter(prefix="/admin/api-keys", responses=documented_errors())
 operator_router = APIRouter(prefix="/api-keys", dependencies=[FOR_OPERATORS], responses=documented_errors())
-
-
-class NewApiKey(BaseModel):
-    """The key that is wanted."""
-
-    model_config = ConfigDict(
-        hide_input_in_errors=True,
-        json_schema_extra={"examples": [{"name": "Results page", "scopes": ["read", "challenges"]}]},
-    )
-
-    name: str = Field(min_length=1, max_length=80)
-    scopes: set[Scope] = Field(min_length=1)
-
-    @field_validator("name")
-    @classmethod
-    def _readable(cls, value: str) -> str:
-        value = value.strip()
-        if not value or not value.isprintable():
-            raise ValueError("a name has letters, and no control characters")
-        return value
 
 
 @router.post("", status_code=201, responses=documented_errors(409))

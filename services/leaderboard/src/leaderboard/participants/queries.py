@@ -124,6 +124,14 @@ async def expire_participants(
     return {row.user_id: row.authorized_at for row in expired}
 
 
+async def find_authorization(session: AsyncSession, user_id: UUID) -> datetime | None:
+    """When a participant last authorized; None without such a participant."""
+    found = await session.scalar(
+        text("select authorized_at from participants where user_id = :user_id"), {"user_id": user_id}
+    )
+    return found if isinstance(found, datetime) else None
+
+
 async def save_private_choice(session: AsyncSession, user_id: UUID, *, count: bool) -> bool | None:
     """Save whether private activities count; returns whether that is new, None without such a participant."""
     saved = await session.execute(

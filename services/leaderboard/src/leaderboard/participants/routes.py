@@ -129,6 +129,22 @@ def _parse_place(after: str | None) -> Place | None:
     return Place(sort_name, UUID(user_id))
 
 
+@admin_router.get("/{user_id}", responses=documented_errors(404))
+async def get_participant(session: Transaction, _actor: PeopleActor, user_id: UUID) -> ParticipantInfo:
+    """One participant, and how fetching goes for them."""
+    row = await queries.find_participant(session, user_id)
+    if row is None:
+        raise NotFound("There is no such participant.")
+    return _to_info(row)
+
+
+@admin_router.delete("/{user_id}", status_code=202, responses=documented_errors(404))
+async def remove(session: Transaction, actor: PeopleActor, user_id: UUID) -> Response:
+    """Disconnect a participant from Strava and delete everything about them; they may join again."""
+    await use_cases.remove(session, actor, user_id, datetime.now(UTC))
+    return Response(status_code=202)
+
+
 @admin_router.post("/{user_id}/hide", responses=documented_errors(404))
 async def hide(session: Transaction, actor: PeopleActor, user_id: UUID) -> ParticipantInfo:
     """Take a participant off all boards; what they do is recorded on."""

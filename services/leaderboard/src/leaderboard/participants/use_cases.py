@@ -102,3 +102,13 @@ async def set_hidden(session: AsyncSession, actor: Actor, user_id: UUID, *, hidd
     if participant is None:
         raise NotFound("There is no such participant.")
     return participant
+
+
+async def remove(session: AsyncSession, actor: Actor, user_id: UUID, now: datetime) -> None:
+    """Have everything about a participant deleted, wherever it is. Raises NotFound."""
+    await lock_people(session, [user_id])
+    authorized_at = await queries.find_authorization(session, user_id)
+    if authorized_at is None:
+        raise NotFound("There is no such participant.")
+    await add_audit_entry(session, actor, "participant.removed", str(user_id))
+    await emit(session, ParticipantExpired(user_id=user_id, expired_at=now, authorized_at=authorized_at))

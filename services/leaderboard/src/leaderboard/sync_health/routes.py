@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
 
 from leaderboard.dependencies import Actor, ContextDep, Scope, require_scope
 from leaderboard.sync_health import queries
 from leaderboard.sync_health.use_cases import request_sync
-from shared.contracts.organisers_api import RequestedSync, SyncFailure, SyncFailures
+from shared.contracts.organisers_api import RequestedSync, SyncFailure, SyncFailures, WantedSync
 from shared.contracts.sync_api import SyncStatus
 from shared.errors import Unavailable
 from shared.http.api import Transaction, documented_errors
@@ -21,17 +19,6 @@ MAY_READ = Depends(require_scope(Scope.READ))
 SyncActor = Annotated[Actor, Depends(require_scope(Scope.SYNC))]
 
 router = APIRouter(prefix="/admin", responses=documented_errors())
-
-
-class WantedSync(BaseModel):
-    """Whose activities are wanted."""
-
-    model_config = ConfigDict(
-        hide_input_in_errors=True,
-        json_schema_extra={"examples": [{"user_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, {"user_id": None}]},
-    )
-
-    user_id: UUID | None  # None: everybody's
 
 
 @router.post("/sync", status_code=202, responses=documented_errors(404, 409))

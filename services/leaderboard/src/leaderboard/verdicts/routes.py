@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 from leaderboard.activities.rules import Activity
@@ -24,6 +23,7 @@ from shared.contracts.leaderboard_api import (
     ActivityVerdicts,
     BoardVerdict,
     DayPoints,
+    ExclusionReason,
     FoundActivities,
     FoundActivity,
     PrivateSum,
@@ -43,12 +43,6 @@ StravaId = Annotated[int, Path(ge=1, le=MAX_ID)]
 Organiser = Annotated[Actor, Depends(require_scope(Scope.PEOPLE))]
 
 router = APIRouter(responses=documented_errors(404, 409))
-
-
-class ExclusionReason(BaseModel):
-    """Why an organiser excludes an activity, for its owner to read."""
-
-    reason: str = Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 
 @router.get("/challenges/{slug}/participants/{user_id}/verdicts")

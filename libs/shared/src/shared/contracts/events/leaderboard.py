@@ -54,7 +54,7 @@ class ChallengeClosed(Event):
 
 
 class ParticipantExpired(UserEvent):
-    """Somebody takes part in no challenge that is open or still kept.
+    """Somebody takes part in no challenge that is open or still kept, or was removed by an organiser.
 
     auth disconnects and erases them, unless they have signed in since `authorized_at`, when leaderboard last knew.
     """

@@ -1,0 +1,336 @@
+"""The organisers' panel over the real leaderboard."""
+
+import warnings
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+from leaderboard_helpers import SYNC_STATUS, add_challenge
+from web_club import Club, RealLeaderboard, member
+from web_fakes import FakeAuth, FakeLeaderboard, user_id
+from web_harness import build
+from web_sign_in import sign_in
+
+from leaderboard.sync_client import SyncClient
+from leaderboard.tables import Base as LeaderboardBase
+from shared.database.engine import Database
+from testkit.databases import truncate_all
+from testkit.events import recorded
+
+PAGES = [
+    *("", "/challenges", "/new-challenge", "/participants", "/activities", "/data", "/log", "/keys"),
+    *("/challenges/main", "/challenges/main/edit", "/challenges/main/clone", "/challenges/main/close"),
+    *("/challenges/main/delete", "/challenges/main/teams", "/challenges/main/new-board"),
+    *("/challenges/main/new-board?kind=milestone", "/challenges/main/boards/running"),
+    *("/challenges/main/boards/running/delete", f"/participants/{user_id(5)}", f"/participants/{user_id(5)}/remove"),
+]
+
+
+@pytest.fixture
+async def admin(club: Club) -> Club:
+    """An organiser is signed in; a challenge runs, and two people take part."""
+    today = datetime.now(UTC).date()
+    await add_challenge(club.leaderboard, (today - timedelta(days=3), today + timedelta(days=3)), "Spring")
+    await club.join(4, "Ela N.", is_admin=True)
+    noon = datetime.combine(today - timedelta(days=1), datetime.min.time()).replace(hour=12)
+    await club.hear(
+        member(5, "Filip J."),
+        recorded(1, user_id=user_id(4), km=5, local_start=noon),
+        recorded(2, user_id=user_id(5), km=9, local_start=noon),
+    )
+    return club
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_of_the_panel_is_shown(admin: Club, path: str) -> None:
+    for language in ("en", "pl"):
+        page = await admin.client.get(f"/admin{path}", headers={"Accept-Language": language})
+        assert page.status_code == 200, page.text
+        assert page.text.count("<h1>") == 1
+
+
+async def test_no_page_of_the_panel_is_for_strangers_or_members(club: Club) -> None:
+    with warnings.catch_warnings(action="ignore"):  # about duplicate operation ids, which do not matter here
+        paths = club.client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    asked = [
+        (method, path.format(slug="x", board="x", user_id=user_id(5), team_id=1, strava_id=1, key_id=1, kind="csv"))
+        for path, methods in paths.items()
+        if path.startswith("/admin")
+        for method in methods
+    ]
+    assert len(asked) > 50
+    for location in ("/join?said=sign-in", None):
+        if location is None:
+            await club.join(6, "Ola Ż.")
+        for method, path in asked:
+            answer = await club.client.request(method, path)
+            expected = (303, location) if location else (403, None)
+            assert (answer.status_code, answer.headers.get("location")) == expected, (method, path)
+
+
+NEW = {
+    "name": "Zima w Łodzi",
+    "first_day": "2027-01-01",
+    "last_day": "2027-01-31",
+    "time_zone": "Europe/Warsaw",
+    "visibility": "hidden",
+    "team_size": "4",
+    "counts_manual": "yes",
+    "announcement": "Hello\r\nthere",
+}
+
+
+async def post(club: Club, path: str, data: dict[str, object], said: str) -> httpx.Response:
+    """Send a form that succeeds; the page that it leads to, which says so."""
+    answer = await club.client.post(f"/admin{path}", data=data)
+    assert answer.status_code == 303, answer.text
+    assert f"said={said}" in answer.headers["location"]
+    page = await club.client.get(answer.headers["location"])
+    assert page.status_code == 200
+    assert 'class="done" role="status"></p>' not in page.text, "the page says what was done"
+    return page
+
+
+async def test_a_challenge_is_created_edited_published_copied_and_deleted(admin: Club) -> None:
+    page = await post(admin, "/new-challenge", NEW, "challenge-created")
+    assert "/admin/challenges/zima-w-lodzi/edit" in page.text
+    form = await admin.client.get("/admin/challenges/zima-w-lodzi/edit")
+    assert "Hello\nthere" in form.text
+    edited = {**NEW, "visibility": "public", "edition": "0", "name": "Zima"}
+    await post(admin, "/challenges/zima-w-lodzi/edit", edited, "challenge-saved")
+    assert (await admin.client.get("/c/zima-w-lodzi", follow_redirects=False)).status_code in {303, 404}
+    copy = {"name": "Luty", "first_day": "2027-02-01", "last_day": "2027-02-28"}
+    await post(admin, "/challenges/zima-w-lodzi/clone", copy, "challenge-cloned")
+    assert "cannot be taken back" in (await admin.client.get("/admin/challenges/luty/delete")).text
+    page = await post(admin, "/challenges/luty/delete", {}, "challenge-deleted")
+    assert "Luty" not in page.text
+
+
+async def test_a_wrong_form_is_shown_again_with_its_input(admin: Club) -> None:
+    answer = await admin.client.post("/admin/new-challenge", data={**NEW, "last_day": "2026-01-01"})
+    assert answer.status_code == 422
+    assert 'id="f-last_day-problem">The last day must not be before the first one.' in answer.text
+    assert 'value="Zima w Łodzi"' in answer.text
+    assert 'aria-describedby="f-last_day-problem"' in answer.text
+    taken = await admin.client.post("/admin/new-challenge", data={**NEW, "slug": "main"})
+    assert taken.status_code == 409
+    assert 'id="f-slug-problem">There is a challenge with this slug already.' in taken.text
+
+
+async def test_who_saves_over_another_change_sees_it_first(admin: Club) -> None:
+    await post(admin, "/new-challenge", NEW, "challenge-created")
+    path = "/challenges/zima-w-lodzi/edit"
+    await post(admin, path, {**NEW, "edition": "0", "team_size": "7"}, "challenge-saved")
+    late = {**NEW, "edition": "0", "announcement": "Mine"}
+    answer = await admin.client.post(f"/admin{path}", data=late)
+    assert answer.status_code == 409
+    assert "Somebody else has saved this challenge since you opened the form." in answer.text
+    assert '<dt>Team size</dt><dd class="lines">7</dd>' in answer.text
+    assert "Mine</textarea>" in answer.text
+    assert 'name="edition" value="1"' in answer.text
+    await post(admin, path, {**late, "edition": "1"}, "challenge-saved")
+
+
+async def test_a_challenge_that_is_over_is_closed_with_a_digest(admin: Club) -> None:
+    early = await admin.client.post("/admin/challenges/main/close")
+    assert early.status_code == 409
+    assert "The challenge is not over yet." in early.text
+    await add_challenge(admin.leaderboard, (date(2026, 5, 1), date(2026, 5, 31)), "Spring")
+    page = await post(admin, "/challenges/main/close", {}, "challenge-closed")
+    assert "The digest fits the results: nobody has changed them." in page.text
+    results = (await admin.client.get("/admin/exports/results/main.json")).json()
+    assert results["digest"] in page.text
+
+
+BOARD = {"kind": "board", "name": "Wszystko", "metric": "points", "unit": "distance", "team_mode": "sum"}
+
+
+async def test_a_board_of_points_is_added_previewed_changed_and_deleted(admin: Club) -> None:
+    fields = {**BOARD, "sport_types": ["Run", "Ride"], "per_unit.Run": "2,5", "per_unit.Ride": "1"}
+    page = await post(admin, "/challenges/main/new-board", fields, "board-saved")
+    assert "being computed" in page.text
+    await admin.settle()
+    page = await admin.client.get("/admin/challenges/main/boards/wszystko")
+    assert 'name="per_unit.Run" value="2.5"' in page.text
+    edition = page.text.split('name="edition" value="')[1].split('"')[0]
+    path = "/admin/challenges/main/boards/wszystko"
+    tried = {**fields, "per_unit.Run": "10", "edition": edition, "position": "2", "do": "preview"}
+    answer = await admin.client.post(path, data=tried)
+    assert answer.status_code == 303
+    address = answer.headers["location"].removesuffix("#preview")
+    building = await admin.client.get(address)
+    assert "The board is being computed by these rules." in building.text
+    assert "hx-trigger" in building.text
+    await admin.settle()
+    built = await admin.client.get(address)
+    assert "This is what the rules below would give." in built.text
+    assert ">90.0<" in built.text.replace("\n", "")
+    assert 'name="per_unit.Run" value="10"' in built.text, "the input is kept"
+    await post(admin, "/challenges/main/boards/wszystko", {**tried, "do": "save"}, "board-saved")
+    await post(admin, "/challenges/main/boards/wszystko/delete", {}, "board-deleted")
+
+
+async def test_a_form_that_is_opened_while_rules_are_built_shows_those(admin: Club) -> None:
+    fields = {**BOARD, "name": "Running", "metric": "elevation", "sport_types": ["Run"], "edition": "0"}
+    await post(admin, "/challenges/main/boards/running", {**fields, "position": "0"}, "board-saved")
+    page = await admin.client.get("/admin/challenges/main/boards/running")
+    assert '<option value="elevation" selected>' in page.text
+
+
+async def test_a_milestone_is_entered_in_kilometres(admin: Club) -> None:
+    fields = {"kind": "milestone", "name": "Maraton", "metric": "distance", "sport_types": ["Run"]}
+    wrong = await admin.client.post("/admin/challenges/main/new-board", data={**fields, "threshold": "far"})
+    assert wrong.status_code == 422
+    assert 'value="far"' in wrong.text
+    await post(admin, "/challenges/main/new-board", {**fields, "threshold": "42,195"}, "board-saved")
+    await admin.settle()
+    page = await admin.client.get("/admin/challenges/main/boards/maraton")
+    assert 'value="42.195"' in page.text
+
+
+async def test_a_participant_is_hidden_shown_fetched_and_removed(admin: Club) -> None:
+    person = f"/participants/{user_id(5)}"
+    page = await post(admin, f"{person}/hide", {"back": "search=filip"}, "participant-hidden")
+    assert "hidden by organisers" in page.text
+    assert "Ela N.</a>" not in page.text.split("<table")[1], "the search is kept"
+    await post(admin, f"{person}/show", {"back": "one"}, "participant-shown")
+    await post(admin, f"{person}/sync", {"back": "one"}, "sync-requested")
+    await post(admin, "/sync", {}, "sync-requested")
+    again = await admin.client.post("/admin/sync")
+    assert again.status_code == 429
+    assert "Everybody was asked for less than 10 minutes ago." in again.text
+    assert "everything about them is deleted" in (await admin.client.get(f"/admin{person}/remove")).text
+    await post(admin, f"{person}/remove", {}, "participant-removed")
+
+
+async def test_an_activity_is_excluded_for_a_reason_and_included_again(admin: Club) -> None:
+    found = await admin.client.get("/admin/activities", params={"person": "filip", "suspicious": ""})
+    assert found.text.count('id="a-') == 1
+    empty = await admin.client.post("/admin/activities/2/exclude", data={"reason": " ", "back": "person=filip"})
+    assert empty.status_code == 422
+    assert '<p class="error" id="f-reason-problem">Please fill this in.' in empty.text
+    fields = {"reason": "A car ride", "back": "person=filip"}
+    page = await post(admin, "/activities/2/exclude", fields, "activity-excluded")
+    assert "Excluded: A car ride" in page.text
+    await post(admin, "/activities/2/include", {"back": ""}, "activity-included")
+    nobody = await admin.client.get("/admin/activities?person=zenon")
+    assert "Nobody who takes part has a name like this." in nobody.text
+    several = await admin.client.get("/admin/activities?person=.&sport_type=Run")
+    assert several.text.count("sport_type=Run&amp;user_id=") == 2
+
+
+async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> None:
+    path = "/challenges/main/teams"
+    page = await post(admin, f"{path}/deal", {"count": "2", "how": "random", "seed": "7"}, "teams-dealt")
+    assert "The seed of the random order was <strong>7</strong>" in page.text
+    team = page.text.split(f'href="/admin{path}/')[1].split('"')[0]
+    page = await post(admin, f"{path}/{team}", {"name": "Sowy"}, "team-renamed")
+    taken = await admin.client.post(f"/admin{path}/{team}", data={"name": "Team 2"})
+    assert taken.status_code == 409
+    assert 'value="Team 2"' in taken.text
+    page = await post(admin, f"{path}/{team}/add", {"person": "filip j."}, "team-assigned")
+    assert "Filip J." in page.text
+    await post(admin, f"{path}/{team}/take-out/{user_id(5)}", {}, "team-left")
+    fields = {"challenge": "main", "team_id": team}
+    page = await post(admin, f"/participants/{user_id(5)}/team", fields, "team-assigned")
+    assert f'<option value="{team}" selected>' in page.text
+    few = await admin.client.post(
+        f"/admin{path}/deal", data={"names": "A\nB\nC", "how": "evenly", "everybody": "yes"}
+    )
+    assert few.status_code == 409
+    assert "fewer people to deal out than teams" in few.text
+    await post(admin, f"{path}/{team}/delete", {}, "team-deleted")
+
+
+async def test_a_key_is_shown_once_and_revoked(admin: Club) -> None:
+    none = await admin.client.post("/admin/keys", data={"name": "Results"})
+    assert none.status_code == 422
+    assert 'id="f-scopes-problem"' in none.text
+    made = await admin.client.post("/admin/keys", data={"name": "Results", "scopes": ["read", "teams"]})
+    assert made.headers["cache-control"] == "no-store"
+    assert 'value="gruppetto_1_' in made.text
+    assert "gruppetto_1_" not in (await admin.client.get("/admin/keys")).text
+    page = await post(admin, "/keys/1/revoke", {}, "key-revoked")
+    assert "revoked" in page.text
+    again = await admin.client.post("/admin/keys", data={"name": "Results", "scopes": ["read"]})
+    assert again.status_code == 409
+
+
+async def test_what_organisers_did_is_in_the_log_in_words(admin: Club) -> None:
+    await post(admin, f"/participants/{user_id(5)}/hide", {}, "participant-hidden")
+    page = await admin.client.get("/admin/log?action=participant.hidden")
+    assert "hid a participant" in page.text
+    assert f'<a href="/admin/participants/{user_id(5)}">Filip J.</a>' in page.text
+    assert "Nothing fits that." in (await admin.client.get("/admin/log?subject=nothing")).text
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [
+        ("boards/main/running.csv", "place"),
+        ("boards/main/running.json", "{"),
+        ("activities.csv?sport_type=Run", "strava_id"),
+        ("activities.json", "["),
+        ("audit-log.csv", "id,at"),
+        ("audit-log.json?action=board.added", "["),
+    ],
+)
+async def test_files_are_downloaded(admin: Club, path: str, start: str) -> None:
+    answer = await admin.client.get(f"/admin/exports/{path}")
+    assert answer.status_code == 200
+    assert answer.text.removeprefix("\ufeff").casefold().startswith(start)
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+async def test_without_sync_the_overview_says_so_and_shows_the_rest(admin: Club) -> None:
+    page = await admin.client.get("/admin")
+    assert "How fetching goes cannot be told at the moment." in page.text
+    assert "Spring" in page.text
+
+
+async def test_the_budget_of_strava_is_a_gauge(
+    database: Database, leaderboard_database: Database, auth: FakeAuth
+) -> None:
+    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    answer = httpx.Response(200, text=SYNC_STATUS.model_dump_json())
+    sync = SyncClient("http://sync", "key", httpx.MockTransport(lambda _: answer))
+    auth.sign_in_as(4, "Ela N.", is_admin=True)
+    app = build(database, RealLeaderboard(leaderboard_database, sync=sync), auth)
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(base_url="https://club.example", transport=transport, headers=headers) as client:
+        await sign_in(client)
+        page = await client.get("/admin")
+    assert page.text.count('<meter min="0" max="100" value="20"') == 2
+    assert "<strong>20 of 100 used</strong>, 80 left" in page.text
+    await sync.close()
+
+
+async def test_while_leaderboard_is_away_forms_keep_their_input(
+    client: httpx.AsyncClient, leaderboard: FakeLeaderboard, auth: FakeAuth
+) -> None:
+    auth.sign_in_as(4, "Ela N.", is_admin=True)
+    await sign_in(client)
+    leaderboard.away = True
+    forms = {
+        "/new-challenge": NEW,
+        "/challenges/main/edit": {**NEW, "edition": "0"},
+        "/challenges/main/clone": {"name": "Zima w Łodzi", "first_day": "2027-02-01", "last_day": "2027-02-28"},
+        "/challenges/main/new-board": {**BOARD, "name": "Zima w Łodzi", "metric": "distance", "sport_types": "Run"},
+        "/challenges/main/teams/deal": {"names": "Zima w Łodzi", "how": "evenly"},
+        "/challenges/main/teams/1": {"name": "Zima w Łodzi"},
+        "/keys": {"name": "Zima w Łodzi", "scopes": "read"},
+        "/activities/1/exclude": {"reason": "Zima w Łodzi"},
+    }
+    for path, fields in forms.items():
+        page = await client.post(f"/admin{path}", data=fields)
+        assert page.status_code == 503, path
+        assert "a part of the site is away" in page.text, path
+        assert "Zima w Łodzi" in page.text or "exclude" in path, path
+    for path in ("/challenges/main/close", "/challenges/main/delete", f"/participants/{user_id(5)}/hide", "/sync"):
+        page = await client.post(f"/admin{path}")
+        assert page.status_code == 503, path
+        assert "a part of the site is away" in page.text, path
+    overview = await client.get("/admin")
+    assert overview.status_code == 200
+    assert "The challenges cannot be read at the moment." in overview.text
