@@ -39,7 +39,7 @@ bench: setup  ## measure beside floors, one line of JSON each
 		&& $(BIN)/python -P bench/workers.py && $(BIN)/python bench/sync.py \
 		&& $(BIN)/python bench/recording.py && $(BIN)/python bench/scoring.py \
 		&& $(BIN)/python bench/pipeline.py \
-		&& $(BIN)/python bench/standings.py
+		&& $(BIN)/python bench/standings.py && $(BIN)/python -P bench/web.py
 
 lint: setup  ## run every gate: ruff, mypy, import contracts, dependencies, dead code, event contracts
 	@bash scripts/lint.sh

@@ -6,7 +6,6 @@ overlaps must name each other, and be those that a sweep over each athlete's act
 """
 
 import asyncio
-import contextlib
 import json
 import sys
 import time
@@ -19,21 +18,16 @@ from uuid import UUID
 
 import aio_pika
 import asyncpg
-import httpx
 import structlog
-import uuid_utils.compat as uuid_utils
+from pipe.service import start_service, to_outgoing
 
-from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
 from devstack.servers.servers import Servers, private_servers
-from devstack.stack import expected_standings
-from devstack.stack.expected_standings import Activity
+from devstack.stack import expected_activities
+from devstack.stack.expected_activities import Activity
 from devstack.stack.provision import upgrade
-from devstack.stack.stack import is_healthy
-from shared.contracts.envelope import encode_attributes
-from shared.contracts.events import ActivityFetched, Event, FetchedActivity
-from shared.contracts.queues import exchange_name
+from shared.contracts.events import ActivityFetched, FetchedActivity
 from shared.messaging import topology
 from shared.messaging.publisher import Publisher
 from stravasim.dataset.dataset import Dataset
@@ -56,7 +50,7 @@ class Expected:
         self.total = 0
 
     def add(self, user_id: UUID, summaries: Sequence[dict[str, Any]]) -> None:
-        own = {one.id: one for one in expected_standings.parse_activities(summaries)}
+        own = {one.id: one for one in expected_activities.parse_activities(summaries)}
         shown = [one for one in own.values() if not one.only_me]
         self.total += len(summaries)
         self.private += len(own) - len(shown)
@@ -72,7 +66,7 @@ def _count_overlapping(activities: Sequence[Activity]) -> int:
     for one in sorted(activities, key=lambda each: (each.start_at, each.id)):
         going_on = [other for other in going_on if other.end > one.start_at]
         for other in going_on:
-            if expected_standings.overlap(one, other) > TOLERANCE:
+            if expected_activities.overlap(one, other) > TOLERANCE:
                 found |= {one.id, other.id}
         going_on.append(one)
     return len(found)
@@ -91,18 +85,6 @@ def _page(user_id: UUID, seq: int, summaries: Sequence[dict[str, Any]]) -> Activ
     )
 
 
-def _outgoing(event: Event) -> tuple[aio_pika.Message, str, str]:
-    key = uuid_utils.uuid7()
-    message = aio_pika.Message(
-        event.model_dump_json().encode(),
-        headers=dict(encode_attributes(event, key, datetime.now(UTC))),
-        message_id=str(key),
-        type=event.event_type(),
-        delivery_mode=2,
-    )
-    return message, exchange_name(event.producer), event.routing_key()
-
-
 async def publish_all(dataset: Dataset, amqp_url: str) -> Expected:
     """Every athlete's pages, no faster than they are consumed; what others would hear of them is thrown away."""
     expected, publisher = Expected(), Publisher(amqp_url, "bench")
@@ -114,7 +96,7 @@ async def publish_all(dataset: Dataset, amqp_url: str) -> Expected:
             user_id = UUID(int=athlete_id)
             expected.add(user_id, summaries)
             pages = [_page(user_id, seq, summaries[at : at + PER_PAGE]) for at in range(0, len(summaries), PER_PAGE)]
-            errors = await publisher.publish_all([_outgoing(page) for page in pages])
+            errors = await publisher.publish_all([to_outgoing(page) for page in pages])
             assert not any(errors), errors
             if seq % 50 == 0:
                 await heard.purge()
@@ -130,23 +112,12 @@ async def publish_all(dataset: Dataset, amqp_url: str) -> Expected:
 
 @asynccontextmanager
 async def replicas(supervisor: Supervisor, servers: Servers, database_url: str) -> AsyncIterator[None]:
-    async with httpx.AsyncClient() as client, contextlib.AsyncExitStack() as stack:
-        for number in range(REPLICAS):
-            http_port, internal_port = reserve_ports(2)
-            env = {
-                "PATH": "/usr/bin:/bin",
-                "DATABASE_URL": database_url,
-                "RABBITMQ_URL": servers.rabbitmq.url,
-                "HTTP_PORT": str(http_port),
-                "INTERNAL_PORT": str(internal_port),
-                "INGEST_OPERATOR_KEY": "a-key-for-a-benchmark",
-                "LOG_LEVEL": "WARNING",
-            }
-            name, address = f"ingest-{number}", f"http://127.0.0.1:{internal_port}/health/ready"
-            await supervisor.start(name, [sys.executable, "-P", "-m", "ingest.main"], env=env)
-            stack.push_async_callback(supervisor.stop, name)
-            await supervisor.wait_until_ready(name, lambda address=address: is_healthy(client, address), 60)
-        yield
+    names = [f"ingest-{number}" for number in range(REPLICAS)]
+    for name in names:
+        await start_service(supervisor, name, "ingest", database_url, servers.rabbitmq.url, LOG_LEVEL="WARNING")
+    yield
+    for name in names:
+        await supervisor.stop(name)
 
 
 async def find_mismatches(connection: asyncpg.Connection, expected: Expected) -> list[str]:

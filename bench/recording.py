@@ -11,30 +11,14 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import aio_pika
-import asyncpg
-import httpx
-import structlog
-import uuid_utils.compat as uuid_utils
 from pipe import floor
 from pipe.load import Round, make_round
+from pipe.service import to_message, to_outgoing
+from pipe.sides import OURS, ROUNDS, Sides, open_sides, take_turns
 
-from devstack.process.ports import reserve_ports
-from devstack.process.supervisor import Supervisor
-from devstack.servers.roles import create_roles
-from devstack.servers.servers import Servers, private_servers
-from devstack.stack.provision import upgrade
-from devstack.stack.stack import is_healthy
-from shared.contracts.envelope import encode_attributes
-from shared.messaging import topology
-from shared.messaging.publisher import Publisher
-
-ROUNDS = 3
 SIZES = (10_000, 100_000, 1_000_000)
 FIRST_DAY = datetime(2026, 1, 1, 6, tzinfo=UTC)
 QUEUE, RECORDED = "ingest.activity", "leaderboard.activity"
@@ -50,39 +34,15 @@ _FILL = """insert into activities (strava_id, user_id, fetch_seq, state, version
 
 
 class Bench:
-    """The servers, and the sides that take turns."""
+    """Rounds of one side, with as much on record as there is."""
 
-    def __init__(self, supervisor: Supervisor, servers: Servers, urls: dict[str, str]) -> None:
-        self._supervisor = supervisor
-        self._amqp_url = servers.rabbitmq.url
-        self._urls = urls
-        self._publisher = Publisher(self._amqp_url, "bench")
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
         self._rounds = 0
-
-    async def prepare(self) -> None:
-        async with self._connect("floor") as connection:
-            for table in floor.TABLES:
-                await connection.execute(table)
-
-    @asynccontextmanager
-    async def _connect(self, schema: str) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self._urls[schema].replace("+asyncpg", ""))
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-    @asynccontextmanager
-    async def _channel(self) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
-        async with await aio_pika.connect(self._amqp_url) as connection:
-            yield await connection.channel()
-
-    async def close(self) -> None:
-        await self._publisher.close()
 
     async def fill(self, size: int) -> None:
         """So many activities on record, of others than will come."""
-        async with self._connect("ingest") as connection:
+        async with self._sides.connect(OURS) as connection:
             present = await connection.fetchval("select count(*) from activities")
             if present < size:
                 await connection.execute(_FILL, present + 1, size)
@@ -92,17 +52,12 @@ class Bench:
         """Activities a second."""
         self._rounds += 1
         load = make_round(self._rounds, FIRST_DAY)
-        is_ours = side == "ours"
-        exchange, schema = ("ev.sync", "ingest") if is_ours else (floor.EXCHANGE, "floor")
-        outbox = "outbox" if is_ours else "ingest_outbox"
+        outbox = "outbox" if side == OURS else "ingest_outbox"
         counts = f"select (select count(*) from inbox), (select count(*) from {outbox})"  # noqa: S608 - a constant
-        async with self._channel() as channel:
-            await floor.declare(channel, archived=side != "floor without archive")
-        await self._purge()
-        async with self._connect(schema) as connection:
+        async with self._sides.connect(side) as connection:
             before = await connection.fetchval("select count(*) from inbox")
-            async with self._processes(side, replicas):
-                await self._publish(load, exchange)
+            async with self._sides.processes(side, replicas):
+                await self._publish(load, side)
                 started = time.perf_counter()
                 while True:
                     await asyncio.sleep(0.02)
@@ -114,95 +69,36 @@ class Bench:
         return load.activities / took
 
     async def _purge(self) -> None:
-        async with self._channel() as channel:
+        async with self._sides.channel() as channel:
             for name in (QUEUE, RECORDED, *(floor.QUEUES[role] for role in ("ingest", "leaderboard"))):
                 await (await channel.get_queue(name, ensure=False)).purge()
 
-    async def _publish(self, load: Round, exchange: str) -> None:
-        now = datetime.now(UTC)
-        messages = []
-        for page in load.pages:
-            key = uuid_utils.uuid7()
-            message = aio_pika.Message(
-                page.model_dump_json().encode(),
-                headers=dict(encode_attributes(page, key, now)),
-                message_id=str(key),
-                type=page.event_type(),
-                delivery_mode=2,
-            )
-            messages.append((message, exchange, page.routing_key() if exchange == "ev.sync" else "activity.fetched"))
-        errors = await self._publisher.publish_all(messages)
-        assert not any(errors), errors
-
-    @asynccontextmanager
-    async def _processes(self, side: str, replicas: int) -> AsyncIterator[None]:
-        names = [f"{side.partition(' ')[0]}-{number}" for number in range(replicas)]
-        start = self._start_ours if side == "ours" else self._start_floor
-        for name in names:
-            await start(name)
-        if side != "ours":
-            await asyncio.sleep(1.5)  # it connects
-        yield
-        for name in names:
-            await self._supervisor.stop(name)
-
-    async def _start_floor(self, name: str) -> None:
-        url = self._urls["floor"].replace("+asyncpg", "")
-        argv = [sys.executable, "-P", floor.__file__, "ingest", url, self._amqp_url]
-        await self._supervisor.start(name, argv, env={"PATH": "/usr/bin:/bin"})
-
-    async def _start_ours(self, name: str) -> None:
-        http_port, internal_port = reserve_ports(2)
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "DATABASE_URL": self._urls["ingest"],
-            "RABBITMQ_URL": self._amqp_url,
-            "HTTP_PORT": str(http_port),
-            "INTERNAL_PORT": str(internal_port),
-            "INGEST_OPERATOR_KEY": "a-key-for-a-benchmark",
-            "LOG_LEVEL": "ERROR",
-        }
-        await self._supervisor.start(name, [sys.executable, "-P", "-m", "ingest.main"], env=env)
-        async with httpx.AsyncClient() as client:
-            address = f"http://127.0.0.1:{internal_port}/health/ready"
-            await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), 60)
+    async def _publish(self, load: Round, side: str) -> None:
+        if side == OURS:
+            await self._sides.publish(map(to_outgoing, load.pages))
+            return
+        await self._sides.publish(
+            (to_message(page, page.model_dump_json()), floor.EXCHANGE, "activity.fetched") for page in load.pages
+        )
 
 
 async def compare(bench: Bench) -> dict[str, Any]:
-    """Two floors, one replica and two in turns; then one with ever more on record."""
-    turns = {"floor": ("floor", 1), "bare": ("floor without archive", 1), "1": ("ours", 1), "2": ("ours", 2)}
-    rates: dict[str, list[float]] = {name: [] for name in turns}
-    for number in range(ROUNDS + 1):  # the first warms up
-        for name in turns if number % 2 else reversed(turns):
-            rate = await bench.measure(*turns[name])
-            rates[name] += [rate] if number else []
-    medians = {name: statistics.median(values) for name, values in rates.items()}
+    """Both sides in turns; then one replica with ever more on record."""
+    rates = await take_turns(bench.measure)
     by_size = {}
     for size in SIZES:
         await bench.fill(size)
-        by_size[size] = round(statistics.median([await bench.measure("ours") for _ in range(ROUNDS)]))
+        by_size[size] = round(statistics.median([await bench.measure(OURS) for _ in range(ROUNDS)]))
     return {
-        "activities_per_s": round(medians["1"]),
-        "floor_per_s": round(medians["floor"]),
-        "ratio": round(medians["1"] / medians["floor"], 2),
-        "floor_without_archive_per_s": round(medians["bare"]),
-        "ratio_without_archive": round(medians["1"] / medians["bare"], 2),
-        "two_replicas_per_s": round(medians["2"]),
+        **rates,
         "activities_per_s_by_size": by_size,
         "growth": round(by_size[SIZES[0]] / by_size[SIZES[-1]], 2),
     }
 
 
 async def main() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    async with Supervisor() as supervisor, private_servers(None, supervisor) as servers:
-        urls = await create_roles(servers.postgres, ["ingest", "floor"])
-        await upgrade("ingest", urls["ingest"])
-        await topology.declare(servers.rabbitmq.url, servers.rabbitmq.management_url)
-        bench = Bench(supervisor, servers, urls)
-        await bench.prepare()
-        result = await compare(bench)
-        await bench.close()
+    async with open_sides("ingest") as sides:
+        result = await compare(Bench(sides))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

@@ -14,47 +14,33 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import aio_pika
-import asyncpg
-import httpx
-import structlog
-import uuid_utils.compat as uuid_utils
 from pipe import floor
 from pipe.load import ATHLETES, PER_ATHLETE, Round, make_round
+from pipe.service import to_message, to_outgoing
+from pipe.sides import OURS, Sides, open_sides, take_turns
 from sqlalchemy import text
 
-from devstack.process.ports import reserve_ports
-from devstack.process.supervisor import Supervisor
-from devstack.servers.roles import create_roles
-from devstack.servers.servers import Servers, private_servers
-from devstack.stack.provision import upgrade
-from devstack.stack.stack import is_healthy
 from leaderboard.seed import ensure_default_challenge
 from leaderboard.standings.handlers import ACTIVITY_HANDLERS, lock_people
-from shared.contracts.envelope import encode_attributes
 from shared.contracts.events import ActivityRecorded
 from shared.database.engine import Database, create_engine
-from shared.messaging import topology
 from shared.messaging.decoding import Delivery
 from shared.messaging.inbox import InboxProcessor
-from shared.messaging.publisher import Publisher
 
-ROUNDS = 3
 HISTORIES = (10, 1_000, 10_000)
 PER_DAY = 10
 SCORED = 200  # new activities of one athlete, one after the other
 FIRST_DAY = date(2024, 1, 1)
-QUEUE, EXCHANGE = "leaderboard.activity", "ev.ingest"
+QUEUE = "leaderboard.activity"
 _COUNTS = {
     "ours": """select coalesce(sum(activities), 0),
             (select count(*) from outbox) + (select count(*) from board_changes)
-        from standings join board_versions on board_versions.id = version_id where threshold is null""",
+        from standings join board_versions on board_versions.id = version_id
+            where threshold is null and state = 'live'""",
     "floor": "select coalesce(sum(activities), 0), (select count(*) from leaderboard_outbox) from standings",
 }
 _FILL = f"""insert into activities (strava_id, user_id, version, removed, sport_type, start_at, local_start,
@@ -69,110 +55,47 @@ _DELETE = text("delete from activities where strava_id >= :first and strava_id <
 
 
 class Bench:
-    """The servers, and the sides that take turns."""
+    """Rounds of one side, and of one athlete's histories."""
 
-    def __init__(self, supervisor: Supervisor, servers: Servers, urls: dict[str, str]) -> None:
-        self._supervisor = supervisor
-        self._amqp_url = servers.rabbitmq.url
-        self._urls = urls
-        self._publisher = Publisher(self._amqp_url, "bench")
+    def __init__(self, sides: Sides) -> None:
+        self._sides = sides
         self._rounds = 0
 
-    async def prepare(self) -> None:
-        async with self._connect("floor") as connection:
-            for table in floor.TABLES:
-                await connection.execute(table)
-
-    @asynccontextmanager
-    async def _connect(self, schema: str) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self._urls[schema].replace("+asyncpg", ""))
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-    async def close(self) -> None:
-        await self._publisher.close()
-
-    async def measure(self, side: str, replicas: int = 1) -> float:
+    async def measure(self, side: str, replicas: int) -> float:
         """Activities a second."""
         self._rounds += 1
         load = make_round(self._rounds, datetime.combine(FIRST_DAY, datetime.min.time(), UTC))
-        kind = side.partition(" ")[0]
-        schema = "leaderboard" if kind == "ours" else "floor"
-        async with await aio_pika.connect(self._amqp_url) as broker:
-            await floor.declare(await broker.channel(), archived=side != "floor without archive")
-        async with self._connect(schema) as connection:
-            before = (await connection.fetchrow(_COUNTS[kind]))[0]
-            async with self._processes(kind, replicas):
+        counts = _COUNTS["ours" if side == OURS else "floor"]
+        async with self._sides.connect(side) as connection:
+            before = (await connection.fetchrow(counts))[0]
+            async with self._sides.processes(side, replicas):
                 started = time.perf_counter()
-                publishing = asyncio.create_task(self._publish(load, kind))
-                while tuple(await connection.fetchrow(_COUNTS[kind])) != (before + load.activities, 0):  # noqa: ASYNC110
+                publishing = asyncio.create_task(self._publish(load, side))
+                while tuple(await connection.fetchrow(counts)) != (before + load.activities, 0):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 took = time.perf_counter() - started
                 await publishing
         return load.activities / took
 
-    async def _publish(self, load: Round, kind: str) -> None:
-        now = datetime.now(UTC)
+    async def _publish(self, load: Round, side: str) -> None:
         for page in load.pages:
-            messages = []
-            for one in page.activities:
-                event = to_event(one.model_dump(), page.user_id)
-                key = uuid_utils.uuid7()
-                body = event.model_dump_json() if kind == "ours" else to_floor(event, page.fetch_seq)
-                message = aio_pika.Message(
-                    body.encode(),
-                    headers=dict(encode_attributes(event, key, now)),
-                    message_id=str(key),
-                    type=event.event_type(),
-                    delivery_mode=2,
-                )
-                route = (EXCHANGE, event.routing_key()) if kind == "ours" else (floor.EXCHANGE, "activity.recorded")
-                messages.append((message, *route))
-            errors = await self._publisher.publish_all(messages)
-            assert not any(errors), errors
-
-    @asynccontextmanager
-    async def _processes(self, kind: str, replicas: int) -> AsyncIterator[None]:
-        names = [f"{kind}-{number}" for number in range(replicas)]
-        for name in names:
-            await (self._start_ours if kind == "ours" else self._start_floor)(name)
-        if kind != "ours":
-            await asyncio.sleep(1.5)  # it connects
-        yield
-        for name in names:
-            await self._supervisor.stop(name)
-
-    async def _start_floor(self, name: str) -> None:
-        url = self._urls["floor"].replace("+asyncpg", "")
-        argv = [sys.executable, "-P", floor.__file__, "leaderboard", url, self._amqp_url]
-        await self._supervisor.start(name, argv, env={"PATH": "/usr/bin:/bin"})
-
-    async def _start_ours(self, name: str) -> None:
-        http_port, internal_port = reserve_ports(2)
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "DATABASE_URL": self._urls["leaderboard"],
-            "RABBITMQ_URL": self._amqp_url,
-            "HTTP_PORT": str(http_port),
-            "INTERNAL_PORT": str(internal_port),
-            "LEADERBOARD_API_KEY": "a-key-for-a-benchmark",
-            "LEADERBOARD_OPERATOR_KEY": "another-key-for-a-benchmark",
-            "LOG_LEVEL": "ERROR",
-        }
-        await self._supervisor.start(name, [sys.executable, "-P", "-m", "leaderboard.main"], env=env)
-        async with httpx.AsyncClient() as client:
-            address = f"http://127.0.0.1:{internal_port}/health/ready"
-            await self._supervisor.wait_until_ready(name, lambda: is_healthy(client, address), 60)
+            events = [to_event(one.model_dump(), page.user_id) for one in page.activities]
+            if side == OURS:
+                await self._sides.publish(map(to_outgoing, events))
+                continue
+            bodies = [to_floor(event, page.fetch_seq) for event in events]
+            await self._sides.publish(
+                (to_message(event, body), floor.EXCHANGE, "activity.recorded")
+                for event, body in zip(events, bodies, strict=True)
+            )
 
     async def measure_histories(self) -> dict[int, float]:
         """Milliseconds for each new activity of one athlete, by how many are on record."""
-        database = Database(create_engine(self._urls["leaderboard"], "bench"))
+        database = Database(create_engine(self._sides.database_url, "bench"))
         took: dict[int, float] = {}
         user_id, present = uuid4(), 0
         for history in HISTORIES:
-            async with self._connect("leaderboard") as connection:
+            async with self._sides.connect(OURS) as connection:
                 await connection.execute(_FILL, user_id, present, history)
                 await connection.execute("vacuum analyze activities")
             present = history
@@ -225,42 +148,24 @@ def to_floor(event: ActivityRecorded, fetch_seq: int) -> str:
 
 
 async def compare(bench: Bench) -> dict[str, Any]:
-    """Two floors, one replica and two in turns; then one athlete with ever more on record."""
-    turns = {"floor": ("floor", 1), "bare": ("floor without archive", 1), "1": ("ours", 1), "2": ("ours", 2)}
-    rates: dict[str, list[float]] = {name: [] for name in turns}
-    for number in range(ROUNDS + 1):  # the first warms up
-        for name in turns if number % 2 else reversed(turns):
-            rate = await bench.measure(*turns[name])
-            rates[name] += [rate] if number else []
-    medians = {name: statistics.median(values) for name, values in rates.items()}
+    """Both sides in turns; then one athlete with ever more on record."""
+    rates = await take_turns(bench.measure)
     by_history = await bench.measure_histories()
     return {
         "activities": ATHLETES * PER_ATHLETE,
-        "activities_per_s": round(medians["1"]),
-        "floor_per_s": round(medians["floor"]),
-        "ratio": round(medians["1"] / medians["floor"], 2),
-        "floor_without_archive_per_s": round(medians["bare"]),
-        "ratio_without_archive": round(medians["1"] / medians["bare"], 2),
-        "two_replicas_per_s": round(medians["2"]),
+        **rates,
         "ms_by_history": by_history,
         "growth": round(by_history[HISTORIES[-1]] / by_history[HISTORIES[0]], 2),
     }
 
 
 async def main() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    async with Supervisor() as supervisor, private_servers(None, supervisor) as servers:
-        urls = await create_roles(servers.postgres, ["leaderboard", "floor"])
-        await upgrade("leaderboard", urls["leaderboard"])
-        database = Database(create_engine(urls["leaderboard"], "bench"))
+    async with open_sides("leaderboard") as sides:
+        database = Database(create_engine(sides.database_url, "bench"))
         days = (FIRST_DAY, FIRST_DAY + timedelta(days=1_090))
         await ensure_default_challenge(database, "Bench", days, "UTC")
         await database.engine.dispose()
-        await topology.declare(servers.rabbitmq.url, servers.rabbitmq.management_url)
-        bench = Bench(supervisor, servers, urls)
-        await bench.prepare()
-        result = await compare(bench)
-        await bench.close()
+        result = await compare(Bench(sides))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

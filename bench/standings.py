@@ -20,13 +20,12 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+from pipe.service import start_service
 
-from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack.provision import upgrade
-from devstack.stack.stack import is_healthy
 from shared.messaging import topology
 
 SIZES = ((283, 25_000), (2_830, 250_000), (10_000, 1_000_000))  # participants and activities
@@ -92,23 +91,15 @@ class Bench:
     @asynccontextmanager
     async def leaderboard(self) -> AsyncIterator[httpx.AsyncClient]:
         """The process, which has made its two boards."""
-        http_port, internal_port = reserve_ports(2)
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "DATABASE_URL": self._database_url,
-            "RABBITMQ_URL": self._servers.rabbitmq.url,
-            "HTTP_PORT": str(http_port),
-            "INTERNAL_PORT": str(internal_port),
-            "LEADERBOARD_API_KEY": "a-key-for-a-benchmark",
-            "LEADERBOARD_OPERATOR_KEY": "another-key-for-a-benchmark",
+        days = {
             "CHALLENGE_FIRST_DAY": str(self._first_day),
             "CHALLENGE_LAST_DAY": str(self._first_day + timedelta(days=DAYS - 1)),
-            "LOG_LEVEL": "ERROR",
         }
-        await self._supervisor.start("leaderboard", [sys.executable, "-P", "-m", "leaderboard.main"], env=env)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{http_port}", timeout=60) as client:
-            address = f"http://127.0.0.1:{internal_port}/health/ready"
-            await self._supervisor.wait_until_ready("leaderboard", lambda: is_healthy(client, address), 60)
+        amqp_url = self._servers.rabbitmq.url
+        address = await start_service(
+            self._supervisor, "leaderboard", "leaderboard", self._database_url, amqp_url, **days
+        )
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
             yield client
         await self._supervisor.stop("leaderboard")
 

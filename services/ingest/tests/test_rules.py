@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.stack import expected_standings
+from devstack.stack import expected_activities
 from ingest.recording.rules.mapping import Activity, RawActivity, Rejected, map_activity
 from shared.contracts.events import ActivityState, FetchedActivity
 
@@ -227,7 +227,7 @@ raws = st.fixed_dictionaries(
 @given(raws)
 def test_the_mapping_agrees_with_an_independent_reading(raw: dict[str, Any]) -> None:
     ours = map_activity(RawActivity(**raw), WARSAW, FETCHED_AT)
-    theirs = expected_standings.parse_activities([raw])
+    theirs = expected_activities.parse_activities([raw])
     assert isinstance(ours, Activity) == bool(theirs)
     if isinstance(ours, Activity):
         [other] = theirs

@@ -72,6 +72,8 @@ async def test_a_board_has_the_shape_that_web_reads(client: httpx.AsyncClient, d
                 "activities": 1,
                 "points": 0.0,
                 "movement": None,
+                "team_id": None,
+                "team_name": None,
             }
         ],
     }

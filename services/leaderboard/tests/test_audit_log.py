@@ -18,7 +18,7 @@ from shared.database.engine import Database
 from testkit.databases import execute
 from testkit.events import ANNA, JAN, authorized, erased
 
-LOG, CSV = "/admin/audit-log", "/admin/audit-log.csv"
+LOG, CSV, JSON = "/admin/audit-log", "/admin/audit-log.csv", "/admin/audit-log.json"
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ async def test_an_impossible_page_is_refused_with_a_sentence(
     ],
 )
 async def test_only_organisers_read_it(client: httpx.AsyncClient, changed: dict[str, str], status: int) -> None:
-    for path in (LOG, CSV):
+    for path in (LOG, CSV, JSON):
         assert (await client.get(path, headers=changed)).status_code == status
 
 
@@ -141,6 +141,18 @@ async def test_the_download_has_everything_in_order_however_many_pages_that_is(
     titles, *rows = await download(client)
     assert titles == ["id", "at", "actor", "actor_id", "action", "subject", "details"]
     assert [int(row[0]) for row in rows] == list(range(2 * MAX_PAGE + 1, 0, -1))
+    answer = await client.get(JSON)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="audit-log.json"'
+    assert [entry["id"] for entry in answer.json()] == list(range(2 * MAX_PAGE + 1, 0, -1))
+
+
+async def test_a_json_download_has_what_pages_have(client: httpx.AsyncClient, database: Database) -> None:
+    assert (await client.get(JSON)).json() == []
+    await note(database, name=["Lions", "Żubry"])
+    await note(database, "team.deleted")
+    assert (await client.get(JSON)).json() == (await client.get(LOG)).json()["entries"]
+    assert [entry["id"] for entry in (await client.get(JSON, params={"action": "team.deleted"})).json()] == [2]
 
 
 async def test_a_spreadsheet_runs_nothing_of_the_download(client: httpx.AsyncClient, database: Database) -> None:

@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack.stack import expected_standings
+from devstack.stack import expected_activities, expected_standings
 from leaderboard.activities.queries import FACTS
 from leaderboard.activities.rules import Activity
-from leaderboard.challenges.rules import DEFAULT_BOARDS, Board, Challenge, Metric, choose_current, month_bounds
+from leaderboard.challenges.rules import (
+    DEFAULT_BOARDS,
+    Board,
+    Challenge,
+    Metric,
+    PointsRule,
+    choose_current,
+    month_bounds,
+)
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Counted, Judgement, NotCounted, Reason, Totals, judge, sum_days
 from shared.contracts.events import ActivityState
@@ -228,29 +236,70 @@ def test_a_duplicate_never_lowers_the_total_below_the_best_of_the_pair(own: list
             assert sum_counted(pair, judge(MAY, RUNNING, pair)).distance_m >= alone
 
 
+def to_expected(one: Activity) -> expected_activities.Activity:
+    return expected_activities.Activity(
+        one.strava_id,
+        one.sport_type,
+        one.start_at,
+        one.local_start,
+        one.distance_m,
+        one.moving_time_s,
+        one.elapsed_time_s,
+        one.elev_gain_m,
+        one.trainer,
+        one.flagged,
+        only_me=False,
+    )
+
+
 @given(activities(("Run", "TrailRun", "Ride", "GravelRide", "MountainBikeRide", "VirtualRide", "Unknown")))
 def test_the_judgement_agrees_with_an_independent_calculation(own: list[Activity]) -> None:
     everything = Challenge(date(2026, 1, 1), date(2026, 12, 31))
-    outings = [
-        expected_standings.Activity(
-            one.strava_id,
-            one.sport_type,
-            one.start_at,
-            one.local_start,
-            one.distance_m,
-            one.moving_time_s,
-            one.elapsed_time_s,
-            one.elev_gain_m,
-            one.trainer,
-            one.flagged,
-            only_me=False,
-        )
-        for one in own
-    ]
+    me = expected_standings.Athlete("Me", list(map(to_expected, own)))
     for board in DEFAULT_BOARDS:
-        row = expected_standings.build_board(board.slug, {"me": ("Me", outings)}).get("me")
+        row = expected_standings.build_board(expected_standings.BOARDS[board.slug], {"me": me}).get("me")
         theirs = Totals(row.distance_m, row.moving_time_s, row.elev_gain_m, row.activities) if row else Totals()
         assert sum_counted(own, judge(everything, board, own)) == theirs
+
+
+def count_points(rule: PointsRule, one: Activity) -> Decimal:
+    board = Board("points", "Points", Metric.POINTS, frozenset(rule.per_unit), rule)
+    return sum_counted([one], judge(MAY, board, [one]), board).points
+
+
+@pytest.mark.parametrize(
+    ("seconds", "per_hour", "points"),
+    [
+        (6600, "0.03", "0.06"),
+        (3000, "0.03", "0.03"),
+        (600, "0.03", "0.01"),
+        (2999, "0.03", "0.02"),
+        (1200, "0.01", "0.00"),
+        (3599, "1", "1"),
+    ],
+)
+def test_points_are_rounded_once_with_halves_up(seconds: int, per_hour: str, points: str) -> None:
+    rule = PointsRule(Metric.MOVING_TIME, {"Run": Decimal(per_hour)})
+    assert count_points(rule, activity(moving_time_s=seconds)) == Decimal(points)
+
+
+@given(
+    unit=st.sampled_from([metric for metric in Metric if metric is not Metric.POINTS]),
+    per_unit=st.decimals(0, 100, places=2),
+    hundredths=st.integers(0, 10_000_000),
+    seconds=st.integers(0, 1_000) | st.integers(0, 1_000).map(lambda tens_of_minutes: 600 * tens_of_minutes),
+    cap=st.none() | st.decimals(0, 100, places=2),
+)
+def test_points_agree_with_an_independent_calculation(
+    unit: Metric, per_unit: Decimal, hundredths: int, seconds: int, cap: Decimal | None
+) -> None:
+    figure = Decimal(hundredths) / 100
+    one = activity(distance_m=figure, elev_gain_m=figure, moving_time_s=seconds)
+    theirs = expected_standings.Points(unit.value, {"Run": per_unit}, cap, Decimal("0.5"))
+    board = expected_standings.Board({"Run"}, "points", theirs)
+    me = expected_standings.Athlete("Me", [to_expected(one)])
+    row = expected_standings.build_board(board, {"me": me})["me"]
+    assert count_points(PointsRule(unit, {"Run": per_unit}, cap, Decimal("0.5")), one) == row.points
 
 
 competitors = st.dictionaries(

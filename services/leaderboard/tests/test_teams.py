@@ -289,7 +289,7 @@ async def test_rows_of_boards_name_the_team_of_this_challenge(teams: TeamsApi, d
     await add_other_challenge(database)
     owls = await teams.create(ANNA, "Owls")
     for query in ({}, {"around": str(ANNA)}, {"search": "a"}, {"first_day": "2026-05-01", "last_day": "2026-05-31"}):
-        rows = (await teams.http.get("/challenges/main/boards/running", params=query)).json()["rows"]
+        rows = (await teams.client.get("/challenges/main/boards/running", params=query)).json()["rows"]
         named = {row["user_id"]: (row["team_id"], row["team_name"]) for row in rows}
         assert named.pop(str(ANNA)) == (owls, "Owls")
         assert set(named.values()) <= {(None, None)}

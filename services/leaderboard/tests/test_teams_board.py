@@ -90,6 +90,17 @@ async def test_whoever_is_not_listed_counts_for_no_team(teams: TeamsApi, databas
     assert [(member["display_name"], len(member["figures"])) for member in shown] == [("Anna K.", 0), ("Jan N.", 1)]
 
 
+@pytest.mark.parametrize(("mode", "best"), [("sum", None), ("average", None), ("best", 1)])
+async def test_who_is_hidden_is_no_member_on_a_board_even_if_they_have_done_nothing(
+    teams: TeamsApi, database: Database, mode: str, best: int | None
+) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    await teams.join(UWE, owls)
+    await execute(database, "update participants set hidden_by_organiser = true where user_id = :id", id=UWE)
+    await set_mode(database, mode, best)
+    assert await read_board(teams) == [(1, "Owls", 1, 10000.0)]
+
+
 async def test_whoever_changes_team_takes_their_results_along(teams: TeamsApi) -> None:
     owls, larks = await teams.create(ANNA, "Owls"), await teams.create(JAN, "Larks")
     await teams.join(EVA, owls)

@@ -274,7 +274,13 @@ async def test_organisers_download_all_that_they_find_and_no_spreadsheet_runs_it
     assert titles.startswith("strava_id,user_id,display_name,sport_type")
     assert [line.split(",")[0] for line in lines] == ["1", "2", "3", "4", "5"]
     assert all(line.split(",")[2] == "'=1+1" for line in lines)
-    assert (await client.get("/admin/activities.csv")).status_code == 403
+    answer = await client.get("/admin/activities.json", headers=ORGANISER, params={"limit": 1, "after": 1})
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="activities.json"'
+    assert answer.json() == (await client.get("/admin/activities?after=1", headers=ORGANISER)).json()["activities"]
+    assert [each["strava_id"] for each in answer.json()] == [2, 3, 4, 5]
+    for path in ("/admin/activities.csv", "/admin/activities.json"):
+        assert (await client.get(path)).status_code == 403
+        assert (await client.get(path, headers=ORGANISER, params={"limit": "many"})).status_code == 422
 
 
 async def test_what_was_chosen_about_activities_of_who_is_erased_is_erased(

@@ -21,4 +21,4 @@ async def test_a_board_shows_who_ran_and_the_viewer_where_they_are(club: Club) -
     page = await club.client.get("/")
     assert "Spring" in page.text
     assert page.text.index("Filip J.") < page.text.index(f'id="p-{user_id(4)}" class="me"')
-    assert "My place: 2" in page.text
+    assert "<span>My place:</span> <b>2</b>" in page.text

@@ -29,7 +29,7 @@ async def test_a_consent_and_a_yes_on_strava_sign_in(client: httpx.AsyncClient, 
     page = await client.get("/c/autumn/running")
     assert "Ela N.</a>" in page.text
     assert f'<tr id="p-{user_id(4)}" class="me" aria-current="true">' in page.text
-    assert f'<a href="#p-{user_id(4)}" accesskey="m">My place: 5</a>' in page.text
+    assert f'<a href="#p-{user_id(4)}"><span>My place:</span> <b>5</b></a>' in page.text
 
 
 async def test_my_row_is_marked_for_me_alone(client: httpx.AsyncClient) -> None:

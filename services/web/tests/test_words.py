@@ -9,15 +9,14 @@ from babel.messages.pofile import read_po
 from web.http.rendering import ROOT, load_translations
 
 CATALOGUE = ROOT / "locale" / "pl" / "LC_MESSAGES" / "web.po"
-METHODS = [("**.html", "jinja2")]
+METHODS = [("**.html", "jinja2"), ("**.py", "python")]
+KEYWORDS = {"gettext": None, "ngettext": (1, 2), "sentence": None}
 OPTIONS = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 
 
-def collect_words() -> set[str | tuple[str, ...]]:
-    """What templates say, and what code says in the call `sentence("…")`."""
-    templates = extract_from_dir(str(ROOT / "templates"), METHODS, OPTIONS)
-    code = extract_from_dir(str(ROOT), [("**.py", "python")], keywords={"sentence": None})
-    return {found[2] for found in (*templates, *code)}
+def written_words() -> set[str | tuple[str, ...]]:
+    """What templates translate, and what code writes as a `sentence`."""
+    return {found[2] for found in extract_from_dir(str(ROOT), METHODS, OPTIONS, keywords=KEYWORDS)}
 
 
 def test_every_sentence_has_a_polish_one() -> None:
@@ -28,7 +27,7 @@ def test_every_sentence_has_a_polish_one() -> None:
         for message in catalogue
         if message.id and not message.fuzzy
     }
-    for sentence in collect_words():
+    for sentence in written_words():
         assert sentence in translated, sentence
         assert all(translated[sentence]), sentence
 

@@ -8,8 +8,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
+from web.account import routes as account_routes
+from web.activities import routes as activities_routes
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
+from web.boards.filtered import FilteredBoards
 from web.boards.own_rows import OwnRows
 from web.boards.rendering import BoardRenderer
 from web.boards.routes import BoardPages
@@ -21,8 +24,9 @@ from web.clients.leaderboard import LeaderboardClient
 from web.config import Settings
 from web.http import routes as http_routes
 from web.http.assets import load_assets
+from web.http.branding import DEFAULT, Branding
 from web.http.cookies import Cookies
-from web.http.dependencies import AppContext
+from web.http.dependencies import LIMIT_FORMS, AppContext
 from web.http.error_pages import add_error_pages
 from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
@@ -34,8 +38,9 @@ from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
 from web.teams import routes as teams_routes
+from web.welcome import routes as welcome_routes
 
-REFRESH_INTERVAL_S = 0.2
+REFRESH_INTERVAL_S = 0.05
 PURGE_INTERVAL_S = 3600.0
 
 
@@ -52,6 +57,7 @@ def create_service(settings: Settings) -> Service:
         auth=AuthClient(Api(auth_http, settings.auth_api_key.get_secret_value())),
         cookies=cookies,
         limits=StreamLimits(settings.max_streams, settings.max_streams_per_address),
+        branding=settings.branding,
     )
 
     async def purge_expired() -> bool:
@@ -70,11 +76,18 @@ def create_service(settings: Settings) -> Service:
 
 
 def configure_app(
-    *, app: FastAPI, database: Database, leaderboard: Api, auth: AuthClient, cookies: Cookies, limits: StreamLimits
+    *,
+    app: FastAPI,
+    database: Database,
+    leaderboard: Api,
+    auth: AuthClient,
+    cookies: Cookies,
+    limits: StreamLimits,
+    branding: Branding = DEFAULT,
 ) -> BoardCache:
     """Add the pages to an application; returns its boards."""
-    assets = load_assets()
-    renderer = Renderer(assets)
+    assets = load_assets(branding)
+    renderer = Renderer(assets, branding)
     board_renderer = BoardRenderer(renderer)
     reader = LeaderboardClient(leaderboard)
     boards = BoardCache(reader, database, board_renderer.render_page, tuple(LANGUAGES))
@@ -82,12 +95,22 @@ def configure_app(
     app.state.challenges = ChallengeDirectory(reader, database)
     streams = LiveStreams(boards, limits)
     app.state.boards = boards
-    app.state.board_pages = BoardPages(boards, board_renderer, OwnRows(reader), streams)
+    app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
-    # Boards come last: what they do not have is tried as a board's name.
-    features = (profiles_routes, milestones_routes, teams_routes)
-    for routes in (sign_in_routes, legal_routes, http_routes, *features, boards_routes):
-        app.include_router(routes.router)
+    # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
+    for routes in (
+        activities_routes,
+        profiles_routes,
+        milestones_routes,
+        teams_routes,
+        boards_routes,
+        sign_in_routes,
+        welcome_routes,
+        account_routes,
+        legal_routes,
+        http_routes,
+    ):
+        app.include_router(routes.router, dependencies=[LIMIT_FORMS] if routes is not boards_routes else [])
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(SecurityMiddleware)

@@ -1,54 +1,62 @@
-"""Calculates the expected boards from Strava's JSON, without code of the services.
+"""Calculates the expected boards, milestones and team boards, without code of the services.
 
-Written from the documented rules, so that an error in the services is not repeated here.
+Written from the documented rules, so that an error in the services is not repeated here; all is computed anew each
+time, as plainly as the rules say it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
 
-Json = Mapping[str, Any]
+from devstack.stack.expected_activities import Activity, overlap
 
-TEXTS = ("sport_type", "type", "visibility", "timezone", "start_date", "start_date_local")
-FLAGS = ("trainer", "commute", "manual", "private", "flagged")
-MAX_TEXT = 200
-DAY_S = 86_400
-#: Numeric field -> its smallest and its largest valid value.
-RANGES = {
-    "distance": (0, 50_000_000),
-    "moving_time": (0, 366 * DAY_S),
-    "elapsed_time": (0, 366 * DAY_S),
-    "total_elevation_gain": (0, 1_000_000),
-    "utc_offset": (-DAY_S, DAY_S),
-}
-
-WARSAW = ZoneInfo("Europe/Warsaw")
-BOARDS = {"running": {"Run", "TrailRun"}, "cycling": {"Ride", "GravelRide", "MountainBikeRide"}}
+TOLERANCE = timedelta(minutes=3)
+#: What the points of an activity are counted by: so many metres, seconds, metres of climb, or activities.
+UNITS = {"distance": 1000, "moving_time": 3600, "elevation": 100, "activities": 1}
 
 
 @dataclass(frozen=True)
-class Activity:
-    """One valid activity; distances in metres, times in seconds."""
+class Choices:
+    """Which activities count in a challenge by the choice of its organisers."""
 
-    id: int
-    sport_type: str
-    start_at: datetime
-    local_start: datetime
-    distance_m: Decimal
-    moving_time_s: int
-    elapsed_time_s: int
-    elev_gain_m: Decimal
-    trainer: bool
-    flagged: bool
-    only_me: bool
+    first_day: date = date.min
+    last_day: date = date.max
+    counts_manual: bool = True
+    counts_trainer: bool = False
+    counts_commute: bool = True
 
-    @property
-    def end(self) -> datetime:
-        """The end of the activity, pauses included."""
-        return self.start_at + timedelta(seconds=self.elapsed_time_s)
+
+@dataclass(frozen=True)
+class Points:
+    """How many points there are for each unit, by sport, and for a day."""
+
+    unit: str
+    per_unit: Mapping[str, Decimal]
+    daily_cap: Decimal | None = None
+    active_day_bonus: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board or a milestone: what is measured, over which sports."""
+
+    sports: Collection[str]
+    metric: str = "distance"
+    points: Points | None = None
+
+
+@dataclass(frozen=True)
+class Athlete:
+    """Somebody who is not hidden, everything that they have recorded, and what was chosen about it by Strava id."""
+
+    name: str
+    activities: Sequence[Activity]
+    excluded: Collection[int] = ()  # by themselves or by an organiser
+    preferred: Collection[int] = ()
+    counts_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,139 +69,138 @@ class StandingEntry:
     moving_time_s: int
     elev_gain_m: Decimal
     activities: int
+    points: Decimal = Decimal(0)
 
 
-def parse_activities(raw: Iterable[Json]) -> list[Activity]:
-    """The valid activities: those with a start and without values of a wrong type or out of range."""
-    return [activity for activity in map(_parse_activity, raw) if activity is not None]
+@dataclass(frozen=True)
+class TeamEntry:
+    """One row of a team board."""
+
+    place: int
+    members: int
+    value: Decimal
+    activities: int
 
 
-def find_day_range(athletes: Iterable[Sequence[Activity]], grace_days: int) -> tuple[date, date] | None:
-    """The first local day on which an activity started, and `grace_days` after the last; None without activities."""
-    days = [activity.local_start.date() for one in athletes for activity in one]
-    grace = timedelta(days=grace_days)
-    return (min(days), min(max(days), date.max - grace) + grace) if days else None
+BOARDS = {"running": Board({"Run", "TrailRun"}), "cycling": Board({"Ride", "GravelRide", "MountainBikeRide"})}
+DEFAULT = Choices()
 
 
-def build_board(slug: str, athletes: Mapping[str, tuple[str, Sequence[Activity]]]) -> dict[str, StandingEntry]:
-    """The rows of a default board by key; `athletes` maps each key to (display name, all activities)."""
-    totals: dict[str, tuple[str, list[Activity]]] = {}
-    for key, (name, own) in athletes.items():
-        kept = _without_duplicates([each for each in own if _counts(slug, each)])
-        if kept:
-            totals[key] = (name, kept)
-    distance_m = {key: sum((each.distance_m for each in kept), Decimal(0)) for key, (_, kept) in totals.items()}
+def build_board(
+    board: Board, athletes: Mapping[str, Athlete], choices: Choices = DEFAULT
+) -> dict[str, StandingEntry]:
+    """The rows of a board by the athlete's key."""
+    counted = {key: own for key, one in athletes.items() if (own := _list_counted(board, one, choices))}
+    values = {key: _measure(board, own) for key, own in counted.items()}
     return {
         key: StandingEntry(
-            1 + sum(other > distance_m[key] for other in distance_m.values()),
-            name,
-            distance_m[key],
-            sum(each.moving_time_s for each in kept),
-            sum((each.elev_gain_m for each in kept), Decimal(0)),
-            len(kept),
+            _place(values[key], values.values()),
+            athletes[key].name,
+            sum((each.distance_m for each in own), Decimal(0)),
+            sum(each.moving_time_s for each in own),
+            sum((each.elev_gain_m for each in own), Decimal(0)),
+            len(own),
+            _sum_points(board.points, own) if board.points else Decimal(0),
         )
-        for key, (name, kept) in totals.items()
+        for key, own in counted.items()
     }
 
 
-def _counts(slug: str, activity: Activity) -> bool:
-    """Whether the activity counts on the board, by itself; nobody has chosen that private ones do."""
-    is_left_out = activity.trainer or activity.flagged or activity.only_me
-    return activity.sport_type in BOARDS[slug] and not is_left_out
+def find_moments(
+    milestone: Board, threshold: Decimal, athletes: Mapping[str, Athlete], choices: Choices = DEFAULT
+) -> dict[str, datetime]:
+    """When who reached a milestone: at the end of the first activity up to which there is enough."""
+    moments: dict[str, datetime] = {}
+    for key, athlete in athletes.items():
+        counted = _list_counted(milestone, athlete, choices)
+        counted.sort(key=lambda each: (each.local_start.date(), each.end))
+        for number, each in reversed(list(enumerate(counted, start=1))):
+            if _measure(milestone, counted[:number]) >= threshold:
+                moments[key] = each.end
+    return moments
 
 
-def _without_duplicates(candidates: list[Activity]) -> list[Activity]:
-    """Of activities that overlap by more than three minutes keep the longest, then repeat with the others."""
-    left = sorted(candidates, key=lambda each: (each.distance_m, each.moving_time_s, -each.id), reverse=True)
-    kept: list[Activity] = []
+def build_team_board(
+    board: Board,
+    teams: Mapping[str, Collection[str]],
+    athletes: Mapping[str, Athlete],
+    choices: Choices = DEFAULT,
+    *,
+    mode: str = "sum",
+    best: int | None = None,
+) -> dict[str, TeamEntry]:
+    """The rows of a team board by the team's key; `teams` has the keys of everybody who is in each at present."""
+    counted = {key: _list_counted(board, one, choices) for key, one in athletes.items()}
+    members = {team: [counted[key] for key in keys if key in counted] for team, keys in teams.items()}
+    active = {team: own for team, own in members.items() if any(own)}
+    values = {team: _measure_team([_measure(board, one) for one in own], mode, best) for team, own in active.items()}
+    return {
+        team: TeamEntry(_place(values[team], values.values()), len(own), values[team], sum(map(len, own)))
+        for team, own in active.items()
+    }
+
+
+def _place(value: Decimal, values: Collection[Decimal]) -> int:
+    return 1 + sum(other > value for other in values)
+
+
+def _measure_team(values: Sequence[Decimal], mode: str, best: int | None) -> Decimal:
+    if mode == "average":
+        return (sum(values, Decimal(0)) / len(values)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return sum(sorted(values, reverse=True)[: best if mode == "best" else None], Decimal(0))
+
+
+def _measure(board: Board, activities: Sequence[Activity]) -> Decimal:
+    if board.points:
+        return _sum_points(board.points, activities)
+    return sum((_figure(board.metric, each) for each in activities), Decimal(0))
+
+
+def _figure(metric: str, activity: Activity) -> Decimal:
+    return {
+        "distance": activity.distance_m,
+        "moving_time": Decimal(activity.moving_time_s),
+        "elevation": activity.elev_gain_m,
+        "activities": Decimal(1),
+    }[metric]
+
+
+def _sum_points(points: Points, activities: Sequence[Activity]) -> Decimal:
+    total = Decimal(0)
+    for day in {each.local_start.date() for each in activities}:
+        counted = sum(_count_hundredths(points, each) for each in activities if each.local_start.date() == day)
+        of_day = Decimal(counted) / 100
+        total += (of_day if points.daily_cap is None else min(of_day, points.daily_cap)) + points.active_day_bonus
+    return total
+
+
+def _count_hundredths(points: Points, activity: Activity) -> int:
+    """The points of an activity in whole hundredths, halves up."""
+    units = Fraction(_figure(points.unit, activity)) / UNITS[points.unit]
+    return floor(units * Fraction(points.per_unit[activity.sport_type]) * 100 + Fraction(1, 2))
+
+
+def _list_counted(board: Board, athlete: Athlete, choices: Choices) -> list[Activity]:
+    """The athlete's activities that count on the board: of those that overlap too long one, then of the others."""
+    left = [each for each in athlete.activities if _counts(board, athlete, choices, each)]
+    left.sort(key=lambda each: (each.id in athlete.preferred, each.distance_m, each.moving_time_s, -each.id))
+    counted: list[Activity] = []
     while left:
-        longest = left.pop(0)
-        kept.append(longest)
-        left = [each for each in left if not _is_same_activity(longest, each)]
-    return kept
+        best = left.pop()
+        counted.append(best)
+        left = [each for each in left if overlap(best, each) <= TOLERANCE]
+    return counted
 
 
-def _is_same_activity(one: Activity, other: Activity) -> bool:
-    return overlap(one, other) > timedelta(minutes=3)
-
-
-def overlap(one: Activity, other: Activity) -> timedelta:
-    """How much time both share; a local start of 00:00:01 stands for a hidden one, which is never compared."""
-    if time(0, 0, 1) in (one.local_start.time(), other.local_start.time()):
-        return timedelta(0)
-    return min(one.end, other.end) - max(one.start_at, other.start_at)
-
-
-def _parse_activity(raw: Json) -> Activity | None:
-    if not _has_valid_fields(raw):
-        return None
-    try:
-        start_at, local_start = _parse_start(raw)
-    except (ValueError, OverflowError):
-        return None
-    moving, elapsed = raw.get("moving_time"), raw.get("elapsed_time")
-    moving, elapsed = (elapsed if moving is None else moving), (moving if elapsed is None else elapsed)
-    activity = Activity(
-        id=raw["id"],
-        sport_type=raw.get("sport_type") or raw.get("type") or "",
-        start_at=start_at,
-        local_start=local_start,
-        distance_m=_round_hundredths(raw.get("distance")),
-        moving_time_s=round(moving or 0),
-        elapsed_time_s=round(elapsed or 0),
-        elev_gain_m=_round_hundredths(raw.get("total_elevation_gain")),
-        trainer=raw.get("trainer") is True,
-        flagged=raw.get("flagged") is True,
-        only_me=(raw.get("visibility") or ("only_me" if raw.get("private") else "")) == "only_me",
-    )
-    ends_in_calendar = start_at <= datetime.max.replace(tzinfo=UTC) - timedelta(seconds=activity.elapsed_time_s)
-    return activity if ends_in_calendar else None
-
-
-def _has_valid_fields(raw: Json) -> bool:
-    """Whether every field that is present has Strava's type and a value in its range."""
+def _counts(board: Board, athlete: Athlete, choices: Choices, activity: Activity) -> bool:
+    """Whether the activity counts on the board, by itself."""
     return (
-        all(_is_text(raw[name]) for name in TEXTS if raw.get(name) is not None)
-        and all(isinstance(raw[name], bool) for name in FLAGS if raw.get(name) is not None)
-        and all(_is_between(raw[name], *limits) for name, limits in RANGES.items() if raw.get(name) is not None)
+        choices.first_day <= activity.local_start.date() <= choices.last_day
+        and activity.sport_type in board.sports
+        and activity.id not in athlete.excluded
+        and not activity.flagged
+        and (athlete.counts_private or not activity.only_me)
+        and (choices.counts_trainer or not activity.trainer)
+        and (choices.counts_manual or not activity.manual)
+        and (choices.counts_commute or not activity.commute)
     )
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT
-
-
-def _is_between(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _round_hundredths(value: float | None) -> Decimal:
-    return Decimal(str(value or 0)).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-
-
-def _parse_start(raw: Json) -> tuple[datetime, datetime]:
-    """The moment and the local time of the start; ValueError or OverflowError when they cannot be determined."""
-    moment, wall = _parse_time(raw.get("start_date")), _parse_time(raw.get("start_date_local"))
-    if moment is not None:
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if wall is not None:
-        wall = wall.replace(tzinfo=None)
-    offset = raw.get("utc_offset")
-    zone = _parse_zone(raw.get("timezone")) if offset is None else timezone(timedelta(seconds=offset))
-    if moment is not None:
-        return moment, wall or moment.astimezone(zone).replace(tzinfo=None)
-    if wall is not None:
-        return wall.replace(tzinfo=zone).astimezone(UTC), wall
-    raise ValueError("without a start")
-
-
-def _parse_time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _parse_zone(text: str | None) -> ZoneInfo:
-    """The zone of "(GMT+01:00) Europe/Warsaw" or of a bare name; the default one if there is none of that name."""
-    try:
-        return ZoneInfo(text.split(") ")[-1]) if text else WARSAW
-    except (KeyError, ValueError, OSError):  # OSError for a folder of zones
-        return WARSAW

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import httpx
 
 from devstack.process.gather_or_cancel import gather_or_cancel
-from devstack.stack import expected_standings
+from devstack.stack import expected_activities, expected_standings
+from devstack.stack.expected_standings import Athlete as ExpectedAthlete
 from devstack.stack.expected_standings import StandingEntry
 from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
@@ -97,9 +98,9 @@ async def run_smoke_test(stack: Stack, report: Report) -> SmokeResult:
 
 def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
     """The state that the system must reach."""
-    activities = {athlete.id: expected_standings.parse_activities(athlete.activities) for athlete in athletes}
+    activities = {athlete.id: expected_activities.parse_activities(athlete.activities) for athlete in athletes}
     by_user = {
-        user_id: (name, activities[athlete_id])
+        user_id: ExpectedAthlete(name, activities[athlete_id])
         for athlete_id, (user_id, name) in users.items()
         if athlete_id in activities
     }
@@ -109,7 +110,7 @@ def expected_state(athletes: Iterable[Athlete], users: Users) -> SystemState:
             for athlete_id, own in activities.items()
             if own
         },
-        {slug: expected_standings.build_board(slug, by_user) for slug in expected_standings.BOARDS},
+        {slug: expected_standings.build_board(board, by_user) for slug, board in expected_standings.BOARDS.items()},
     )
 
 

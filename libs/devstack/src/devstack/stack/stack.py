@@ -21,7 +21,7 @@ from devstack.process.supervisor import Supervisor
 from devstack.servers.roles import create_roles
 from devstack.servers.secret_store import generate_secret, load_or_create, write_private
 from devstack.servers.servers import Servers, private_servers
-from devstack.stack import expected_standings
+from devstack.stack import expected_activities
 
 SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
@@ -150,8 +150,8 @@ class StackLauncher:
     def _challenge_settings(self) -> dict[str, str]:
         if self._real is not None:
             return {}
-        activities = [expected_standings.parse_activities(athlete.activities) for athlete in self._athletes]
-        days = expected_standings.find_day_range(activities, self._config.grace_days)
+        activities = [expected_activities.parse_activities(athlete.activities) for athlete in self._athletes]
+        days = expected_activities.find_day_range(activities, self._config.grace_days)
         if days is None:
             raise StackError("none of the club's activities says when it started; there is nothing to show")
         last_day = max(days[1], datetime.now(UTC).date())  # of a challenge that is long over, nothing is kept

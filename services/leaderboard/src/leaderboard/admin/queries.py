@@ -30,12 +30,6 @@ async def lock_challenge(session: AsyncSession, slug: str) -> ChallengeRow | Non
     return found.scalar_one_or_none()
 
 
-async def list_boards(session: AsyncSession, challenge_ids: Collection[int]) -> Sequence[BoardRow]:
-    """The boards of these challenges in their order."""
-    boards = select(BoardRow).where(BoardRow.challenge_id.in_(challenge_ids)).order_by(BoardRow.position, BoardRow.id)
-    return (await session.execute(boards)).scalars().all()
-
-
 async def list_versions(session: AsyncSession, board_ids: Collection[int]) -> Sequence[BoardVersionRow]:
     """What is shown of these boards, and what is being built to be shown."""
     versions = select(BoardVersionRow).where(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Depends, Response
 from leaderboard.admin import queries, use_cases
 from leaderboard.admin.rules import FinalStanding, compute_digest
 from leaderboard.admin.use_cases import require
-from leaderboard.challenges.queries import find_challenge, find_retention, list_challenges
+from leaderboard.challenges.queries import find_challenge, find_retention, list_boards, list_challenges
 from leaderboard.challenges.routes import get_challenge
 from leaderboard.challenges.rules import RETENTION_DAYS
 from leaderboard.dependencies import Actor, Scope, ViewerDep, require_scope
@@ -221,7 +221,7 @@ async def _get_state(session: Transaction, slug: str) -> ChallengeState:
 
 async def _to_states(session: Transaction, rows: Sequence[ChallengeRow]) -> tuple[ChallengeState, ...]:
     boards: dict[int, list[BoardRow]] = defaultdict(list)
-    for board in await queries.list_boards(session, [row.id for row in rows]):
+    for board in await list_boards(session, *(row.id for row in rows)):
         boards[board.challenge_id].append(board)
     versions: dict[int | None, list[BoardVersionRow]] = defaultdict(list)
     for version in await queries.list_versions(session, [board.id for own in boards.values() for board in own]):

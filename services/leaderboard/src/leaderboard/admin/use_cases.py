@@ -16,6 +16,7 @@ from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import (
     find_challenge,
     insert_challenge,
+    list_boards,
     list_challenges,
     next_revision,
     to_challenge,
@@ -63,7 +64,7 @@ async def create_challenge(session: AsyncSession, actor: Actor, new: NewChalleng
     boards = [to_board(board.slug, board.name, board) for board in new.boards]
     row = await insert_challenge(session, new.slug, _columns(new), boards)
     rules_of_teams = {board.slug: board for board in new.boards}
-    for board_row in await queries.list_boards(session, [row.id]):
+    for board_row in await list_boards(session, row.id):
         _set_team_rules(board_row, rules_of_teams[board_row.slug])
     await _publish(session, row, to_rules_of(new), {board.slug: board for board in boards})
     await add_audit_entry(session, actor, "challenge.created", new.slug, new.model_dump(mode="json"))
@@ -109,8 +110,8 @@ async def clone_challenge(session: AsyncSession, actor: Actor, slug: str, clone:
     own = {"name": clone.name, "time_zone": source.time_zone, "team_size": source.team_size}
     hidden = {"visibility": "hidden", "announcement": ""}
     row = await insert_challenge(session, clone.slug, own | hidden | vars(rules), list(boards.values()))
-    rules_of_teams = {board.slug: board for board in await queries.list_boards(session, [source.id])}
-    for board_row in await queries.list_boards(session, [row.id]):
+    rules_of_teams = {board.slug: board for board in await list_boards(session, source.id)}
+    for board_row in await list_boards(session, row.id):
         _set_team_rules(board_row, rules_of_teams[board_row.slug])
     await _publish(session, row, rules, boards)
     await add_audit_entry(session, actor, "challenge.cloned", clone.slug, {"from": slug})
@@ -132,7 +133,7 @@ async def add_board(session: AsyncSession, actor: Actor, slug: str, new: BoardDe
     await lock_scoring(session)
     row = await _lock(session, slug)
     _require_open(row)
-    boards = await queries.list_boards(session, [row.id])
+    boards = await list_boards(session, row.id)
     if len(boards) >= MAX_BOARDS:
         raise Conflict(f"A challenge has at most {MAX_BOARDS} boards and milestones.")
     _require_distinct([*boards, new])
@@ -150,7 +151,7 @@ async def edit_board(session: AsyncSession, actor: Actor, slug: str, board_slug:
     await lock_scoring(session)
     row = await _lock(session, slug, edit.edition)
     board = await find_board(session, row, board_slug)
-    others = [one for one in await queries.list_boards(session, [row.id]) if one is not board]
+    others = [one for one in await list_boards(session, row.id) if one is not board]
     _require_distinct([*others, edit], board_slug)
     wanted = to_board(board_slug, edit.name, edit)
     if row.closed_at is None:
@@ -241,7 +242,7 @@ def require(found: Found | None, message: str) -> Found:
 
 async def find_board(session: AsyncSession, challenge: ChallengeRow, slug: str) -> BoardRow:
     """A board or a milestone of a challenge. Raises NotFound."""
-    boards = await queries.list_boards(session, [challenge.id])
+    boards = await list_boards(session, challenge.id)
     return require(next((one for one in boards if one.slug == slug), None), "There is no such board.")
 
 
@@ -305,14 +306,14 @@ def _to_json(value: object) -> object:
 
 
 async def _publish(session: AsyncSession, row: ChallengeRow, rules: Challenge, boards: dict[str, Board]) -> None:
-    rows = await queries.list_boards(session, [row.id])
+    rows = await list_boards(session, row.id)
     await publish_rules(session, row.id, rules, {one.id: boards[one.slug] for one in rows if one.slug in boards})
 
 
 async def _targets(session: AsyncSession, row: ChallengeRow) -> dict[str, tuple[BoardRow, BoardVersionRow]]:
     """Each board with what is shown of it, or with what will be as soon as it is built."""
     found = {}
-    for board in await queries.list_boards(session, [row.id]):
+    for board in await list_boards(session, row.id):
         versions = await version_queries.find_versions(session, board.id)
         if versions:
             found[board.slug] = (board, versions[0])
@@ -332,7 +333,7 @@ async def _rules_as_they_will_be(session: AsyncSession, row: ChallengeRow) -> Ch
 
 async def _announce(session: AsyncSession, row: ChallengeRow, now: datetime) -> None:
     """Tell of all boards of a challenge now, as those that are deleted cannot be told of later."""
-    boards = await queries.list_boards(session, [row.id])
+    boards = await list_boards(session, row.id)
     if boards:
         await emit(
             session,

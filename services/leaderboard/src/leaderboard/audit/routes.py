@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from leaderboard.audit import queries
 from leaderboard.audit.queries import Filter
 from leaderboard.dependencies import ApiContext, ContextDep, Scope, require_scope
-from leaderboard.spreadsheets import format_csv
+from leaderboard.downloads import open_pages, stream_csv, stream_json, to_download
 from leaderboard.tables import AuditEntryRow
 from shared.contracts.organisers_api import AuditEntry, AuditPage
 from shared.http.api import Transaction, documented_errors
@@ -42,7 +42,7 @@ async def list_entries(
     """What was changed and who did it, the latest first; go on with `before_id`, which the page before names."""
     rows = await queries.list_entries(session, wanted, before_id, limit)
     return AuditPage(
-        entries=tuple(AuditEntry(**{name: getattr(row, name) for name in COLUMNS}) for row in rows),
+        entries=tuple(map(_to_entry, rows)),
         next_before_id=rows[-1].id if len(rows) == limit else None,
     )
 
@@ -52,27 +52,34 @@ async def list_entries(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def download(context: ContextDep, wanted: FilterDep) -> StreamingResponse:
+async def download_csv(context: ContextDep, wanted: FilterDep) -> StreamingResponse:
     """All of it as CSV, the latest first. Cells that a spreadsheet would run begin with an apostrophe."""
-    first = await _load_page(context, wanted, None)  # before the answer begins, so that it can still be an error
-    return StreamingResponse(
-        _stream(context, wanted, first),
-        media_type="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="audit-log.csv"', "Cache-Control": "no-store"},
-    )
+    pages = await _open_pages(context, wanted)
+    return to_download(stream_csv(COLUMNS, pages, _to_cells), "audit-log.csv")
 
 
-async def _load_page(context: ApiContext, wanted: Filter, before_id: int | None) -> Sequence[AuditEntryRow]:
-    async with context.database.transaction() as session:
-        return await queries.list_entries(session, wanted, before_id, MAX_PAGE)
+@router.get(
+    "/audit-log.json",
+    response_class=StreamingResponse,
+    responses={200: {"model": tuple[AuditEntry, ...], "description": "Every entry."}},
+)
+async def download_json(context: ContextDep, wanted: FilterDep) -> StreamingResponse:
+    """All of it as one JSON array, the latest first."""
+    pages = await _open_pages(context, wanted)
+    return to_download(stream_json(pages, lambda row: _to_entry(row).model_dump_json()), "audit-log.json")
 
 
-async def _stream(context: ApiContext, wanted: Filter, page: Sequence[AuditEntryRow]) -> AsyncIterator[str]:
-    """Page by page, each in a transaction of its own: none stays open while a reader is slow."""
-    yield format_csv([COLUMNS])
-    while page:
-        yield format_csv(map(_to_cells, page))
-        page = await _load_page(context, wanted, page[-1].id) if len(page) == MAX_PAGE else []
+async def _open_pages(context: ApiContext, wanted: Filter) -> AsyncIterator[Sequence[AuditEntryRow]]:
+    async def load(last: AuditEntryRow | None) -> Sequence[AuditEntryRow]:
+        before_id = None if last is None else last.id
+        async with context.database.transaction() as session:
+            return await queries.list_entries(session, wanted, before_id, MAX_PAGE)
+
+    return await open_pages(load, MAX_PAGE)
+
+
+def _to_entry(row: AuditEntryRow) -> AuditEntry:
+    return AuditEntry(**{name: getattr(row, name) for name in COLUMNS})
 
 
 def _to_cells(row: AuditEntryRow) -> list[object]:

@@ -1,20 +1,21 @@
 """What participants choose about themselves and what is known of them; participants as organisers see them."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 from sqlalchemy import Row
 
 from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_scope
+from leaderboard.downloads import open_pages, stream_json
 from leaderboard.participants import queries, use_cases
 from leaderboard.participants.queries import Place, Search
 from leaderboard.participants.use_cases import set_hidden
+from shared.contracts.leaderboard_api import Listing, ParticipantStatus, PrivateActivities
 from shared.contracts.organisers_api import ParticipantInfo, ParticipantPage, ParticipantSync
 from shared.database.engine import Database
 from shared.errors import NotFound, TooManyRequests
@@ -37,16 +38,11 @@ admin_router = APIRouter(prefix="/admin/participants", responses=documented_erro
 EXPORT_PAGE = 1_000  # activities in memory together
 
 
-class PrivateActivities(BaseModel):
-    """Whether activities that only the participant sees on Strava are fetched and count."""
-
-    count: bool
-
-
-class Listing(BaseModel):
-    """Whether the participant wants to be seen on boards."""
-
-    listed: bool
+@router.get("")
+async def get_status(user_id: UUID, session: Transaction) -> ParticipantStatus:
+    """What this participant chose, and how fetching goes for them."""
+    row, sync_possible_at = await use_cases.get_status(session, user_id, datetime.now(UTC))
+    return ParticipantStatus.model_validate({**row._mapping, "sync_possible_at": sync_possible_at})
 
 
 @router.put("/private-activities", status_code=204)
@@ -94,18 +90,18 @@ async def export(user_id: UUID, session: Transaction, context: ContextDep) -> St
 
 
 async def _export(database: Database, user_id: UUID, known: dict[str, Any]) -> AsyncIterator[str]:
-    yield json.dumps(known, ensure_ascii=False)[:-1] + ', "activities": ['
-    after, separator = 0, ""
-    while True:
+    async def load(last: dict[str, Any] | None) -> Sequence[dict[str, Any]]:
         async with database.transaction() as session:
-            page = await queries.export_activities(session, user_id, after, EXPORT_PAGE)
-        for activity in page:
-            yield separator + json.dumps(activity, ensure_ascii=False)
-            separator = ", "
-        if len(page) < EXPORT_PAGE:
-            break
-        after = page[-1]["strava_id"]
-    yield "]}"
+            return await queries.export_activities(session, user_id, last["strava_id"] if last else 0, EXPORT_PAGE)
+
+    yield _dump(known)[:-1] + ', "activities": '
+    async for part in stream_json(await open_pages(load, EXPORT_PAGE), _dump):
+        yield part
+    yield "}"
+
+
+def _dump(known: dict[str, Any]) -> str:
+    return json.dumps(known, ensure_ascii=False)
 
 
 @admin_router.get("")

@@ -79,18 +79,17 @@ _VALUES = {
 }
 # The position costs a sort of all members, so that only the mode that needs it has it.
 _POSITION = ", row_number() over (partition by team_id order by value desc nulls last) as position"
-# Who is hidden and has no standing would be a member who has done nothing; only an average asks for those.
-_NOT_HIDDEN = """ and not exists (select from participants where user_id = team_memberships.user_id
-    and (hidden_by_participant or hidden_by_organiser))"""
-# A member without a standing has done nothing yet, which an average knows; one whose standing is not listed is left
-# out altogether. The total is also told of a page behind the end.
+# A member without a standing has done nothing yet, but is one, unless they are hidden: those are left out altogether.
+# The total is also told of a page behind the end.
 _rank_teams = {
     mode: text(
         f"""with figures as (
               select team_id, value, activities{_POSITION if mode == "best" else ""}
               from team_memberships left join standings
                 on standings.user_id = team_memberships.user_id and standings.version_id = :version_id
-              where challenge_id = :challenge_id and listed is not false{_NOT_HIDDEN if mode == "average" else ""}),
+              where challenge_id = :challenge_id and listed is not false and not exists (
+                select from participants
+                where user_id = team_memberships.user_id and (hidden_by_participant or hidden_by_organiser))),
             sums as (
               select team_id, count(*) as members, sum(activities) as activities, {value} as value
               from figures group by team_id having count(value) > 0)

@@ -14,7 +14,7 @@ from leaderboard.activities.rules import Activity
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.routes import get_shown
 from leaderboard.dependencies import FOR_WEB, Actor, ApiContext, ContextDep, Scope, ViewerDep, require_scope
-from leaderboard.spreadsheets import format_csv
+from leaderboard.downloads import open_pages, stream_csv, stream_json, to_download
 from leaderboard.standings.rules.scoring import Counted, Judgement
 from leaderboard.verdicts import queries, use_cases
 from leaderboard.verdicts.rules import SENTENCES, explain_points
@@ -107,7 +107,7 @@ async def search_activities(session: Transaction, search: Annotated[ActivitySear
     """Activities of everybody or of one participant, by Strava id, without private ones."""
     rows = await queries.search_activities(session, search)
     return FoundActivities(
-        activities=tuple(FoundActivity.model_validate(dict(row._mapping)) for row in rows),
+        activities=tuple(map(_to_found, rows)),
         next_after=rows[-1].strava_id if len(rows) == search.limit else None,
     )
 
@@ -118,29 +118,36 @@ async def search_activities(session: Transaction, search: Annotated[ActivitySear
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
-async def download_activities(context: ContextDep, search: Annotated[ActivitySearch, Query()]) -> StreamingResponse:
+async def download_csv(context: ContextDep, search: Annotated[ActivitySearch, Query()]) -> StreamingResponse:
     """All that are found as CSV, whatever `limit` says, without private ones."""
-    search = search.model_copy(update={"limit": EXPORT_PAGE})
-    first = await _load_page(context, search)  # before the answer begins, so that it can still be an error
-    return StreamingResponse(
-        _stream(context, search, first),
-        media_type="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="activities.csv"', "Cache-Control": "no-store"},
-    )
+    pages = await _open_pages(context, search)
+    return to_download(stream_csv(list(FoundActivity.model_fields), pages, _to_cells), "activities.csv")
 
 
-async def _load_page(context: ApiContext, search: ActivitySearch) -> Sequence[Row[Any]]:
-    async with context.database.transaction() as session:
-        return await queries.search_activities(session, search)
+@router.get(
+    "/admin/activities.json",
+    dependencies=[Depends(require_scope(Scope.PEOPLE))],
+    response_class=StreamingResponse,
+    responses={200: {"model": tuple[FoundActivity, ...], "description": "Every activity that is found."}},
+)
+async def download_json(context: ContextDep, search: Annotated[ActivitySearch, Query()]) -> StreamingResponse:
+    """The same as one JSON array."""
+    pages = await _open_pages(context, search)
+    return to_download(stream_json(pages, lambda row: _to_found(row).model_dump_json()), "activities.json")
 
 
-async def _stream(context: ApiContext, search: ActivitySearch, page: Sequence[Row[Any]]) -> AsyncIterator[str]:
-    """Page by page, each in a transaction of its own: none stays open while a reader is slow."""
-    yield format_csv([tuple(FoundActivity.model_fields)])
-    while page:
-        yield format_csv(map(_to_cells, page))
-        more = search.model_copy(update={"after": page[-1].strava_id})
-        page = await _load_page(context, more) if len(page) == search.limit else []
+async def _open_pages(context: ApiContext, search: ActivitySearch) -> AsyncIterator[Sequence[Row[Any]]]:
+    async def load(last: Row[Any] | None) -> Sequence[Row[Any]]:
+        after = search.after if last is None else last.strava_id
+        async with context.database.transaction() as session:
+            wanted = search.model_copy(update={"limit": EXPORT_PAGE, "after": after})
+            return await queries.search_activities(session, wanted)
+
+    return await open_pages(load, EXPORT_PAGE)
+
+
+def _to_found(row: Row[Any]) -> FoundActivity:
+    return FoundActivity.model_validate(dict(row._mapping))
 
 
 def _to_cells(row: Row[Any]) -> list[object]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from uuid import UUID
 
 from markupsafe import Markup
 
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.contracts.teams_api import TeamBoard, TeamStanding
-from web.boards.rules import PAGE_ROWS, count_pages
+from web.boards.rules import count_pages
 from web.http.rendering import Renderer
 
 Window: TypeAlias = BoardStandings | TeamBoard
@@ -36,7 +37,7 @@ class BoardRenderer:
     def render_page(self, window: Window, language: str, page: int) -> BoardFragment:
         """A page of a board as everyone sees it."""
         rows = [self._render_row(window, row, language) for row in window.rows]
-        return BoardFragment(self._render_around(window, language, rows, page, is_filtered=False), rows)
+        return BoardFragment(self._render_around(window, language, rows, page), rows)
 
     def mark_own(
         self, window: Window, language: str, fragment: BoardFragment, index: int, *, page: int = 1
@@ -44,7 +45,14 @@ class BoardRenderer:
         """The window with that row marked as the viewer's own, or as their team's."""
         own = self._render_row(window, window.rows[index], language, is_own=True)
         rows = [*fragment.rows[:index], own, *fragment.rows[index + 1 :]]
-        return self._render_around(window, language, rows, page, is_filtered=False)
+        return self._render_around(window, language, rows, page)
+
+    def render_filtered(
+        self, window: BoardStandings, language: str, page: int, own_id: UUID | None, asked: object
+    ) -> Markup:
+        """Rows that somebody asked for, with their own one marked."""
+        rows = [self._render_row(window, row, language, is_own=row.user_id == own_id) for row in window.rows]
+        return self._render_around(window, language, rows, page, asked=asked)
 
     def _render_row(
         self, window: Window, row: StandingEntry | TeamStanding, language: str, *, is_own: bool = False
@@ -54,7 +62,7 @@ class BoardRenderer:
         return self._renderer.render(language, template, context)
 
     def _render_around(
-        self, window: Window, language: str, rows: Sequence[Markup], page: int, *, is_filtered: bool
+        self, window: Window, language: str, rows: Sequence[Markup], page: int, *, asked: object = None
     ) -> Markup:
         is_people = isinstance(window, BoardStandings)
         context = {
@@ -63,8 +71,7 @@ class BoardRenderer:
             "total": count_rows(window),
             "page": page,
             "pages": count_pages(count_rows(window)),
-            "first_row": (page - 1) * PAGE_ROWS + 1,
-            "is_filtered": is_filtered,
+            "asked": asked,
             "total_is_teams": not is_people,
         }
         template = "boards/standings.html" if is_people else "boards/team_standings.html"

@@ -1,7 +1,8 @@
 """The pages of boards, and their live streams."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -9,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo, StandingEntry
 from shared.errors import Forbidden, NotFound
 from web.boards.board_cache import BoardCache, RenderedWindow
+from web.boards.filtered import BoardFilter, FilteredBoards
 from web.boards.own_rows import OwnRow, OwnRows
 from web.boards.rendering import BoardRenderer, find_own_row
-from web.boards.rules import BoardKind, WindowKey, page_of
+from web.boards.rules import BoardKind, WindowKey, clip_range, page_of
 from web.boards.streams import LiveStreams
 from web.challenges.dependencies import (
     ChallengeDep,
@@ -22,11 +24,23 @@ from web.challenges.dependencies import (
     is_for_members,
 )
 from web.challenges.rules import ChallengePhase
-from web.http.dependencies import PAGE_METHODS, AppContext, ContextDep, Visitor, VisitorDep, render_html, render_page
+from web.http.dependencies import (
+    PAGE_METHODS,
+    THEMES,
+    AppContext,
+    ContextDep,
+    Visitor,
+    VisitorDep,
+    render_html,
+    render_page,
+)
+from web.http.rate_limits import READS
 from web.http.ready_answers import make_ready
 from web.http.rendering import LANGUAGES
+from web.http.security import content_security_policy
 
 MAX_PAGE = 10_000
+MAX_SEARCH = 50  # characters of a name
 
 router = APIRouter()
 
@@ -37,11 +51,12 @@ class BoardPages:
 
     cache: BoardCache
     renderer: BoardRenderer
+    filtered: FilteredBoards
     own_rows: OwnRows
     streams: LiveStreams
 
 
-def _board_pages(request: Request) -> BoardPages:
+async def _board_pages(request: Request) -> BoardPages:
     pages: BoardPages = request.app.state.board_pages
     return pages
 
@@ -50,13 +65,28 @@ BoardPagesDep = Annotated[BoardPages, Depends(_board_pages)]
 Page = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
+Layout: TypeAlias = Literal["page", "home", "embed", "screen"]
+Day = Annotated[str, Query(max_length=20)]
+Search = Annotated[str, Query(max_length=MAX_SEARCH)]
+
+
 @dataclass(frozen=True)
 class View:
     """Which window of a board a page shows, and how."""
 
     key: WindowKey
     is_live: bool = True
-    is_home: bool = False
+    layout: Layout = "page"
+
+    @property
+    def is_home(self) -> bool:
+        """Whether it is the home page."""
+        return self.layout == "home"
+
+    @property
+    def template(self) -> str:
+        """Of the whole page."""
+        return f"boards/{self.layout}.html" if self.layout in {"embed", "screen"} else "boards/board.html"
 
     @property
     def path(self) -> str:
@@ -96,7 +126,7 @@ async def home(
         raise Forbidden(code="members_only")
     if challenge is None or not challenge.boards:
         return render_page(request, visitor, "boards/no_challenge.html")
-    view = View(WindowKey(challenge.slug, challenge.boards[0].slug), is_live=live != "0", is_home=True)
+    view = View(WindowKey(challenge.slug, challenge.boards[0].slug), is_live=live != "0", layout="home")
     return await _show(request, context, pages, visitor, challenge, view)
 
 
@@ -106,6 +136,32 @@ async def challenge(challenge: ChallengeDep) -> Response:
     if not challenge.boards:
         raise NotFound
     return RedirectResponse(f"/c/{challenge.slug}/{challenge.boards[0].slug}", 303)
+
+
+# Before the board itself, whose pattern it has, too.
+@router.get("/c/{challenge}/{board}.csv")
+async def board_file(
+    *,
+    request: Request,
+    context: ContextDep,
+    challenge: ChallengeDep,
+    board: Slug,
+    visitor: VisitorDep,
+    first: Day = "",
+    last: Day = "",
+) -> Response:
+    """The board as a file for spreadsheets, whole or for some days."""
+    _find_board(challenge, board)
+    try:
+        days = _parse_day(first), _parse_day(last)
+    except ValueError:
+        raise NotFound from None
+    context.rate_limits.spend(request, READS, "files")
+    path = f"/challenges/{challenge.slug}/boards/{board}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{challenge.slug}-{board}.csv"'}
+    async with context.leaderboard.stream(path, visitor.caller, first_day=days[0], last_day=days[1]) as chunks:
+        content = b"".join([chunk async for chunk in chunks])
+    return Response(content, media_type="text/csv", headers={**headers, "Cache-Control": "private, no-cache"})
 
 
 @router.api_route("/c/{challenge}/{board}", methods=PAGE_METHODS)
@@ -120,11 +176,77 @@ async def board(
     page: Page = 1,
     view: BoardKind = "people",
     live: str = "",
+    search: Search = "",
+    first: Day = "",
+    last: Day = "",
 ) -> Response:
-    """One board: its participants, or its teams."""
-    _find_board(challenge, board)
+    """One board: its participants, or its teams; or those of its rows that a name or some days leave."""
+    info = _find_board(challenge, board)
+    if search.strip() or first or last:
+        asked = FilterForm(search.strip(), first, last, page)
+        return await _show_filtered(request, context, pages, visitor, challenge, info, asked)
     shown = View(WindowKey(challenge.slug, board, view, page), is_live=live != "0")
     return await _show(request, context, pages, visitor, challenge, shown)
+
+
+@router.get("/c/{challenge}/{board}/mine")
+async def mine(
+    *,
+    request: Request,
+    context: ContextDep,
+    pages: BoardPagesDep,
+    visitor: VisitorDep,
+    challenge: ChallengeDep,
+    board: Slug,
+) -> Response:
+    """The line that says where on the board the visitor is."""
+    _find_board(challenge, board)
+    key = WindowKey(challenge.slug, board)
+    rendered, _ = await pages.cache.get(key)
+    context.rate_limits.spend(request, READS, "own rows")
+    own = await pages.own_rows.find(key, rendered.window, visitor.user.id) if visitor.user else None
+    if own is None:
+        return Response(status_code=204)
+    page = {"own": _own_context(own.row, own.offset), "challenge": challenge, "board": rendered.window.board}
+    return render_page(request, visitor, "boards/own.html", {**page, "own_path": _board_path(key)})
+
+
+@router.api_route("/c/{challenge}/{board}/embed", methods=PAGE_METHODS)
+async def embed(
+    *,
+    request: Request,
+    context: ContextDep,
+    pages: BoardPagesDep,
+    visitor: VisitorDep,
+    challenge: ChallengeDep,
+    board: Slug,
+    view: BoardKind = "people",
+    lang: str = "",
+    theme: str = "",
+) -> Response:
+    """The board for a frame on another site: to everybody what strangers see, in the language that the frame says."""
+    return await _show_standing_alone(
+        request, context, pages, _as_stranger(visitor, lang, theme), challenge, board, view, "embed"
+    )
+
+
+@router.api_route("/c/{challenge}/{board}/screen", methods=PAGE_METHODS)
+async def screen(
+    *,
+    request: Request,
+    context: ContextDep,
+    pages: BoardPagesDep,
+    visitor: VisitorDep,
+    challenge: ChallengeDep,
+    board: Slug,
+    view: BoardKind = "people",
+    lang: str = "",
+    theme: str = "",
+) -> Response:
+    """The board for a large screen that hangs somewhere."""
+    return await _show_standing_alone(
+        request, context, pages, _as_stranger(visitor, lang, theme), challenge, board, view, "screen"
+    )
 
 
 @router.get("/live/c/{challenge}/{board}")
@@ -163,11 +285,85 @@ async def _show(  # noqa: PLR0917 - the request and what it is about
     if visitor.user is None:
         return _answer_stranger(request, visitor, rendered, page)
     own = await pages.own_rows.find(view.key, rendered.window, visitor.user.id)
+    page["own_path"] = _board_path(view.key) if own and page_of(own.offset) != view.key.page else ""
     shown = _mark_own(pages.renderer, rendered, visitor.language, view.key, own)
     message = rendered.messages[visitor.language]
-    return render_page(
-        request, visitor, "boards/board.html", {**page, **shown, "known": message.id, "path": view.path}
+    return render_page(request, visitor, view.template, {**page, **shown, "known": message.id, "path": view.path})
+
+
+async def _show_standing_alone(  # noqa: PLR0917 - the request and what it is about
+    request: Request,
+    context: AppContext,
+    pages: BoardPages,
+    visitor: Visitor,
+    challenge: ChallengeInfo,
+    board: str,
+    kind: BoardKind,
+    layout: Layout,
+) -> Response:
+    _find_board(challenge, board)
+    if layout == "embed" and challenge.visibility != "public":
+        raise NotFound
+    view = View(WindowKey(challenge.slug, board, kind), layout=layout)
+    return await _show(request, context, pages, visitor, challenge, view)
+
+
+def _as_stranger(visitor: Visitor, language: str, theme: str) -> Visitor:
+    """What the address says of language and theme, and nobody's own row: the page stands where others see it."""
+    return Visitor(
+        language if language in LANGUAGES else visitor.language, theme if theme in THEMES else visitor.theme, None
     )
+
+
+@dataclass(frozen=True)
+class FilterForm:
+    """What a visitor asks of a board, as they wrote it."""
+
+    search: str
+    first: str
+    last: str
+    page: int
+
+
+async def _show_filtered(  # noqa: PLR0917 - the request and what it is about
+    request: Request,
+    context: AppContext,
+    pages: BoardPages,
+    visitor: Visitor,
+    challenge: ChallengeInfo,
+    board: BoardInfo,
+    asked: FilterForm,
+) -> Response:
+    page = {
+        **challenge_context(challenge, "boards", context.clock()),
+        "board": board,
+        "asked": asked,
+        "problem": "",
+        "view": View(WindowKey(challenge.slug, board.slug), is_live=False),
+        "file_path": f"/c/{challenge.slug}/{board.slug}.csv",
+    }
+    try:
+        days = clip_range(_parse_day(asked.first), _parse_day(asked.last), challenge.first_day, challenge.last_day)
+    except ValueError:
+        return render_page(request, visitor, "boards/filtered.html", {**page, "problem": "date"}, 422)
+    if days is None:
+        return render_page(request, visitor, "boards/filtered.html", {**page, "problem": "days"}, 422)
+    context.rate_limits.spend(request, READS, "filtered boards")
+    first, last = days if asked.first or asked.last else (None, None)
+    found = await pages.filtered.read(
+        BoardFilter(challenge.slug, board.slug, asked.search, first, last, 1 if asked.search else asked.page)
+    )
+    own_id = visitor.user.id if visitor.user else None
+    html = pages.renderer.render_filtered(found, visitor.language, asked.page, own_id, asked)
+    return render_page(request, visitor, "boards/filtered.html", {**page, "standings_html": html, "days": days})
+
+
+def _parse_day(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _board_path(key: WindowKey) -> str:
+    return f"/c/{key.challenge}/{key.board}"
 
 
 def _answer_stranger(request: Request, visitor: Visitor, rendered: RenderedWindow, page: dict[str, Any]) -> Response:
@@ -179,7 +375,8 @@ def _answer_stranger(request: Request, visitor: Visitor, rendered: RenderedWindo
     if ready is None:
         fragment, message = rendered.fragments[visitor.language], rendered.messages[visitor.language]
         own = {"standings_html": fragment.html, "own": None, "known": message.id, "path": view.path}
-        ready = make_ready(render_html(request, visitor, "boards/board.html", {**page, **own, "said": ""}))
+        html = render_html(request, visitor, view.template, {**page, **own, "said": ""})
+        ready = make_ready(html, content_security_policy(frames="*") if view.layout == "embed" else "")
         rendered.pages[variant] = ready
     return ready.respond(request)
 

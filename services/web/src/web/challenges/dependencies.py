@@ -14,7 +14,7 @@ from web.http.dependencies import Visitor, VisitorDep
 Slug = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")]
 
 
-def _directory(request: Request) -> ChallengeDirectory:
+async def _directory(request: Request) -> ChallengeDirectory:
     directory: ChallengeDirectory = request.app.state.challenges
     return directory
 

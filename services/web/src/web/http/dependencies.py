@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from web.clients.auth import AuthClient
 from web.clients.calls import STRANGER, Api, Caller
 from web.http import queries
 from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, Cookies
+from web.http.rate_limits import FORMS, RateLimits
 from web.http.ready_answers import PAGE_HEADERS, is_known, make_etag
 from web.http.rendering import LANGUAGES, Renderer
 
@@ -33,6 +34,7 @@ class User:
     id: UUID
     display_name: str
     is_admin: bool = False
+    strava: str = "connected"  # a `StravaAccess`
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class AppContext:
     database: Database
     clock: Callable[[], datetime]
     cookies: Cookies
+    rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
 def _context(request: Request) -> AppContext:
@@ -67,7 +70,12 @@ def _context(request: Request) -> AppContext:
     return context
 
 
-ContextDep = Annotated[AppContext, Depends(_context)]
+async def _get_context(request: Request) -> AppContext:
+    # As all dependencies a coroutine: others run in a thread each, which takes longer than most pages.
+    return _context(request)
+
+
+ContextDep = Annotated[AppContext, Depends(_get_context)]
 
 
 async def find_visitor(request: Request) -> Visitor:
@@ -79,7 +87,7 @@ async def find_visitor(request: Request) -> Visitor:
         try:
             async with context.database.transaction() as session:
                 row = await queries.find_session(session, hash_token(session_id), context.clock())
-                user = User(row.user_id, row.display_name, row.is_admin) if row else None
+                user = User(row.user_id, row.display_name, row.is_admin, row.strava) if row else None
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -94,6 +102,15 @@ def read_visitor(request: Request, user: User | None = None) -> Visitor:
 
 
 VisitorDep = Annotated[Visitor, Depends(find_visitor)]
+
+
+async def _limit_forms(request: Request, context: ContextDep) -> None:
+    if request.method not in PAGE_METHODS:
+        context.rate_limits.spend(request, FORMS, "forms")
+
+
+#: Of every router that has forms. Raises TooManyRequests.
+LIMIT_FORMS = Depends(_limit_forms)
 
 
 class SignInNeeded(Exception):

@@ -15,12 +15,15 @@ _HEADERS = {
 }
 
 
-def content_security_policy(form_origin: str = "") -> str:
-    """A policy that allows our own files only; `form_origin` is where a form of the page may be redirected to."""
+def content_security_policy(form_origin: str = "", frames: str = "'none'") -> str:
+    """A policy that allows our own files only.
+
+    `form_origin` is where a form of the page may be redirected to; `frames` are the sites that may frame it.
+    """
     targets = f"'self' {form_origin}".rstrip()
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+        f"form-action {targets}; base-uri 'none'; frame-ancestors {frames}"
     )
 
 

@@ -30,6 +30,7 @@ from web.http.dependencies import (
     render_page,
 )
 from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
+from web.http.rate_limits import SIGN_INS
 from web.http.security import content_security_policy
 from web.sign_in.rules import CONSENT_VERSION
 
@@ -78,6 +79,7 @@ async def connect(
     """Redirect to Strava once the consent is given."""
     if consent != "yes":
         return await _join_page(request, context, visitor, again=again == "1", problem=True)
+    context.rate_limits.spend(request, SIGN_INS, "sign-ins")
     browser = request.cookies.get(context.cookies.browser, "")  # kept, so that two open tabs both work
     if not _TOKEN.fullmatch(browser):
         browser = generate_token()
@@ -100,6 +102,7 @@ async def callback(
     query: Annotated[OAuthCallback, Query()],
 ) -> Response:
     """The browser comes back from Strava, with or without a code."""
+    context.rate_limits.spend(request, SIGN_INS, "callbacks")
     browser = request.cookies.get(context.cookies.browser)
     if not browser:
         return _failed(request, visitor, "expired", 409)
@@ -154,6 +157,8 @@ async def _start_session(request: Request, response: Response, context: AppConte
 
 
 async def _landing_path(directory: ChallengeDirectory, visitor: Visitor, signed_in: SignedInUser) -> str:
+    if signed_in.first_time:
+        return "/welcome"
     user = User(signed_in.user_id, signed_in.display_name, signed_in.is_admin)
     try:
         challenge = await find_current(directory, replace(visitor, user=user))
