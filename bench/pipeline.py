@@ -55,8 +55,9 @@ async def listening(amqp_url: str, exchange: str, routing_key: str) -> AsyncIter
 
 
 FLOOR_COUNTED = "select coalesce(sum(activities), 0) from standings"
-#: Milestones count activities once more.
-COUNTED = f"{FLOOR_COUNTED} join board_versions on board_versions.id = version_id where threshold is null"
+#: Milestones count activities once more, and so does what is computed beside what is shown.
+COUNTED = f"""{FLOOR_COUNTED} join board_versions on board_versions.id = version_id
+    where threshold is null and state = 'live'"""
 
 
 async def until_counted(

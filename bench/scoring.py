@@ -39,7 +39,8 @@ QUEUE = "leaderboard.activity"
 _COUNTS = {
     "ours": """select coalesce(sum(activities), 0),
             (select count(*) from outbox) + (select count(*) from board_changes)
-        from standings join board_versions on board_versions.id = version_id where threshold is null""",
+        from standings join board_versions on board_versions.id = version_id
+            where threshold is null and state = 'live'""",
     "floor": "select coalesce(sum(activities), 0), (select count(*) from leaderboard_outbox) from standings",
 }
 _FILL = f"""insert into activities (strava_id, user_id, version, removed, sport_type, start_at, local_start,

@@ -125,7 +125,7 @@ async def test_a_challenge_is_seen_by_whom_it_is_for(
     assert seen == {**everybody, "participant": visibility != "hidden", "organiser": True}
 
 
-async def test_all_challenges_are_listed_as_each_is_shown_and_the_newest_is_the_first(
+async def test_all_challenges_are_listed_as_each_is_shown_and_the_current_one_is_the_first(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     marathon = {**RUNNING, "slug": "marathon", "name": "Marathon", "threshold": "42195"}
@@ -139,10 +139,11 @@ async def test_all_challenges_are_listed_as_each_is_shown_and_the_newest_is_the_
     await build(database)
     await create(client, slug="winter", name="Winter", first_day="2026-01-01")  # whose board is not built yet
     listed = (await client.get("/challenges")).json()
-    assert [each["slug"] for each in listed] == ["autumn", "june", "spring", "april", "winter"]
-    assert [(len(each["boards"]), each["milestones"]) for each in listed] == [(1, 0), (2, 1), (1, 0), (1, 0), (0, 0)]
+    assert [each["slug"] for each in listed] == ["autumn", "june", "winter", "spring", "april"]
+    assert [(len(each["boards"]), each["milestones"]) for each in listed] == [(1, 0), (2, 1), (0, 0), (1, 0), (1, 0)]
     assert [each["team_size"] for each in listed] == [12, 5, 5, 5, 5]
     assert listed == [(await client.get(f"/challenges/{each['slug']}")).json() for each in listed]
+    assert listed[0] == (await client.get("/challenges/current")).json()
     as_stranger = (await client.get("/challenges", headers={"Authorization": ""})).json()
     assert as_stranger == [each for each in listed if each["visibility"] == "public"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from leaderboard_helpers import add_challenge, create_app
 
 from leaderboard.challenges.rules import Metric
-from leaderboard.standings.board_queries import RANKED_COLUMNS
+from leaderboard.standings.queries import RANKED_COLUMNS
 from leaderboard.standings.rules.ranking import rank
 from leaderboard.standings.rules.scoring import Totals
 from leaderboard.standings.rules.windows import DayRange, is_longer_than_rest

@@ -296,6 +296,13 @@ async def test_a_night_is_checked_once_and_what_it_found_is_a_metric(database: D
     assert DRIFT._value.get() == 0
 
 
+async def test_without_activities_nothing_is_computed_to_be_checked(database: Database) -> None:
+    await add_challenge(database)
+    await check_nightly(database, datetime(2026, 5, 4, 2, tzinfo=UTC))
+    assert await fetch_rows(database, "select 1 from board_versions where purpose = 'check'") == []
+    await delete_all(database)
+
+
 async def test_versions_of_a_board_that_is_deleted_leave_nothing(database: Database) -> None:
     await add_challenge(database)
     await handle(database, recorded(1), recorded(2, sport_type="Ride", day=2))

@@ -95,6 +95,26 @@ async def test_a_change_that_moves_the_moment_is_not_told_again(
     assert len(await told(database)) == 1
 
 
+async def test_what_changes_after_the_day_on_which_it_was_reached_is_not_looked_at(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, *(long_ride(day, day) for day in range(1, 5)))
+    assert await reached(database) == {ANNA: end_of(4)}
+    other = datetime(2026, 5, 4, tzinfo=UTC)
+    await execute(database, "update milestones_reached set reached_at = :other", other=other)
+    await handle(database, long_ride(9, 9), long_ride(10, 10))
+    await handle(database, removed(9))
+    assert await reached(database) == {ANNA: other}
+    await handle(database, revised(4, 2, day=4, km=1.0, sport_type="Swim"))
+    assert await reached(database) == {ANNA: end_of(10)}
+    assert len(await told(database)) == 1
+
+
+async def test_of_who_is_below_it_nothing_is_noted(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, long_ride(1, 1), long_ride(2, 2))
+    assert await fetch_rows(database, "select 1 from milestone_changes") == []
+
+
 async def test_of_a_crowd_on_one_day_the_end_of_the_day_is_the_moment(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -11,7 +12,18 @@ from leaderboard_helpers import WEB_KEY, add_challenge, clear_outbox, create_app
 from leaderboard.participants.use_cases import request_sync
 from shared.database.engine import Database
 from testkit.databases import fetch_rows
-from testkit.events import ANNA, JAN, authorized, recorded
+from testkit.events import (
+    ANNA,
+    AUTHORIZED_AT,
+    JAN,
+    authorized,
+    disconnected,
+    erased,
+    permission_lost,
+    recorded,
+    removed,
+    sync_finished,
+)
 from testkit.handling import emitted
 
 
@@ -47,15 +59,17 @@ async def test_a_choice_that_is_none_is_refused(client: httpx.AsyncClient, body:
     assert answer.json()["code"] == "invalid"
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "private-activities"), ("POST", "sync"), ("GET", "export")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/private-activities"), ("POST", "/sync"), ("GET", "/export"), ("GET", "")]
+)
 async def test_who_is_not_known_is_told_so_and_only_web_asks(
     client: httpx.AsyncClient, method: str, path: str
 ) -> None:
     body = {"count": True} if method == "PUT" else None
-    unknown = await client.request(method, f"/participants/{UUID(int=99)}/{path}", json=body)
+    unknown = await client.request(method, f"/participants/{UUID(int=99)}{path}", json=body)
     assert (unknown.status_code, unknown.json()["message"]) == (404, "There is no such participant.")
     stranger = await client.request(
-        method, f"/participants/{ANNA}/{path}", json=body, headers={"Authorization": "Bearer guess"}
+        method, f"/participants/{ANNA}{path}", json=body, headers={"Authorization": "Bearer guess"}
     )
     assert stranger.status_code == 403
 
@@ -95,6 +109,71 @@ async def test_a_participant_is_synced_at_most_every_ten_minutes(
         str(JAN),
         str(ANNA),
     ]
+
+
+async def status_of(client: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await client.get(f"/participants/{ANNA}")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_the_status_of_who_has_just_joined_knows_nothing_yet(client: httpx.AsyncClient) -> None:
+    assert await status_of(client) == {
+        "user_id": str(ANNA),
+        "listed": True,
+        "hidden_by_organiser": False,
+        "private_activities": False,
+        "activities": 0,
+        "last_success_at": None,
+        "last_attempt_at": None,
+        "last_outcome": None,
+        "needs_reconnection": False,
+        "reconnection_reason": None,
+        "sync_requested_at": None,
+        "sync_possible_at": None,
+    }
+
+
+async def test_the_status_says_what_somebody_chose_and_how_many_activities_of_theirs_there_are(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, recorded(1), recorded(2, day=2), recorded(3, user_id=JAN), recorded(4), removed(4))
+    await client.put(f"/participants/{ANNA}/listing", json={"listed": False})
+    await client.put(f"/participants/{ANNA}/private-activities", json={"count": True})
+    status = await status_of(client)
+    assert (status["listed"], status["private_activities"], status["activities"]) == (False, True, 2)
+    organiser = {"Gruppetto-User": str(JAN), "Gruppetto-Organiser": "true"}
+    await client.post(f"/admin/participants/{ANNA}/hide", headers=organiser)
+    assert (await status_of(client))["hidden_by_organiser"] is True
+
+
+async def test_the_status_says_how_fetching_goes(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, sync_finished(minute=2), sync_finished(minute=5, error="StravaDown"))
+    status = await status_of(client)
+    assert datetime.fromisoformat(status["last_success_at"]) == AUTHORIZED_AT + timedelta(minutes=2)
+    assert datetime.fromisoformat(status["last_attempt_at"]) == AUTHORIZED_AT + timedelta(minutes=5)
+    assert status["last_outcome"] == "failed"
+    for lost, reason in ((permission_lost(minute=6), "refresh_refused"), (disconnected(minute=7), "disconnected")):
+        await handle(database, lost)
+        status = await status_of(client)
+        assert (status["needs_reconnection"], status["reconnection_reason"]) == (True, reason)
+    await handle(database, authorized(minute=8))
+    assert (await status_of(client))["needs_reconnection"] is False
+
+
+async def test_the_status_says_when_a_fetch_can_be_asked_for_again(client: httpx.AsyncClient) -> None:
+    await client.post(f"/participants/{ANNA}/sync")
+    status = await status_of(client)
+    asked_at, possible_at = (
+        datetime.fromisoformat(status[name]) for name in ("sync_requested_at", "sync_possible_at")
+    )
+    assert possible_at - asked_at == timedelta(minutes=10)
+
+
+async def test_who_is_erased_has_no_status(client: httpx.AsyncClient, database: Database) -> None:
+    await handle(database, erased())
+    assert (await client.get(f"/participants/{ANNA}")).status_code == 404
 
 
 async def test_a_download_has_everything_that_is_known_of_somebody_and_of_nobody_else(

@@ -65,8 +65,9 @@ async def test_who_is_hidden_is_seen_by_themselves_and_organisers_alone(
         }.items()
     }
     assert seen == {"stranger": 404, "other": 404, "own": 200, "organiser": 200}
-    [board] = (await client.get(path, headers={**WEB, "Gruppetto-User": str(ANNA)})).json()["boards"]
-    assert board["place"] is None
+    profile = (await client.get(path, headers={**WEB, "Gruppetto-User": str(ANNA)})).json()
+    assert profile["is_hidden"]
+    assert [board["place"] for board in profile["boards"]] == [None]
 
 
 @pytest.mark.parametrize("path", [f"main/participants/{UUID(int=99)}", f"other/participants/{ANNA}"])

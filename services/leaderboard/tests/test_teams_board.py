@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from leaderboard_helpers import delete_all, handle
 from team_helpers import EVA, TeamsApi, add_other_challenge, add_people, open_teams
 
+from leaderboard.participants.use_cases import choose_listed
 from leaderboard.standings.rules.ranking import rank
 from shared.database.engine import Database
-from testkit.databases import execute
+from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, recorded
 
 UWE = UUID(int=4)
@@ -28,6 +29,11 @@ async def teams(database: Database) -> AsyncIterator[TeamsApi]:
 
 async def set_mode(database: Database, mode: str, best: int | None = None) -> None:
     await execute(database, "update boards set team_mode = :mode, team_best = :best", mode=mode, best=best)
+
+
+async def hide(database: Database, user_id: UUID) -> None:
+    async with database.transaction() as session:
+        await choose_listed(session, user_id, listed=False)
 
 
 async def read_board(teams: TeamsApi, **query: int) -> list[tuple[int, str, int, float]]:
@@ -153,10 +159,39 @@ async def test_a_team_shows_its_members_and_what_they_have_on_each_board(teams: 
             },
             {"user_id": str(UWE), "display_name": "P 4", "figures": []},
         ],
+        "hidden_members": 0,
     }
 
 
-@pytest.mark.parametrize("path", ["/teams", "/teams/1", "/boards/running/teams"])
+async def test_a_team_tells_what_its_listed_members_have_together_day_by_day(
+    teams: TeamsApi, database: Database
+) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    for user_id in (JAN, EVA):
+        await teams.join(user_id, owls)
+    await handle(database, recorded(98, user_id=JAN, km=7, day=3), recorded(97, user_id=JAN, sport_type="Ride"))
+    [both] = await fetch_rows(database, "select distinct day from daily_totals where user_id = :id", id=ANNA)
+    path = f"/teams/{owls}/boards/running/days"
+    assert (await teams.get(path)).json() == [
+        {"day": both.day.isoformat(), "value": 19000.0},
+        {"day": "2026-05-03", "value": 7000.0},
+    ]
+    await hide(database, EVA)
+    assert [day["value"] for day in (await teams.get(path)).json()] == [14000.0, 7000.0]
+    assert (await teams.get(f"/teams/{owls}/boards/swimming/days")).status_code == 404
+    assert (await teams.get("/teams/999/boards/running/days")).status_code == 404
+
+
+async def test_a_team_tells_how_many_of_its_members_are_hidden(teams: TeamsApi, database: Database) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    await teams.join(JAN, owls)
+    await hide(database, JAN)
+    answer = (await teams.get(f"/teams/{owls}")).json()
+    assert [member["display_name"] for member in answer["members"]] == ["Anna K."]
+    assert answer["hidden_members"] == 1
+
+
+@pytest.mark.parametrize("path", ["/teams", "/teams/1", "/teams/1/boards/running/days", "/boards/running/teams"])
 async def test_teams_are_seen_by_whom_their_challenge_is_for(teams: TeamsApi, database: Database, path: str) -> None:
     await teams.create(ANNA, "Owls")
     assert (await teams.get(path)).status_code == 200

@@ -10,6 +10,10 @@ from web.sign_in.rules import CONSENT_VERSION
 
 #: The digest of the texts of each version in each language. Those of a version that was served never change.
 AGREED_TEXTS = {
+    "2026-11-29.2": {
+        "en": "aa58bca52043651741673dc9e01c744066fe485d10ca2cc74400fb78d392178d",
+        "pl": "c3987daec0504bb74694d3c755d03666243bf9d5f30c5ca84a01b9e0146280d9",
+    },
     "2026-11-29": {
         "en": "070a9889f94999459275de93c2a5d2fbb788c1492e4bd745f8214e652fb179d8",
         "pl": "31441029a60ba3f3d98c579dfaed8312cf7e3481b1a2f32db50bb38d599e05cd",

@@ -10,10 +10,19 @@ import pytest
 from web_fakes import FakeAuth, user_id
 from web_sign_in import sign_in
 
-from shared.contracts.events import Event, UserAdminChanged, UserErased, UserRenamed
+from shared.contracts.events import (
+    Event,
+    UserAdminChanged,
+    UserAuthorized,
+    UserDeauthorized,
+    UserErased,
+    UserReauthorizationNeeded,
+    UserRenamed,
+)
 from shared.database.engine import Database
 from shared.http.api import create_api
 from testkit.databases import fetch_rows
+from testkit.events import authorized
 from testkit.handling import handle
 from web.main import configure_internal_app
 from web.sessions.handlers import SESSION_HANDLERS
@@ -100,6 +109,54 @@ async def test_who_is_an_admin_no_more_has_lost_it_whatever_arrives_late(
     await sign_in(client)
     await hear(database, *(admin_changed(value, later(seconds=ahead)) for value, ahead in changes))
     assert (await session_row(database)).is_admin is is_admin
+
+
+LOST = "Strava does not let us read your activities any more"
+DISCONNECTED = "You have disconnected Strava"
+
+
+def lost(at: datetime) -> UserReauthorizationNeeded:
+    return UserReauthorizationNeeded(user_id=USER, athlete_id=104, reason="refresh_refused", lost_at=at)
+
+
+def left(at: datetime) -> UserDeauthorized:
+    return UserDeauthorized(user_id=USER, athlete_id=104, reason="disconnected", deauthorized_at=at)
+
+
+def connected(at: datetime) -> UserAuthorized:
+    return authorized(USER, "Ela N.", athlete_id=104, authorized_at=at, first_time=False, access_regained=True)
+
+
+async def test_every_page_says_that_access_to_strava_was_lost_until_it_is_back(
+    client: httpx.AsyncClient, other_replica: httpx.AsyncClient, database: Database
+) -> None:
+    await sign_in(client)
+    await sign_in(other_replica)
+    await hear(database, lost(later(seconds=1)))
+    for page in ("/", "/c/autumn/running", "/privacy", "/nowhere"):
+        for replica in (client, other_replica):
+            shown = await replica.get(page)
+            assert LOST in shown.text
+            assert '<a class="button small" href="/join">Connect again</a>' in shown.text
+    await hear(database, left(later(seconds=2)))
+    assert DISCONNECTED in (await client.get("/")).text
+    await hear(database, connected(later(seconds=3)))
+    for replica in (client, other_replica):
+        assert "Connect again" not in (await replica.get("/")).text
+
+
+async def test_a_loss_that_is_told_late_is_not_believed(client: httpx.AsyncClient, database: Database) -> None:
+    await sign_in(client)
+    moment = later(seconds=5)
+    await hear(database, lost(later(minutes=-1)), connected(moment), lost(moment), left(later(seconds=4)))
+    assert "Connect again" not in (await client.get("/")).text
+
+
+async def test_only_the_one_who_lost_access_is_told(client: httpx.AsyncClient, database: Database) -> None:
+    await hear(database, lost(later(seconds=1)))
+    assert "Connect again" not in (await client.get("/")).text
+    await sign_in(client)
+    assert "Connect again" not in (await client.get("/")).text
 
 
 async def test_an_operator_sees_a_users_sessions_and_no_secret(

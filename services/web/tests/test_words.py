@@ -3,20 +3,20 @@
 import re
 
 import pytest
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from web.http.rendering import ROOT, load_translations
 
 CATALOGUE = ROOT / "locale" / "pl" / "LC_MESSAGES" / "web.po"
-METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+METHODS = [("**.html", "jinja2"), ("**.py", "python")]
+KEYWORDS = {"gettext": None, "ngettext": (1, 2), "sentence": None}
 OPTIONS = {"**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 
 
-def words_of_pages() -> set[str | tuple[str, ...]]:
-    """Those of templates, and those that code writes as `sentence("…")`."""
-    keywords = {**DEFAULT_KEYWORDS, "sentence": None}
-    return {found[2] for found in extract_from_dir(str(ROOT), METHODS, OPTIONS, keywords)}
+def written_words() -> set[str | tuple[str, ...]]:
+    """What templates translate, and what code writes as a `sentence`."""
+    return {found[2] for found in extract_from_dir(str(ROOT), METHODS, OPTIONS, keywords=KEYWORDS)}
 
 
 def test_every_sentence_has_a_polish_one() -> None:
@@ -27,7 +27,7 @@ def test_every_sentence_has_a_polish_one() -> None:
         for message in catalogue
         if message.id and not message.fuzzy
     }
-    for sentence in words_of_pages():
+    for sentence in written_words():
         assert sentence in translated, sentence
         assert all(translated[sentence]), sentence
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from shared.contracts.auth_api import (
@@ -134,6 +134,7 @@ class FakeAuth:
     user: UUID = field(default_factory=lambda: user_id(4))
     name: str = "Ela N."
     is_admin: bool = False
+    first_time: bool = False
     status: AuthorizationStatus = "authorized"
     scopes: tuple[str, ...] = ("read", "activity:read")
     renamed: list[str] = field(default_factory=list)
@@ -182,7 +183,7 @@ class FakeAuth:
                 athlete_id=104,
                 display_name=self.name,
                 is_admin=self.is_admin,
-                first_time=True,
+                first_time=self.first_time,
             )
 
         return app
@@ -200,13 +201,19 @@ class FakeAuth:
             self.name = wanted.display_name.strip()
             return self._user(user_id)
 
-        @app.delete("/users/{user_id}/authorization", status_code=204)
-        async def disconnect(user_id: UUID) -> None:
+        @app.delete("/users/{user_id}/authorization")
+        async def disconnect(user_id: UUID) -> Any:
+            if self.refusal:
+                return _error(*self.refusal)
             self.disconnected.append(user_id)
+            return Response(status_code=204)
 
-        @app.delete("/users/{user_id}", status_code=204)
-        async def erase(user_id: UUID) -> None:
+        @app.delete("/users/{user_id}")
+        async def erase(user_id: UUID) -> Any:
+            if self.refusal:
+                return _error(*self.refusal)
             self.erased.append(user_id)
+            return Response(status_code=204)
 
     def _user(self, user_id: UUID) -> User:
         joined_at = datetime(2026, 11, 1, 9, tzinfo=UTC)

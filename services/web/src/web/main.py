@@ -8,6 +8,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
+from web.account import routes as account_routes
+from web.activities import routes as activities_routes
 from web.admin import routes as admin_routes
 from web.boards import routes as boards_routes
 from web.boards.board_cache import BoardCache
@@ -31,9 +33,13 @@ from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
 from web.http.security import SecurityMiddleware
 from web.legal import routes as legal_routes
+from web.milestones import routes as milestones_routes
+from web.profiles import routes as profiles_routes
 from web.sessions import routes as sessions_routes
 from web.sessions.handlers import SESSION_HANDLERS
 from web.sign_in import routes as sign_in_routes
+from web.teams import routes as teams_routes
+from web.welcome import routes as welcome_routes
 
 REFRESH_INTERVAL_S = 0.05
 PURGE_INTERVAL_S = 3600.0
@@ -93,7 +99,19 @@ def configure_app(
     app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
-    for routes in (boards_routes, sign_in_routes, legal_routes, http_routes, admin_routes):
+    for routes in (
+        activities_routes,
+        profiles_routes,
+        milestones_routes,
+        teams_routes,
+        boards_routes,
+        sign_in_routes,
+        welcome_routes,
+        account_routes,
+        admin_routes,
+        legal_routes,
+        http_routes,
+    ):
         app.include_router(routes.router, dependencies=[LIMIT_FORMS] if routes is not boards_routes else [])
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -22,6 +22,7 @@ class SessionRow(Base):
     """Somebody signed in on one browser; the id itself is only in their cookie."""
 
     __tablename__ = "sessions"
+    __table_args__ = (CheckConstraint("strava in ('connected', 'lost', 'disconnected')", name="strava"),)
 
     id_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(index=True)
@@ -29,6 +30,8 @@ class SessionRow(Base):
     named_at: Mapped[datetime] = mapped_column(server_default=func.now())  # when `display_name` was so
     is_admin: Mapped[bool]
     admin_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    strava: Mapped[str] = mapped_column(server_default="connected")  # or "lost", or "disconnected" by themselves
+    strava_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -274,7 +274,10 @@ class ProfileDay(ApiModel):
 
 
 class ParticipantProfile(ApiModel):
-    """A participant in a challenge; streaks are days in a row on which something counted on any board."""
+    """A participant in a challenge; streaks are days in a row on which something counted on any board.
+
+    Who is hidden is shown to themselves and to organisers alone.
+    """
 
     user_id: UUID
     display_name: str
@@ -283,3 +286,37 @@ class ParticipantProfile(ApiModel):
     longest_streak_days: int
     boards: tuple[ProfileBoard, ...]
     days: tuple[ProfileDay, ...]
+    is_hidden: bool = False
+
+
+class PrivateActivities(BaseModel):
+    """Whether activities that only the participant sees on Strava are fetched and count."""
+
+    count: bool
+
+
+class Listing(BaseModel):
+    """Whether the participant wants to be seen on boards."""
+
+    listed: bool
+
+
+class ParticipantStatus(ApiModel):
+    """What a participant chose, what organisers did, and how fetching goes for them.
+
+    `activities` are those on record, whether they count or not. Who asks for a fetch before `sync_possible_at` is
+    refused; None: it is possible now.
+    """
+
+    user_id: UUID
+    listed: bool  # by their own choice
+    hidden_by_organiser: bool
+    private_activities: bool  # whether those count
+    activities: int
+    last_success_at: datetime | None
+    last_attempt_at: datetime | None
+    last_outcome: Literal["succeeded", "failed"] | None
+    needs_reconnection: bool
+    reconnection_reason: str | None
+    sync_requested_at: datetime | None  # by themselves, the last time
+    sync_possible_at: datetime | None

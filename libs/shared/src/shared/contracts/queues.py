@@ -32,7 +32,14 @@ QUEUES: dict[str, tuple[type[Event], ...]] = {
         events.UserDeauthorized,
     ),
     "leaderboard.activity": (events.ActivityRecorded, events.ActivityRevised, events.ActivityRemoved),
-    "web.people": (events.UserRenamed, events.UserAdminChanged, events.UserErased),
+    "web.people": (
+        events.UserAuthorized,
+        events.UserRenamed,
+        events.UserAdminChanged,
+        events.UserReauthorizationNeeded,
+        events.UserDeauthorized,
+        events.UserErased,
+    ),
 }
 
 #: Waits before an unexpected error is tried again, by step, in milliseconds.

@@ -1,6 +1,6 @@
 """What leaderboard's API takes and answers about teams."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -73,12 +73,20 @@ class TeamMember(ApiModel):
 
 
 class TeamDetails(ApiModel):
-    """A team and who is in it, by name."""
+    """A team and who is in it, by name; `hidden_members` are in it, too, and not shown."""
 
     id: int
     name: str
     team_size: int
     members: tuple[TeamMember, ...]
+    hidden_members: int = 0
+
+
+class TeamDay(ApiModel):
+    """What the members of a team, as far as they are listed, have together on a board on one local day."""
+
+    day: date
+    value: float
 
 
 class TeamStanding(ApiModel):

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aiormq.abc import DeliveredMessage
 
 from shared.messaging.publisher import BROKER_ERRORS
 
@@ -38,8 +40,14 @@ class QueueConsumer:
             self._channel = await connection.channel(publisher_confirms=False)
             await self._channel.set_qos(prefetch_count=self._prefetch)
             queue = await self._find(self._channel)
-            self._tag = await queue.consume(self._receive)
+            # By the channel below aio_pika's, whose own consuming makes two tasks for each message.
+            underlay = await self._channel.get_underlay_channel()
+            consuming = await underlay.basic_consume(queue.name, self._deliver)
+            self._tag = consuming.consumer_tag or ""
             self._queue = queue
+
+    async def _deliver(self, message: DeliveredMessage) -> None:
+        await self._receive(aio_pika.IncomingMessage(message))
 
     async def close(self) -> None:
         """Close the channel; the broker redelivers what is not acknowledged on it."""

@@ -41,6 +41,7 @@ _mark_removed = text(
     returning new.strava_id, {_BEFORE}
     """  # noqa: S608 - made of the names of columns
 )
+_READ = (*FACTS, *CHOICES)
 _COLUMNS = f"""{", ".join(f"one.{name}" for name in ("user_id", *FACTS))},
     coalesce((select private_activities from participants where user_id = one.user_id), false) as private_allowed,
     exists (select from exclusions as e where e.strava_id = one.strava_id and e.excluded_by = 'participant')
@@ -144,16 +145,11 @@ async def list_erased(session: AsyncSession, user_ids: Collection[UUID]) -> set[
 
 async def upsert_activities(session: AsyncSession, recorded: Sequence[RecordedActivity]) -> list[Change]:
     """Save activities, each at most once in the batch; an older version changes nothing. Returns what changed."""
-    rows = [
-        {
-            "user_id": one.user_id,
-            "version": one.version,
-            "suspicions": to_array_text(one.suspicions),
-            **vars(one.activity),
-        }
-        for one in recorded
-    ]
-    saved = (await session.execute(_upsert_facts, to_columns(rows, _STATE))).all()
+    columns = {name: [getattr(one.activity, name) for one in recorded] for name in FACTS}
+    columns["user_id"] = [one.user_id for one in recorded]
+    columns["version"] = [one.version for one in recorded]
+    columns["suspicions"] = [to_array_text(one.suspicions) for one in recorded]
+    saved = (await session.execute(_upsert_facts, columns)).all()
     ids = {row.strava_id for row in saved}
     after = [
         Change(one.user_id, one.activity.day, None)  # its span is seen when the day is loaded
@@ -263,5 +259,4 @@ async def erase_activities(session: AsyncSession, user_ids: Collection[UUID]) ->
 
 
 def _to_activity(row: Row[Any]) -> tuple[UUID, Activity]:
-    fields = dict(row._mapping)
-    return fields.pop("user_id"), Activity(**fields)
+    return row.user_id, Activity(**dict(zip(_READ, row[1:], strict=True)))

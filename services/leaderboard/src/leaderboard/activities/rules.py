@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TypeAlias
 
 #: Two recordings of one outing overlap by more than this; two outings in a row may overlap by less.
@@ -43,6 +44,11 @@ class Activity:
     def day(self) -> date:
         """The local day on which it started, by which it counts."""
         return self.local_start.date()
+
+    @cached_property
+    def span(self) -> Span | None:
+        """Its span; None when it overlaps nothing, whatever else there is."""
+        return get_span(self.start_at, self.local_start, self.elapsed_time_s)
 
 
 def get_span(start_at: datetime, local_start: datetime, elapsed_time_s: int) -> Span | None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.activities import queries
 from leaderboard.activities.queries import Change
-from leaderboard.activities.rules import Activity, Span, get_span, merge_spans
+from leaderboard.activities.rules import Activity, Span, merge_spans
 from leaderboard.challenges.queries import find_purge, list_challenges, save_purged
 from leaderboard.challenges.rules import list_expired
 from shared.database.engine import Database
@@ -41,8 +41,8 @@ async def load_connected_days(session: AsyncSession, changes: Iterable[Change], 
             loaded.days[user_id].add(day)
         for user_id, activity in await queries.list_activities_on(session, missing, limit + 1):
             loaded.activities[user_id][activity.strava_id] = activity
-            if span := get_span(activity.start_at, activity.local_start, activity.elapsed_time_s):
-                spans.add((user_id, span))
+            if activity.span:
+                spans.add((user_id, activity.span))
         _drop(loaded, {user_id for user_id, own in loaded.activities.items() if len(own) > limit})
         overlapping = await queries.count_overlapping(session, _merge(spans, loaded), limit)
         _drop(loaded, {user_id for (user_id, _), count in overlapping.items() if count > limit})

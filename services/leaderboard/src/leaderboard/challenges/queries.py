@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, inspect, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,10 +23,15 @@ from leaderboard.tables import (
 )
 from shared.database.versions import next_version
 
-_select_versions = select(BoardVersionRow, BoardRow).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+# Columns and no entities, of which each batch of events would make a few.
+_VERSION = (
+    *(column for column in inspect(BoardVersionRow).columns if column.name not in ("board_id", "built_until")),
+    *(BoardRow.id.label("board_id"), BoardRow.challenge_id, BoardRow.slug, BoardRow.name),
+)
+_select_versions = select(*_VERSION).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
 #: Challenges with what is shown of each, whose rows follow each other; a challenge of which nothing is has one row.
 _select_shown = (
-    select(ChallengeRow, BoardVersionRow, BoardRow)
+    select(ChallengeRow, *_VERSION)
     .outerjoin(BoardRow, BoardRow.challenge_id == ChallengeRow.id)
     .outerjoin(BoardVersionRow, and_(BoardVersionRow.board_id == BoardRow.id, BoardVersionRow.state == "live"))
     .order_by(ChallengeRow.first_day.desc(), ChallengeRow.id.desc(), BoardRow.position, BoardVersionRow.id)
@@ -112,10 +117,8 @@ async def _list_shown(session: AsyncSession, *conditions: ColumnElement[bool]) -
     return [_to_shown(challenge, rows) for challenge, rows in groupby(found, lambda row: row.ChallengeRow)]
 
 
-def _to_shown(
-    challenge: ChallengeRow, rows: Iterable[Row[ChallengeRow, BoardVersionRow, BoardRow]]
-) -> ShownChallenge:
-    live = [_to_board_version(row.BoardVersionRow, row.BoardRow) for row in rows if row.BoardVersionRow is not None]
+def _to_shown(challenge: ChallengeRow, rows: Iterable[Row[Any]]) -> ShownChallenge:
+    live = [_to_board_version(row) for row in rows if row.id is not None]
     return ShownChallenge(
         challenge,
         versions=tuple(one for one in live if one.board.threshold is None),
@@ -160,26 +163,26 @@ async def _list_live(session: AsyncSession, challenge_id: int, kind: ColumnEleme
 
 async def _list_versions(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[BoardVersion]:
     rows = await session.execute(_select_versions.where(*conditions).order_by(BoardRow.position, BoardVersionRow.id))
-    return [_to_board_version(version, board) for version, board in rows]
+    return list(map(_to_board_version, rows))
 
 
-def _to_board_version(version: BoardVersionRow, board: BoardRow) -> BoardVersion:
+def _to_board_version(row: Row[Any]) -> BoardVersion:
     return BoardVersion(
-        id=version.id,
-        board_id=board.id,
-        challenge_id=board.challenge_id,
-        is_live=version.state == "live",
-        challenge=to_challenge(version),
-        board=to_rules(version, board),
+        id=row.id,
+        board_id=row.board_id,
+        challenge_id=row.challenge_id,
+        is_live=row.state == "live",
+        challenge=to_challenge(row),
+        board=to_rules(row, row),
     )
 
 
-def to_challenge(row: BoardVersionRow | ChallengeRow) -> Challenge:
+def to_challenge(row: BoardVersionRow | ChallengeRow | Row[Any]) -> Challenge:
     """The days and what counts, by which a version is scored or which a challenge shows."""
     return Challenge(row.first_day, row.last_day, row.counts_manual, row.counts_trainer, row.counts_commute)
 
 
-def to_rules(version: BoardVersionRow, board: BoardRow) -> Board:
+def to_rules(version: BoardVersionRow | Row[Any], board: BoardRow | Row[Any]) -> Board:
     """A board by the rules of a version."""
     return Board(
         board.slug,

@@ -1,32 +1,46 @@
 """SQL of milestones and who reached them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leaderboard.tables import MilestoneReachedRow
+from leaderboard.tables import MilestoneChangeRow, MilestoneReachedRow
 from shared.database.bulk import batch_of, to_columns
 
 #: A milestone's row id and a user.
 Candidate: TypeAlias = tuple[int, UUID]
 
+
+@dataclass(frozen=True)
+class Reached:
+    """When a milestone was reached, and on which local day the activity began with which it was."""
+
+    at: datetime
+    day: date
+
+
+_REACHED = ["board_id", "user_id", "reached_at", "day"]
 _upsert = text(
-    f"""insert into milestones_reached as t (board_id, user_id, reached_at)
-        select batch.* from {batch_of(MilestoneReachedRow, ["board_id", "user_id", "reached_at"])}
-        on conflict (board_id, user_id) do update set reached_at = excluded.reached_at
-        where t.reached_at <> excluded.reached_at
+    f"""insert into milestones_reached as t ({", ".join(_REACHED)})
+        select batch.* from {batch_of(MilestoneReachedRow, _REACHED)}
+        on conflict (board_id, user_id) do update set reached_at = excluded.reached_at, day = excluded.day
+        where (t.reached_at, t.day) is distinct from (excluded.reached_at, excluded.day)
         returning board_id, user_id, old.board_id is null as is_new"""  # noqa: S608 - made of the names of columns
 )
+# What changed after the day on which it was reached neither moves that moment nor takes it away.
 _select_relevant = text(
-    f"""select batch.board_id, batch.user_id from {batch_of(MilestoneReachedRow, ["board_id", "user_id"])}
+    f"""select batch.board_id, batch.user_id
+        from {batch_of(MilestoneChangeRow, ["board_id", "user_id", "first_day"])}
         left join board_versions as v on v.board_id = batch.board_id and v.state = 'live'
         left join standings as s on s.user_id = batch.user_id and s.version_id = v.id
         left join milestones_reached as m on m.board_id = batch.board_id and m.user_id = batch.user_id
-        where s.value >= v.threshold or m.user_id is not null"""  # noqa: S608
+        where (s.value >= v.threshold or m.user_id is not null)
+            and coalesce(batch.first_day <= m.day, true)"""  # noqa: S608
 )
 _select_above = text(
     f"""select batch.board_id, batch.user_id from {batch_of(MilestoneReachedRow, ["board_id", "user_id"])}
@@ -39,50 +53,64 @@ _delete = text(
 )
 
 
-async def take_candidates(session: AsyncSession, limit: int) -> tuple[set[Candidate], bool]:
-    """Whose standing changed in which milestone since this was asked last, and whether there may be more."""
+async def take_changes(session: AsyncSession, limit: int) -> tuple[dict[Candidate, date], bool]:
+    """Whose standing changed in which milestone since this was asked last, and whether there may be more.
+
+    With the earliest day that changed; before all days when that may be any.
+    """
     taken = await session.execute(
         text(
             """delete from milestone_changes where id = any(array(
                  select id from milestone_changes order by id limit :limit for update skip locked))
-               returning board_id, user_id"""
+               returning board_id, user_id, first_day"""
         ),
         {"limit": limit},
     )
     rows = taken.all()
-    return {(row.board_id, row.user_id) for row in rows}, len(rows) == limit
+    first_days: dict[Candidate, date] = {}
+    for row in rows:
+        candidate = (row.board_id, row.user_id)
+        first_days[candidate] = min(row.first_day, first_days.get(candidate, date.max))
+    return first_days, len(rows) == limit
 
 
-async def list_relevant(session: AsyncSession, candidates: Collection[Candidate]) -> set[Candidate]:
-    """Who of these has as much as the milestone asks for, or had; of the others there is nothing to be said."""
-    return await _select(session, _select_relevant, candidates)
+async def list_relevant(session: AsyncSession, changes: Mapping[Candidate, date]) -> set[Candidate]:
+    """Who of these has as much as the milestone asks for, or had, and had not before the day that changed.
+
+    Of the others there is nothing new to be said.
+    """
+    rows = [
+        {"board_id": board_id, "user_id": user_id, "first_day": first_day}
+        for (board_id, user_id), first_day in changes.items()
+    ]
+    found = await session.execute(_select_relevant, to_columns(rows, ["board_id", "user_id", "first_day"]))
+    return {(row.board_id, row.user_id) for row in found}
 
 
 async def list_above(session: AsyncSession, candidates: Collection[Candidate]) -> set[Candidate]:
     """Who of these has as much as the milestone asks for, by what is shown of it."""
-    return await _select(session, _select_above, candidates)
-
-
-async def _select(session: AsyncSession, statement: TextClause, candidates: Collection[Candidate]) -> set[Candidate]:
-    rows = [{"board_id": board_id, "user_id": user_id} for board_id, user_id in candidates]
-    found = await session.execute(statement, to_columns(rows, ["board_id", "user_id"]))
+    found = await session.execute(_select_above, _to_columns(candidates))
     return {(row.board_id, row.user_id) for row in found}
 
 
-async def save_reached(session: AsyncSession, reached: Mapping[Candidate, datetime]) -> set[Candidate]:
+async def save_reached(session: AsyncSession, reached: Mapping[Candidate, Reached]) -> set[Candidate]:
     """Save when milestones were reached; returns who reached which of them newly."""
     rows = [
-        {"board_id": board_id, "user_id": user_id, "reached_at": at}
-        for (board_id, user_id), at in sorted(reached.items())
+        {"board_id": board_id, "user_id": user_id, "reached_at": each.at, "day": each.day}
+        for (board_id, user_id), each in sorted(reached.items(), key=lambda item: item[0])
     ]
-    saved = await session.execute(_upsert, to_columns(rows, ["board_id", "user_id", "reached_at"]))
+    saved = await session.execute(_upsert, to_columns(rows, _REACHED))
     return {(row.board_id, row.user_id) for row in saved if row.is_new}
 
 
 async def delete_reached(session: AsyncSession, candidates: Collection[Candidate]) -> None:
     """These are not reached, or not any more."""
+    await session.execute(_delete, _to_columns(candidates))
+
+
+def _to_columns(candidates: Collection[Candidate]) -> dict[str, list[Any]]:
     rows = [{"board_id": board_id, "user_id": user_id} for board_id, user_id in candidates]
-    await session.execute(_delete, to_columns(rows, ["board_id", "user_id"]))
+    return to_columns(rows, ["board_id", "user_id"])
 
 
 async def list_slugs(session: AsyncSession, board_ids: Collection[int]) -> dict[int, tuple[str, str]]:

@@ -11,7 +11,7 @@ from leaderboard.activities.queries import Change, lock_people
 from leaderboard.activities.use_cases import load_connected_days
 from leaderboard.challenges.queries import BoardVersion, list_scored_versions
 from leaderboard.milestones import queries
-from leaderboard.milestones.queries import Candidate
+from leaderboard.milestones.queries import Candidate, Reached
 from leaderboard.milestones.rules import end_of_day, find_day, find_moment
 from leaderboard.standings.queries import get_all_daily_totals
 from leaderboard.standings.rules.scoring import Totals, judge
@@ -27,11 +27,13 @@ DAY_ACTIVITIES = 2_000
 async def update_milestones(database: Database) -> bool:
     """Save what was reached, or is not any more, and emit what is new; returns whether there may be more."""
     async with database.transaction() as session:
-        changed, is_full = await queries.take_candidates(session, BATCH)
+        changed, is_full = await queries.take_changes(session, BATCH)
         if not changed:
             return False
         # Whoever comes to it after this look has changed once more, and is looked at again.
         candidates = await queries.list_relevant(session, changed)
+        if not candidates:
+            return is_full
         await lock_people(session, {user_id for _, user_id in candidates})
         versions = {
             version.board_id: version
@@ -46,7 +48,7 @@ async def update_milestones(database: Database) -> bool:
         if reached:
             new = await queries.save_reached(session, reached)
             slugs = await queries.list_slugs(session, {board_id for board_id, _ in new})
-            await emit(session, *(_to_event(each, slugs[each[0]], reached[each]) for each in sorted(new)))
+            await emit(session, *(_to_event(each, slugs[each[0]], reached[each].at) for each in sorted(new)))
     return is_full
 
 
@@ -57,7 +59,7 @@ def _to_event(candidate: Candidate, slugs: tuple[str, str], reached_at: datetime
 
 async def _find_reached(
     session: AsyncSession, versions: dict[int, BoardVersion], candidates: set[Candidate]
-) -> dict[Candidate, datetime]:
+) -> dict[Candidate, Reached]:
     totals = await get_all_daily_totals(
         session, {versions[board_id].id for board_id, _ in candidates}, {user_id for _, user_id in candidates}
     )
@@ -73,14 +75,14 @@ async def _find_reached(
     loaded = await load_connected_days(
         session, [Change(user_id, day, None) for (_, user_id), (day, _) in crossings.items()], DAY_ACTIVITIES
     )
-    reached: dict[Candidate, datetime] = {}
+    reached: dict[Candidate, Reached] = {}
     for (board_id, user_id), (day, before) in crossings.items():
         version = versions[board_id]
         own = list(loaded.activities[user_id].values())
         judged = judge(version.challenge, version.board, own)
         on_day = [activity for activity in own if activity.day == day]
         moment = find_moment(version.board, _threshold(version), before, on_day, judged)
-        reached[board_id, user_id] = moment or end_of_day(day)
+        reached[board_id, user_id] = Reached(moment or end_of_day(day), day)
     return reached
 
 

@@ -253,6 +253,21 @@ async def find_participant(session: AsyncSession, user_id: UUID) -> Row[Any] | N
     return found.one_or_none()
 
 
+async def find_status(session: AsyncSession, user_id: UUID) -> Row[Any] | None:
+    """What a participant chose, how fetching goes for them, and how many activities of theirs are on record."""
+    found = await session.execute(
+        text(
+            """select p.user_id, not p.hidden_by_participant as listed, p.hidden_by_organiser, p.private_activities,
+                    last_success_at, last_attempt_at, last_outcome,
+                    coalesce(needs_reconnection, false) as needs_reconnection, reconnection_reason, sync_requested_at,
+                    (select count(*) from activities as a where a.user_id = p.user_id and not a.removed) as activities
+               from participants as p left join sync_health using (user_id) where p.user_id = :user_id"""
+        ),
+        {"user_id": user_id},
+    )
+    return found.one_or_none()
+
+
 async def save_hidden(
     session: AsyncSession, user_id: UUID, hidden_by: Literal["participant", "organiser"], *, hidden: bool
 ) -> bool:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 from sqlalchemy import Row
 
 from leaderboard.dependencies import FOR_WEB, Actor, ContextDep, Scope, require_scope
@@ -16,6 +15,7 @@ from leaderboard.downloads import open_pages, stream_json
 from leaderboard.participants import queries, use_cases
 from leaderboard.participants.queries import Place, Search
 from leaderboard.participants.use_cases import set_hidden
+from shared.contracts.leaderboard_api import Listing, ParticipantStatus, PrivateActivities
 from shared.contracts.organisers_api import ParticipantInfo, ParticipantPage, ParticipantSync
 from shared.database.engine import Database
 from shared.errors import NotFound, TooManyRequests
@@ -38,16 +38,11 @@ admin_router = APIRouter(prefix="/admin/participants", responses=documented_erro
 EXPORT_PAGE = 1_000  # activities in memory together
 
 
-class PrivateActivities(BaseModel):
-    """Whether activities that only the participant sees on Strava are fetched and count."""
-
-    count: bool
-
-
-class Listing(BaseModel):
-    """Whether the participant wants to be seen on boards."""
-
-    listed: bool
+@router.get("")
+async def get_status(user_id: UUID, session: Transaction) -> ParticipantStatus:
+    """What this participant chose, and how fetching goes for them."""
+    row, sync_possible_at = await use_cases.get_status(session, user_id, datetime.now(UTC))
+    return ParticipantStatus.model_validate({**row._mapping, "sync_possible_at": sync_possible_at})
 
 
 @router.put("/private-activities", status_code=204)

@@ -70,6 +70,15 @@ async def request_sync(session: AsyncSession, user_id: UUID, now: datetime) -> t
     return None
 
 
+async def get_status(session: AsyncSession, user_id: UUID, now: datetime) -> tuple[Row[Any], datetime | None]:
+    """What is known of a participant, and from when on they can ask for a fetch, None: now. Raises NotFound."""
+    status = await queries.find_status(session, user_id)
+    if status is None:
+        raise NotFound("There is no such participant.")
+    possible_at = status.sync_requested_at and status.sync_requested_at + SYNC_INTERVAL
+    return status, possible_at if possible_at and possible_at > now else None
+
+
 def _to_sync_request(user_id: UUID, now: datetime) -> SyncRequested:
     return SyncRequested(user_id=user_id, reason="participant", requested_by=str(user_id), requested_at=now)
 

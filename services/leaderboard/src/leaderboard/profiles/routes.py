@@ -48,6 +48,7 @@ async def get_profile(slug: str, user_id: UUID, session: ReadTransaction, viewer
             if version_id in figures
         ),
         days=_to_days(days, slugs),
+        is_hidden=found.is_hidden,
     )
 
 

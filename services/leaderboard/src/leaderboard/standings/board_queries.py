@@ -14,19 +14,12 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Metric
+from leaderboard.standings.queries import RANKED_COLUMNS
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.scoring import Totals
 from leaderboard.standings.rules.windows import DayRange
 
 _FIGURES = [field.name for field in fields(Totals)]
-#: The figure that a board ranks by; `Totals.value` says the same in Python.
-RANKED_COLUMNS = {
-    Metric.DISTANCE: "distance_m",
-    Metric.MOVING_TIME: "moving_time_s",
-    Metric.ELEVATION: "elev_gain_m",
-    Metric.ACTIVITIES: "activities",
-    Metric.POINTS: "points",
-}
 _LISTED = "standings.version_id = :version_id and standings.listed"
 _ORDER = "value desc, sort_name, user_id"
 _LIMIT = "cast(:limit as bigint)"

@@ -14,7 +14,7 @@ from leaderboard.standings.use_cases import update_standings
 from shared.contracts.events import ActivityRecorded, ActivityRemoved, ActivityRevised, ActivityState, UserEvent
 from shared.messaging.inbox import BatchHandler, Handlers
 
-_CARRIED = set(FACTS) - {"private"}
+_CARRIED = tuple(name for name in FACTS if name != "private")
 #: Strava's word for what only its owner sees.
 _ONLY_ME = "only_me"
 
@@ -70,9 +70,11 @@ def _to_words(suspicions: Sequence[str]) -> tuple[str, ...]:
 
 
 def _to_activity(event: ActivityState) -> Activity:
-    facts = event.model_dump(include=_CARRIED) | {"private": event.visibility == _ONLY_ME}
-    # Through the shortest text of the float, so that 0.1 is 0.1.
-    return Activity(**facts | {name: Decimal(str(facts[name])) for name in ("distance_m", "elev_gain_m")})
+    facts = {name: getattr(event, name) for name in _CARRIED}
+    facts["private"] = event.visibility == _ONLY_ME
+    for name in ("distance_m", "elev_gain_m"):
+        facts[name] = Decimal(str(facts[name]))  # the shortest text of the float, so that 0.1 is 0.1
+    return Activity(**facts)
 
 
 ACTIVITY_HANDLERS: Handlers = {

@@ -1,7 +1,7 @@
 """SQL of daily totals and standings."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeAlias
@@ -10,44 +10,66 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from leaderboard.challenges.rules import Metric
 from leaderboard.standings.rules.scoring import Totals
-from leaderboard.tables import DailyTotalRow, StandingRow
+from leaderboard.tables import DailyTotalRow, MilestoneChangeRow, StandingRow
 from shared.database.bulk import batch_of, to_columns
 
 #: A version's row id, a user, and a local day.
 DayKey: TypeAlias = tuple[int, UUID, date]
 
+#: The figure that a board ranks by; `Totals.value` says the same in Python.
+RANKED_COLUMNS = {
+    Metric.DISTANCE: "distance_m",
+    Metric.MOVING_TIME: "moving_time_s",
+    Metric.ELEVATION: "elev_gain_m",
+    Metric.ACTIVITIES: "activities",
+    Metric.POINTS: "points",
+}
 _FIGURES = [field.name for field in fields(Totals)]
 _DAY = ["version_id", "user_id", "day"]
 _STANDING = ["version_id", "user_id", "value", *_FIGURES]
 
-_select_days = text(
-    f"""select version_id, user_id, day, {", ".join(_FIGURES)} from daily_totals
-        join unnest(cast(:user_ids as uuid[]), cast(:days as date[])) as wanted (user_id, day) using (user_id, day)
-        where version_id = any(:version_ids)"""  # noqa: S608 - made of the names of columns
-)
 _select_all_days = text(
     f"""select version_id, user_id, day, {", ".join(_FIGURES)} from daily_totals
         where user_id = any(:user_ids) and version_id = any(:version_ids)"""  # noqa: S608
 )
-_upsert_days = text(
-    f"""insert into daily_totals ({", ".join([*_DAY, *_FIGURES])})
-        select batch.* from {batch_of(DailyTotalRow, [*_DAY, *_FIGURES])}
-        on conflict (user_id, day, version_id) do update
-        set {", ".join(f"{name} = excluded.{name}" for name in _FIGURES)}"""  # noqa: S608
-)
-_delete_days = text(
-    f"""delete from daily_totals as t using {batch_of(DailyTotalRow, _DAY)}
-        where t.user_id = batch.user_id and t.day = batch.day and t.version_id = batch.version_id"""  # noqa: S608
-)
 #: Of a participant: whether boards show them.
 _LISTED = "not (participants.hidden_by_participant or participants.hidden_by_organiser)"
-_add_to_standings = text(
-    f"""insert into standings as t (listed, sort_name, {", ".join(_STANDING)})
-        select coalesce({_LISTED}, false), coalesce(participants.sort_name, ''), batch.*
-        from {batch_of(StandingRow, _STANDING)} left join participants on participants.user_id = batch.user_id
+_RANKED = " ".join(f"when '{metric}' then added.{column}" for metric, column in RANKED_COLUMNS.items())
+# In one statement, so that what was there before is neither asked for nor sent back to be subtracted.
+_save_totals = text(
+    f"""
+    with saved as (
+        insert into daily_totals as t ({", ".join([*_DAY, *_FIGURES])})
+        select batch.* from {batch_of(DailyTotalRow, [*_DAY, *_FIGURES])}
+        on conflict (user_id, day, version_id) do update
+        set {", ".join(f"{name} = excluded.{name}" for name in _FIGURES)}
+        where ({", ".join(f"t.{name}" for name in _FIGURES)})
+            is distinct from ({", ".join(f"excluded.{name}" for name in _FIGURES)})
+        returning {", ".join(f"new.{name}" for name in _DAY)},
+            {", ".join(f"new.{name} - coalesce(old.{name}, 0) as {name}" for name in _FIGURES)}),
+    gone as (
+        delete from daily_totals as t using unnest(
+            cast(:gone_version_ids as bigint[]), cast(:gone_user_ids as uuid[]), cast(:gone_days as date[])
+        ) as batch ({", ".join(_DAY)})
+        where {" and ".join(f"t.{name} = batch.{name}" for name in _DAY)}
+        returning {", ".join(f"t.{name}" for name in _DAY)}, {", ".join(f"- t.{name}" for name in _FIGURES)}),
+    added as (
+        select version_id, user_id, min(day) as first_day, {", ".join(f"sum({name}) as {name}" for name in _FIGURES)}
+        from (select * from saved union all select * from gone) as each group by version_id, user_id),
+    changed as (
+        insert into standings as t (listed, sort_name, {", ".join(_STANDING)})
+        select coalesce({_LISTED}, false), coalesce(participants.sort_name, ''), added.version_id, added.user_id,
+            case board_versions.metric {_RANKED} end, {", ".join(f"added.{name}" for name in _FIGURES)}
+        from added join board_versions on board_versions.id = added.version_id
+        left join participants on participants.user_id = added.user_id
+        order by added.user_id, added.version_id
         on conflict (user_id, version_id) do update
-        set {", ".join(f"{name} = t.{name} + excluded.{name}" for name in ["value", *_FIGURES])}"""  # noqa: S608
+        set {", ".join(f"{name} = t.{name} + excluded.{name}" for name in ["value", *_FIGURES])}
+        returning new.version_id, new.user_id, coalesce(old.value, 0) as before, new.value as after, new.activities)
+    select changed.*, first_day from changed join added using (version_id, user_id)
+    """  # noqa: S608 - made of the names of columns and of metrics
 )
 _delete_empty = text(
     f"""delete from standings as t using {batch_of(StandingRow, ["version_id", "user_id"])}
@@ -57,6 +79,11 @@ _refresh_listing = text(
     f"""update standings set listed = {_LISTED}, sort_name = participants.sort_name
         from participants where participants.user_id = any(:ids) and standings.user_id = participants.user_id
         returning standings.version_id"""  # noqa: S608 - a constant
+)
+_MILESTONE_CHANGE = ["board_id", "user_id", "first_day"]
+_add_milestone_changes = text(
+    f"""insert into milestone_changes ({", ".join(_MILESTONE_CHANGE)})
+        select batch.* from {batch_of(MilestoneChangeRow, _MILESTONE_CHANGE)}"""  # noqa: S608
 )
 _count_request = text("update recalculations set requests = requests + 1 where user_id = any(:ids) returning user_id")
 _add_recalculations = text(
@@ -92,13 +119,23 @@ _delete_places = text(
 
 
 @dataclass(frozen=True)
-class Difference:
-    """By how much the standing of a user on a version changes."""
+class ChangedStanding:
+    """What a user had on a version and has now, in the figure that it ranks by, and the earliest day that changed."""
 
     version_id: int
     user_id: UUID
-    value: Decimal
-    totals: Totals
+    before: Decimal
+    after: Decimal
+    first_day: date
+
+
+@dataclass(frozen=True)
+class MilestoneChange:
+    """What a user has in a milestone changed on that day and maybe on later ones."""
+
+    board_id: int
+    user_id: UUID
+    first_day: date
 
 
 @dataclass(frozen=True)
@@ -107,21 +144,6 @@ class Recalculation:
 
     user_id: UUID
     requests: int
-
-
-async def get_daily_totals(
-    session: AsyncSession, version_ids: Collection[int], days: Collection[tuple[UUID, date]]
-) -> dict[DayKey, Totals]:
-    """What these users have on these versions on those days."""
-    rows = await session.execute(
-        _select_days,
-        {
-            "version_ids": list(version_ids),
-            "user_ids": [user_id for user_id, _ in days],
-            "days": [day for _, day in days],
-        },
-    )
-    return {(row.version_id, row.user_id, row.day): Totals(*row[3:]) for row in rows}
 
 
 async def get_all_daily_totals(
@@ -133,24 +155,33 @@ async def get_all_daily_totals(
     return {(row.version_id, row.user_id, row.day): Totals(*row[3:]) for row in rows}
 
 
-async def save_daily_totals(session: AsyncSession, totals: Mapping[DayKey, Totals]) -> None:
-    """Save the totals of days; those without activities are deleted."""
-    rows = [{**dict(zip(_DAY, key, strict=True)), **asdict(each)} for key, each in totals.items()]
-    if kept := [row for row in rows if row["activities"]]:
-        await session.execute(_upsert_days, to_columns(kept, [*_DAY, *_FIGURES]))
-    if gone := [row for row in rows if not row["activities"]]:
-        await session.execute(_delete_days, to_columns(gone, _DAY))
+async def save_totals(
+    session: AsyncSession, totals: Mapping[DayKey, Totals], gone: Iterable[DayKey]
+) -> list[ChangedStanding]:
+    """Save the totals of days, delete those that are gone, and add the differences to the standings.
+
+    Returns the standings of whom a day is other than before. In the order in which everybody locks them; standings
+    without activities are deleted. The caller holds the locks of the users.
+    """
+    kept = sorted(totals.items(), key=_lock_order)
+    deleted = list(gone)
+    changed = await session.execute(
+        _save_totals,
+        {
+            **{name: [key[at] for key, _ in kept] for at, name in enumerate(_DAY)},
+            **{name: [getattr(each, name) for _, each in kept] for name in _FIGURES},
+            **{f"gone_{name}s": [key[at] for key in deleted] for at, name in enumerate(_DAY)},
+        },
+    )
+    rows = changed.all()
+    if empty := [dict(row._mapping) for row in rows if not row.activities]:
+        await session.execute(_delete_empty, to_columns(empty, ["version_id", "user_id"]))
+    return [ChangedStanding(row.version_id, row.user_id, row.before, row.after, row.first_day) for row in rows]
 
 
-async def add_to_standings(session: AsyncSession, differences: Iterable[Difference]) -> None:
-    """Add to standings, in the order in which everybody locks them; those without activities are deleted."""
-    rows = [
-        {"version_id": one.version_id, "user_id": one.user_id, "value": one.value, **asdict(one.totals)}
-        for one in sorted(differences, key=lambda one: (one.user_id, one.version_id))
-    ]
-    await session.execute(_add_to_standings, to_columns(rows, _STANDING))
-    if fewer := [row for row in rows if row["activities"] < 0]:
-        await session.execute(_delete_empty, to_columns(fewer, ["version_id", "user_id"]))
+def _lock_order(item: tuple[DayKey, Totals]) -> tuple[UUID, date, int]:
+    (version_id, user_id, day), _ = item
+    return user_id, day, version_id
 
 
 async def refresh_listing(session: AsyncSession, user_ids: Collection[UUID]) -> set[int]:
@@ -223,15 +254,9 @@ async def add_board_changes(session: AsyncSession, board_ids: Collection[int]) -
     )
 
 
-async def add_milestone_changes(session: AsyncSession, changes: Collection[tuple[int, UUID]]) -> None:
+async def add_milestone_changes(session: AsyncSession, changes: Sequence[MilestoneChange]) -> None:
     """Note that what these users have in these milestones changed, to be looked at after the commit."""
-    await session.execute(
-        text(
-            """insert into milestone_changes (board_id, user_id)
-               select * from unnest(cast(:board_ids as integer[]), cast(:user_ids as uuid[]))"""
-        ),
-        {"board_ids": [board_id for board_id, _ in changes], "user_ids": [user_id for _, user_id in changes]},
-    )
+    await session.execute(_add_milestone_changes, to_columns(map(vars, changes), _MILESTONE_CHANGE))
 
 
 async def add_version_changes(session: AsyncSession, version_ids: Collection[int]) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +22,7 @@ from leaderboard.challenges.queries import (
 )
 from leaderboard.challenges.rules import is_running, local_day
 from leaderboard.standings import queries
-from leaderboard.standings.queries import DayKey, Difference
+from leaderboard.standings.queries import DayKey, MilestoneChange
 from leaderboard.standings.rules.scoring import Totals, judge, sum_days
 from leaderboard.standings.rules.snapshots import KEPT_PLACES_DAYS, is_snapshot_due
 from shared.contracts.events import StandingsChanged
@@ -46,10 +46,11 @@ async def update_standings(session: AsyncSession, changes: Sequence[Change]) -> 
     )
     if loaded.crowded:
         await queries.add_recalculations(session, loaded.crowded)
-    days = [(user_id, day) for user_id, own in loaded.days.items() for day in own]
     wanted = _score(versions, {user_id: own.values() for user_id, own in loaded.activities.items()})
-    present = await queries.get_daily_totals(session, [version.id for version in versions], days)
-    await save_differences(session, versions, wanted, present)
+    looked_at = {
+        (version.id, user_id, day) for user_id, own in loaded.days.items() for day in own for version in versions
+    }
+    await _save_totals(session, versions, wanted, looked_at - wanted.keys())
 
 
 async def recalculate_next(database: Database, before: datetime) -> bool:
@@ -76,7 +77,7 @@ async def recalculate_next(database: Database, before: datetime) -> bool:
             present = await queries.get_all_daily_totals(
                 session, [version.id for version in computed], [waiting.user_id]
             )
-            await save_differences(session, computed, wanted, present)
+            await _save_differences(session, computed, wanted, present)
     return True
 
 
@@ -85,7 +86,7 @@ async def rescore(session: AsyncSession, versions: Sequence[BoardVersion], user_
     activities = await load_scored_activities(session, versions, user_ids)
     wanted = await asyncio.to_thread(_score, versions, activities)
     present = await queries.get_all_daily_totals(session, [version.id for version in versions], user_ids)
-    await save_differences(session, versions, wanted, present)
+    await _save_differences(session, versions, wanted, present)
 
 
 async def load_scored_activities(
@@ -102,51 +103,53 @@ async def load_scored_activities(
 
 
 def _score(versions: Sequence[BoardVersion], activities: Mapping[UUID, Collection[Activity]]) -> dict[DayKey, Totals]:
-    return {
-        (version.id, user_id, day): totals
-        for user_id, own in activities.items()
-        for version in versions
-        for day, totals in sum_days(version.board, own, judge(version.challenge, version.board, own)).items()
-    }
+    scored: dict[DayKey, Totals] = {}
+    for user_id, own in activities.items():
+        for version in versions:
+            # Those of other sports would be judged, too, and not count.
+            eligible = [activity for activity in own if activity.sport_type in version.board.sport_types]
+            judged = judge(version.challenge, version.board, eligible)
+            for day, totals in sum_days(version.board, eligible, judged).items():
+                scored[version.id, user_id, day] = totals
+    return scored
 
 
-async def save_differences(
+async def _save_differences(
     session: AsyncSession,
-    versions: Iterable[BoardVersion],
+    versions: Sequence[BoardVersion],
     wanted: Mapping[DayKey, Totals],
     present: Mapping[DayKey, Totals],
 ) -> None:
     """Make the daily totals `present` be as `wanted`, on these versions, and the standings with them."""
-    by_id = {version.id: version for version in versions}
-    changed: dict[DayKey, Totals] = {}
-    differences: dict[tuple[int, UUID], Totals] = defaultdict(Totals)
-    for key in wanted.keys() | present.keys():
-        version_id, user_id, _ = key
-        if version_id in by_id and (after := wanted.get(key, Totals())) != (before := present.get(key, Totals())):
-            changed[key] = after
-            differences[version_id, user_id] += after - before
-    if not changed:
+    ids = {version.id for version in versions}
+    changed = {
+        key: totals for key, totals in wanted.items() if key[0] in ids and totals != present.get(key, Totals())
+    }
+    await _save_totals(session, versions, changed, present.keys() - wanted.keys())
+
+
+async def _save_totals(
+    session: AsyncSession, versions: Sequence[BoardVersion], totals: Mapping[DayKey, Totals], gone: Collection[DayKey]
+) -> None:
+    """Save totals of days on these versions, and note which boards changed, and what may have in milestones."""
+    if not (totals or gone):
         return
-    await queries.save_daily_totals(session, dict(sorted(changed.items(), key=_lock_order)))
-    await queries.add_to_standings(
-        session,
-        [
-            Difference(version_id, user_id, totals.value(by_id[version_id].board.metric), totals)
-            for (version_id, user_id), totals in differences.items()
-        ],
-    )
-    live = [(by_id[version_id], user_id) for version_id, user_id in differences if by_id[version_id].is_live]
-    if boards := {version.board_id for version, _ in live if version.board.threshold is None}:
+    live = {version.id: version for version in versions if version.is_live}
+    boards: set[int] = set()
+    milestones: list[MilestoneChange] = []
+    for each in await queries.save_totals(session, totals, gone):
+        version = live.get(each.version_id)
+        if version is None:
+            continue
+        threshold = version.board.threshold
+        if threshold is None:
+            boards.add(version.board_id)
+        elif max(each.before, each.after) >= threshold:  # of who is below it and was there is nothing to be said
+            milestones.append(MilestoneChange(version.board_id, each.user_id, each.first_day))
+    if boards:
         await queries.add_board_changes(session, boards)
-    if milestones := [
-        (version.board_id, user_id) for version, user_id in live if version.board.threshold is not None
-    ]:
+    if milestones:
         await queries.add_milestone_changes(session, milestones)
-
-
-def _lock_order(item: tuple[DayKey, Totals]) -> tuple[UUID, date, int]:
-    (version_id, user_id, day), _ = item
-    return user_id, day, version_id
 
 
 async def announce_changes(database: Database, now: datetime) -> None:

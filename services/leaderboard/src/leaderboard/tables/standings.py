@@ -73,23 +73,28 @@ class RecalculationRow(Base):
 
 
 class MilestoneReachedRow(Base):
-    """Somebody reached a milestone with the activity that ended then."""
+    """Somebody reached a milestone with the activity that ended then, of that local day.
+
+    Changes of later days change nothing about it.
+    """
 
     __tablename__ = "milestones_reached"
 
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
     reached_at: Mapped[datetime]
+    day: Mapped[date | None]  # None: not known
 
 
 class MilestoneChangeRow(Base):
-    """What somebody has in a milestone changed, and it was not looked yet whether they reached it."""
+    """What somebody has in a milestone changed, from that day on, and nobody looked yet whether they reached it."""
 
     __tablename__ = "milestone_changes"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id", ondelete="CASCADE"))
     user_id: Mapped[UUID]
+    first_day: Mapped[date] = mapped_column(server_default="-infinity")  # that: maybe all days
 
 
 class BoardChangeRow(Base):

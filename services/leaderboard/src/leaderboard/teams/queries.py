@@ -53,6 +53,22 @@ _list_people = text(
          where challenge_id = :challenge_id and team_memberships.user_id = participants.user_id))
        order by standings.value desc nulls last, participants.user_id"""
 )
+_DAILY_FIGURES = {
+    "distance": "distance_m",
+    "moving_time": "moving_time_s",
+    "elevation": "elev_gain_m",
+    "activities": "activities",
+    "points": "points",
+}
+_list_days = {
+    metric: text(
+        f"""select day, sum(d.{figure}) as value from team_memberships as m
+            join standings as s on s.user_id = m.user_id and s.version_id = :version_id and s.listed
+            join daily_totals as d on d.user_id = m.user_id and d.version_id = s.version_id
+            where m.team_id = :team_id group by day order by day"""  # noqa: S608 - one of the names above
+    )
+    for metric, figure in _DAILY_FIGURES.items()
+}
 _forget_creators = text("update teams set created_by = null where created_by = any(:ids)")
 _erase_members = text("delete from team_memberships where user_id = any(:ids) returning challenge_id, team_id")
 
@@ -194,6 +210,12 @@ async def list_figures(
         StandingRow.user_id.in_(user_ids), StandingRow.version_id.in_(version_ids), StandingRow.listed
     )
     return (await session.execute(figures)).scalars().all()
+
+
+async def list_days(session: AsyncSession, team_id: int, version_id: int, metric: str) -> Sequence[Row[Any]]:
+    """What the listed members of a team have together on each day on this version, in order."""
+    days = await session.execute(_list_days[metric], {"team_id": team_id, "version_id": version_id})
+    return days.all()
 
 
 async def get_team_rule(session: AsyncSession, board_id: int) -> TeamRule:

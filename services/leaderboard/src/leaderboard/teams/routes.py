@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query
 
 from leaderboard.audit.queries import add_audit_entry
+from leaderboard.challenges.queries import BoardVersion, ShownChallenge
 from leaderboard.challenges.routes import get_challenge, get_shown, to_board_info, to_challenge_info
 from leaderboard.dependencies import FOR_WEB, Actor, Scope, Viewer, ViewerDep, require_scope
 from leaderboard.tables import ChallengeRow
@@ -21,6 +22,7 @@ from shared.contracts.teams_api import (
     OwnTeam,
     TeamAssignment,
     TeamBoard,
+    TeamDay,
     TeamDeal,
     TeamDetails,
     TeamDraft,
@@ -111,7 +113,20 @@ async def show_team(slug: str, session: Transaction, viewer: ViewerDep, team_id:
             for member in members
             for own in [figures[member.user_id]]
         ),
+        hidden_members=team.members - len(members),
     )
+
+
+@_reading.get("/challenges/{slug}/teams/{team_id}/boards/{board_slug}/days")
+async def list_team_days(
+    slug: str, session: Transaction, viewer: ViewerDep, team_id: TeamId, board_slug: str
+) -> tuple[TeamDay, ...]:
+    """What the team has on a board day by day, as far as its members are listed."""
+    shown = await get_shown(session, slug, viewer)
+    team = await get_team(session, shown.row.id, team_id)
+    version = _get_version(shown, board_slug)
+    rows = await queries.list_days(session, team.id, version.id, version.board.metric)
+    return tuple(TeamDay(day=row.day, value=float(row.value)) for row in rows)
 
 
 @_reading.get("/challenges/{slug}/boards/{board_slug}/teams")
@@ -120,9 +135,7 @@ async def rank_teams(  # noqa: PLR0917 - two are query parameters
 ) -> TeamBoard:
     """The teams on a board as it is now, from the highest place on; only listed members count."""
     shown = await get_shown(session, slug, viewer)
-    version = next((one for one in shown.versions if one.board.slug == board_slug), None)
-    if version is None:
-        raise NotFound("There is no such board.")
+    version = _get_version(shown, board_slug)
     rule = await queries.get_team_rule(session, version.board_id)
     total, rows = await queries.rank_teams(session, shown.row.id, version.id, rule, limit=limit, offset=offset)
     return TeamBoard(
@@ -225,6 +238,13 @@ async def deal_people(
     details = {"how": wish.how, "seed": seed, "everybody": wish.everybody, "teams": len(teams), "people": people}
     await add_audit_entry(session, actor, "teams.dealt", challenge.slug, details)
     return DealtTeams(seed=seed, teams=tuple(map(_to_info, teams)))
+
+
+def _get_version(shown: ShownChallenge, board_slug: str) -> BoardVersion:
+    version = next((one for one in shown.versions if one.board.slug == board_slug), None)
+    if version is None:
+        raise NotFound("There is no such board.")
+    return version
 
 
 def _to_info(team: Team) -> TeamInfo:

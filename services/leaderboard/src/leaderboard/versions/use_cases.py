@@ -129,7 +129,8 @@ async def check_nightly(database: Database, now: datetime) -> bool:
     """Begin the check of a day once, from CHECK_HOUR on, and finish those that are computed; never busy."""
     if now.hour >= CHECK_HOUR:
         async with database.transaction() as session:
-            is_due = await queries.save_check_begun(session, now.date())
+            # Of nobody's activities there is nothing to compare; the first ones would be scored for it, too.
+            is_due = await queries.save_check_begun(session, now.date()) and await has_activities(session)
         if is_due:
             await begin_check(database)
     await finish_checks(database)

@@ -14,9 +14,14 @@ class ChallengePhase:
     days: int
 
 
+def local_day(time_zone: str, now: datetime) -> date:
+    """Which day it is in that time zone."""
+    return now.astimezone(ZoneInfo(time_zone)).date()
+
+
 def challenge_phase(first_day: date, last_day: date, time_zone: str, now: datetime) -> ChallengePhase:
     """The phase of a challenge that takes place in that time zone."""
-    today = now.astimezone(ZoneInfo(time_zone)).date()
+    today = local_day(time_zone, now)
     if today < first_day:
         return ChallengePhase("before", (first_day - today).days)
     if today > last_day:
@@ -27,3 +32,8 @@ def challenge_phase(first_day: date, last_day: date, time_zone: str, now: dateti
 def may_see(visibility: str, *, is_signed_in: bool, is_organiser: bool) -> bool:
     """Whether a challenge with that visibility is shown to such a visitor."""
     return is_organiser or visibility == "public" or (visibility == "members" and is_signed_in)
+
+
+def count_pages(rows: int, rows_of_a_page: int) -> int:
+    """How many pages so many rows make; none make one."""
+    return max(1, -(-rows // rows_of_a_page))

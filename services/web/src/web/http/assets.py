@@ -13,7 +13,7 @@ STATIC = Path(__file__).parents[1] / "static"
 #: that arrives later: on a slow connection a board would never connect.
 _BUNDLES = {
     "live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js"),
-    "site.css": ("css/base.css", "css/parts.css", "css/boards.css", "css/people.css"),
+    "site.css": ("css/base.css", "css/parts.css", "css/boards.css", "css/account.css", "css/people.css"),
     "admin.css": ("css/admin.css",),
 }
 _TYPES = {".css": "text/css", ".js": "text/javascript", **IMAGE_TYPES}

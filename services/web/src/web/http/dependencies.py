@@ -34,6 +34,7 @@ class User:
     id: UUID
     display_name: str
     is_admin: bool = False
+    strava: str = "connected"  # a `StravaAccess`
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ async def find_visitor(request: Request) -> Visitor:
         try:
             async with context.database.transaction() as session:
                 row = await queries.find_session(session, hash_token(session_id), context.clock())
-                user = User(row.user_id, row.display_name, row.is_admin) if row else None
+                user = User(row.user_id, row.display_name, row.is_admin, row.strava) if row else None
         except Exception as error:
             if not is_transient(error):
                 raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ LAST_SEEN_INTERVAL = timedelta(minutes=10)  # so that reading pages is not writi
 HASH_BYTES = 32
 REPLICA_SKEW = timedelta(minutes=1)  # at most, between the saves of replicas that fetched at one time
 
+StravaAccess: TypeAlias = Literal["connected", "lost", "disconnected"]
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -33,6 +34,7 @@ async def add_session(
             named_at=now,
             is_admin=is_admin,
             admin_changed_at=now,
+            strava_changed_at=now,
             created_at=now,
             last_seen_at=now,
         )
@@ -100,6 +102,18 @@ async def change_admin(session: AsyncSession, user_id: UUID, *, is_admin: bool, 
         statement = statement.where(SessionRow.admin_changed_at < changed_at)
     await session.execute(
         statement.values(is_admin=is_admin, admin_changed_at=func.greatest(SessionRow.admin_changed_at, changed_at))
+    )
+
+
+async def change_strava(session: AsyncSession, user_id: UUID, strava: StravaAccess, changed_at: datetime) -> None:
+    """Store in a user's sessions whether there is access to Strava, unless something later is there."""
+    is_newer = SessionRow.strava_changed_at < changed_at
+    if strava == "connected":  # of what is told of one moment, access that was given in it is there
+        is_newer |= SessionRow.strava_changed_at == changed_at
+    await session.execute(
+        update(SessionRow)
+        .where(SessionRow.user_id == user_id, is_newer)
+        .values(strava=strava, strava_changed_at=changed_at)
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import parse_pattern
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,7 +23,9 @@ from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = {"en": "English", "pl": "Polski"}
-LOCALES = {"en": "en_GB", "pl": "pl_PL"}
+LOCALES = {"en": Locale.parse("en_GB"), "pl": Locale.parse("pl_PL")}
+#: How numbers are written, by how many decimals they have.
+_PATTERNS = [parse_pattern(pattern) for pattern in ("#,##0", "#,##0.0", "#,##0.00")]
 
 
 class Renderer:
@@ -39,6 +42,7 @@ class Renderer:
 def _environment(language: str, assets: Mapping[str, Asset], branding: Branding) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
+        auto_reload=False,  # or each rendering asks the file system whether its template changed
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -59,9 +63,12 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         duration=_duration,
         moment=partial(_moment, LOCALES[language]),
         day=partial(_day, LOCALES[language]),
+        day_words=partial(_day_words, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
     )
     environment.globals["say"] = partial(_say, load_translations(language))
+    # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
+    environment.globals["translated"] = load_translations(language).gettext
     return environment
 
 
@@ -81,8 +88,8 @@ def load_translations(language: str) -> NullTranslations:
     return Translations(compiled)
 
 
-def _number(locale: str, value: float, decimals: int = 0) -> str:
-    words: str = format_decimal(value, "#,##0.0" if decimals else "#,##0", locale=locale)
+def _number(locale: Locale, value: float, decimals: int = 0) -> str:
+    words: str = _PATTERNS[decimals].apply(value, locale)
     return words
 
 
@@ -91,15 +98,21 @@ def _duration(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds % 3600 // 60:02d}"
 
 
-def _moment(locale: str, value: datetime, time_zone: str) -> Markup:
+def _moment(locale: Locale, value: datetime, time_zone: str) -> Markup:
     zone = ZoneInfo(time_zone)
     words = format_datetime(value, "d MMM, HH:mm", tzinfo=zone, locale=locale)
     return Markup('<time datetime="{}">{}</time>').format(value.astimezone(zone).isoformat(timespec="minutes"), words)
 
 
-def _day(locale: str, value: date, width: str = "d MMM") -> Markup:
+def _day(locale: Locale, value: date, width: str = "d MMM") -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), format_date(value, width, locale=locale))
 
 
-def _period(locale: str, first: date, last: date) -> str:
+def _day_words(locale: Locale, value: date, pattern: str = "d MMM") -> str:
+    """A day where there is no room for markup: inside of drawings."""
+    words: str = format_date(value, pattern, locale=locale)
+    return words
+
+
+def _period(locale: Locale, first: date, last: date) -> str:
     return format_interval(first, last, "yMMMd", locale=locale)

@@ -157,6 +157,8 @@ async def _start_session(request: Request, response: Response, context: AppConte
 
 
 async def _landing_path(directory: ChallengeDirectory, visitor: Visitor, signed_in: SignedInUser) -> str:
+    if signed_in.first_time:
+        return "/welcome"
     user = User(signed_in.user_id, signed_in.display_name, signed_in.is_admin)
     try:
         challenge = await find_current(directory, replace(visitor, user=user))

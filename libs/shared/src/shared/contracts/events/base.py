@@ -1,5 +1,6 @@
 """What every event has: a topic, a producer, a version, and the aggregate that it is about."""
 
+from functools import cache
 from typing import ClassVar
 from uuid import UUID
 
@@ -21,11 +22,13 @@ class Event(BaseModel):
         raise NotImplementedError
 
     @classmethod
+    @cache
     def routing_key(cls) -> str:
         """`activity.recorded.v1`: never with an id in it, because metrics use it as a label."""
         return f"{cls.topic}.v{cls.schema_version}"
 
     @classmethod
+    @cache
     def event_type(cls) -> str:
         """The CloudEvents type."""
         return f"gruppetto.{cls.routing_key()}"

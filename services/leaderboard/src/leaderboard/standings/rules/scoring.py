@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from leaderboard.activities.rules import Activity, get_span
+from leaderboard.activities.rules import Activity
 from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule
 
 #: What one unit of a points rule is, in the metric's own unit: a kilometre, an hour, 100 m of climb, an activity.
@@ -23,7 +23,7 @@ _HUNDREDTH = Decimal("0.01")
 
 
 class Reason(StrEnum):
-    """Why an activity does not count; of several the first one is given."""
+    """Why an activity does not count; of several the first one is given, in this order."""
 
     OUTSIDE_THE_DATES = "outside_the_dates"
     OTHER_SPORT = "other_sport"
@@ -35,6 +35,9 @@ class Reason(StrEnum):
     MANUAL = "manual"
     COMMUTE = "commute"
     DUPLICATE = "duplicate"
+
+
+_REASONS = tuple(Reason)
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,9 @@ class _Outings:
 
     def add(self, activity: Activity) -> int | None:
         """Keep the activity, unless it overlaps one that is kept: then returns that one's id, the earliest such."""
-        span = get_span(activity.start_at, activity.local_start, activity.elapsed_time_s)
-        if span is None:
+        if activity.span is None:
             return None
-        start, end = span
+        start, end = activity.span
         place = bisect_left(self._starts, start)
         if place and self._outings[place - 1][0] > start:
             return self._outings[place - 1][1]
@@ -197,15 +199,15 @@ def _count(board: Board, activity: Activity) -> Counted:
 
 def _reason_against(challenge: Challenge, board: Board, activity: Activity) -> Reason | None:
     """The first reason against an activity, looked at by itself."""
-    reasons = {
-        Reason.OUTSIDE_THE_DATES: not challenge.first_day <= activity.day <= challenge.last_day,
-        Reason.OTHER_SPORT: activity.sport_type not in board.sport_types,
-        Reason.EXCLUDED_BY_ORGANISER: activity.excluded_by_organiser,
-        Reason.EXCLUDED_BY_PARTICIPANT: activity.excluded_by_participant,
-        Reason.FLAGGED: activity.flagged,
-        Reason.PRIVATE: activity.private and not activity.private_allowed,
-        Reason.INDOOR: activity.trainer and not challenge.counts_trainer,
-        Reason.MANUAL: activity.manual and not challenge.counts_manual,
-        Reason.COMMUTE: activity.commute and not challenge.counts_commute,
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    holds = (
+        not challenge.first_day <= activity.day <= challenge.last_day,
+        activity.sport_type not in board.sport_types,
+        activity.excluded_by_organiser,
+        activity.excluded_by_participant,
+        activity.flagged,
+        activity.private and not activity.private_allowed,
+        activity.trainer and not challenge.counts_trainer,
+        activity.manual and not challenge.counts_manual,
+        activity.commute and not challenge.counts_commute,
+    )
+    return _REASONS[holds.index(True)] if True in holds else None
