@@ -170,6 +170,23 @@ async def test_a_board_of_points_is_added_previewed_changed_and_deleted(admin: C
     await post(admin, "/challenges/main/boards/wszystko/delete", {}, "board-deleted")
 
 
+async def test_other_days_of_a_challenge_are_previewed_on_a_board(admin: Club) -> None:
+    page = await admin.client.get("/admin/challenges/main/edit")
+    assert '<select id="f-preview" name="preview"' in page.text
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+    fields = {**NEW, "name": "Spring", "first_day": tomorrow, "edition": "0", "do": "preview", "preview": "running"}
+    answer = await admin.client.post("/admin/challenges/main/edit", data=fields)
+    assert answer.status_code == 303
+    address = answer.headers["location"].removesuffix("#preview")
+    assert "The board is being computed by these rules." in (await admin.client.get(address)).text
+    await admin.settle()
+    built = await admin.client.get(address)
+    assert "By these rules nobody would have anything yet." in built.text
+    assert f'value="{tomorrow}"' in built.text, "the input is kept"
+    none = await admin.client.post("/admin/challenges/main/edit", data={**fields, "preview": "nothing"})
+    assert none.status_code == 422
+
+
 async def test_a_form_that_is_opened_while_rules_are_built_shows_those(admin: Club) -> None:
     fields = {**BOARD, "name": "Running", "metric": "elevation", "sport_types": ["Run"], "edition": "0"}
     await post(admin, "/challenges/main/boards/running", {**fields, "position": "0"}, "board-saved")

@@ -1,6 +1,6 @@
 """Boards and milestones by form, with a preview of what other rules would give."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -13,17 +13,16 @@ from shared.contracts.leaderboard_admin_api import (
     ChallengeState,
     PreviewRequest,
 )
-from shared.contracts.leaderboard_api import StandingEntry
-from shared.errors import AppError, NotFound, Unavailable
+from shared.errors import AppError, NotFound
 from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
 from web.admin.messages import Refusal, refuse, tidy
 from web.admin.routes.challenges import find_challenge
+from web.admin.routes.previews import load_preview, rules_of
 from web.admin.rules import forms
 from web.admin.rules.sports import GROUPS
 from web.http.dependencies import PAGE_METHODS, go_to
 from web.http.sentences import check_form
 
-PREVIEWED = 20  # places that are shown beside the present ones
 _RULE_FIELDS = ("kind", "metric", "sport_types", "unit", "daily_cap", "active_day_bonus", "threshold")
 _FIELDS = ("name", "position", "edition", "team_mode", "team_best", *_RULE_FIELDS)
 
@@ -66,7 +65,8 @@ async def board_form(panel: PanelDep, slug: Slug, board: Slug) -> Response:
     if "preview" not in tried:
         return _show_form(panel, challenge, found, show_board(challenge, found))
     query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
-    preview = await _load_preview(panel, challenge, found, tried)
+    rules, _ = check_form(PreviewRequest, forms.read_rules(tried))
+    preview = await load_preview(panel, challenge, found, rules)
     return _show_form(panel, challenge, found, tried, preview=preview, query=query)
 
 
@@ -119,46 +119,10 @@ async def _begin_preview(panel: Panel, form: Form, slug: str, board: str) -> Res
     return go_to(with_query(f"/admin/challenges/{slug}/boards/{board}", [*tried, ("preview", "1")]) + "#preview")
 
 
-async def _load_preview(
-    panel: Panel, challenge: ChallengeState, board: BoardState, tried: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
-    """The first places as they would be, and where these people are now."""
-    try:
-        preview = await panel.api.get_preview(challenge.slug, board.slug)
-    except NotFound:
-        return {"state": "gone"}
-    except Unavailable:
-        return {"state": "away"}
-    if not preview.is_built:
-        return {"state": "building"}
-    present = await _load_present(panel, challenge, board)
-    places = {row.user_id: row.place for row in present}
-    rules, _ = check_form(PreviewRequest, forms.read_rules(tried))
-    return {
-        "state": "built",
-        "rows": preview.rows[:PREVIEWED],
-        "present": present[:PREVIEWED],
-        "places": places,
-        "threshold": rules.threshold if rules else None,
-        "metric": rules.metric if rules else "distance",
-    }
-
-
-async def _load_present(panel: Panel, challenge: ChallengeState, board: BoardState) -> Sequence[StandingEntry]:
-    if board.metric is None or board.threshold is not None:
-        return ()
-    try:
-        return (await panel.api.get_standings(challenge.slug, board.slug, 5 * PREVIEWED)).rows
-    except (NotFound, Unavailable):
-        return ()
-
-
 def show_board(challenge: ChallengeState, board: BoardState) -> dict[str, list[str]]:
     """A board as the fields of the form: by the rules that it will have."""
-    shown = {name: getattr(board, name) for name in ("metric", "sport_types", "points", "threshold")}
-    rules = board.next_rules.model_dump() if board.next_rules else shown
-    if rules["points"] and not isinstance(rules["points"], dict):
-        rules["points"] = rules["points"].model_dump()
+    found = rules_of(board)
+    rules = found.model_dump() if found else {"threshold": board.threshold}
     is_milestone = rules["threshold"] is not None
     return {
         **forms.show_rules(rules, "milestone" if is_milestone else "board"),

@@ -9,16 +9,28 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from shared.contracts.leaderboard_admin_api import ChallengeEdit, ChallengeState, CloneRequest, NewChallenge
+from shared.contracts.leaderboard_admin_api import (
+    ChallengeEdit,
+    ChallengeRules,
+    ChallengeState,
+    CloneRequest,
+    NewChallenge,
+    PreviewRequest,
+)
 from shared.errors import AppError, Unavailable
-from web.admin.dependencies import DEFAULT_ZONE, Form, FormDep, Panel, PanelDep, Slug
-from web.admin.messages import Refusal, refuse, tidy
+from web.admin.dependencies import DEFAULT_ZONE, Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
+from web.admin.messages import CHOOSE, Refusal, refuse, tidy
+from web.admin.routes.previews import load_preview, rules_of
 from web.admin.rules import forms
 from web.admin.rules.sports import in_order
 from web.challenges.rules import challenge_phase
-from web.http.dependencies import PAGE_METHODS, ContextDep
+from web.http.dependencies import PAGE_METHODS, ContextDep, go_to
 from web.http.sentences import check_form
 
+_SETTINGS = (
+    *("name", "first_day", "last_day", "time_zone", "visibility", "announcement", "team_size", "edition"),
+    *("counts_manual", "counts_trainer", "counts_commute"),
+)
 COUNTS = ("counts_manual", "counts_trainer", "counts_commute")
 _NEW_FIELDS: Mapping[str, list[str]] = {
     "time_zone": [DEFAULT_ZONE],
@@ -77,7 +89,13 @@ async def show_challenge(panel: PanelDep, context: ContextDep, slug: Slug) -> Re
 async def edit_form(panel: PanelDep, slug: Slug) -> Response:
     """The form with what the challenge is, or will be as soon as that is built."""
     challenge = await panel.api.get_challenge(slug)
-    return _show_form(panel, challenge, show_settings(challenge))
+    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
+    board = next((one for one in challenge.boards if one.slug == forms.first(tried, "preview")), None)
+    if board is None:
+        return _show_form(panel, challenge, show_settings(challenge))
+    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
+    preview = await load_preview(panel, challenge, board, rules_of(board))
+    return _show_form(panel, challenge, tried, preview=preview, query=query)
 
 
 @router.post("/challenges/{slug}/edit")
@@ -87,6 +105,8 @@ async def edit_challenge(panel: PanelDep, form: FormDep, slug: Slug) -> Response
     edit, problems = check_form(ChallengeEdit, values)
     if problems:
         return await _show_edit_again(panel, slug, form, Refusal(tidy(problems)))
+    if form.get("do") == "preview":
+        return await _begin_preview(panel, form, slug, edit)
     try:
         await panel.api.edit_challenge(slug, edit)
     except AppError as error:
@@ -156,6 +176,22 @@ async def results(panel: PanelDep, slug: Slug) -> Response:
     return panel.show("results", {**_page(challenge), "results": await panel.api.get_results(slug)})
 
 
+async def _begin_preview(panel: Panel, form: Form, slug: str, edit: ChallengeEdit) -> Response:
+    """Have a board computed by other days, or by what else counts."""
+    try:
+        challenge = await panel.api.get_challenge(slug)
+        board = next((one for one in challenge.boards if one.slug == form.get("preview")), None)
+        rules = rules_of(board) if board else None
+        if board is None or rules is None:
+            return await _show_edit_again(panel, slug, form, Refusal({"preview": CHOOSE}))
+        tried = {"challenge": edit.model_dump(include=set(ChallengeRules.model_fields))}
+        await panel.api.begin_preview(slug, board.slug, PreviewRequest.model_validate(rules.model_dump() | tried))
+    except AppError as error:
+        return await _show_edit_again(panel, slug, form, refuse(error))
+    fields = forms.keep_known(form.fields, (*_SETTINGS, "preview"))
+    return go_to(with_query(f"/admin/challenges/{slug}/edit", fields) + "#preview")
+
+
 def find_phase(challenge: ChallengeState, now: datetime) -> str:
     """Before, during, after, or closed."""
     if challenge.closed_at:
@@ -197,7 +233,9 @@ def _show_form(
 ) -> Response:
     page = {"section": "challenges", "challenge": challenge, "fields": fields}
     action = f"/admin/challenges/{challenge.slug}/edit" if challenge else "/admin/new-challenge"
-    common = {"time_zones": _time_zones(), "newer": {}, "action": action}
+    boards = [(one.slug, one.name) for one in challenge.boards if rules_of(one)] if challenge else []
+    common: dict[str, Any] = {"time_zones": _time_zones(), "newer": {}, "action": action, "board_choices": boards}
+    common |= {"preview": None, "query": ""}
     return panel.show("challenge_form", {**page, **common, **more}, refusal)
 
 
