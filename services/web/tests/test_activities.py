@@ -216,7 +216,8 @@ async def test_without_activities_the_page_says_how_they_come(ela: Club) -> None
 async def test_activities_of_somebody_else_can_neither_be_seen_nor_changed(ela: Club) -> None:
     await ela.hear(recorded(7, user_id=user_id(5), **at(8)))
     assert 'id="a-7"' not in await show(ela)
-    assert (await choose(ela, 7, "exclude")).status_code == 404
+    assert (await choose(ela, 7, "exclude")).headers["location"] == f"{PAGE}?said=gone"
+    assert "This activity is not on record any more." in await show(ela, said="gone")
     answer = await ela.client.post(f"{PAGE}/activities/7", data={"choice": "exclude"}, headers=HTMX)
     assert (answer.status_code, answer.headers["hx-retarget"]) == (200, "#said")
     assert "This activity is not on record any more." in answer.text
@@ -299,7 +300,10 @@ async def test_while_leaderboard_is_away_the_page_says_so_and_a_click_tells_it(
     clicked = await client.post("/c/autumn/me/activities/1", data={"choice": "exclude"}, headers=HTMX)
     assert clicked.headers["hx-retarget"] == "#said"
     assert "a part of the site is away" in clicked.text
-    assert (await client.post("/c/autumn/me/activities/1", data={"choice": "exclude"})).status_code == 503
+    answer = await client.post("/c/autumn/me/activities/1", data={"choice": "exclude"})
+    assert answer.headers["location"] == "/c/autumn/me?said=away"
+    assert "This cannot be done at the moment" in (await client.get(answer.headers["location"])).text
+    assert (await client.post("/c/autumn/me/sync")).headers["location"] == "/c/autumn/me?said=away"
     synced = await client.post("/c/autumn/me/sync", headers=HTMX)
     assert "a part of the site is away" in synced.text
 

@@ -44,7 +44,7 @@ OwnDay: TypeAlias = ShownDay[ActivityVerdicts, DayPoints]
 #: What was chosen -> the name of the sentence that says so.
 _SAID = {"exclude": "excluded", "include": "included", "prefer": "preferred", "leave": "left"}
 _TOO_MANY = sentence("There are too many activities on one of these days to show them.")
-_GONE = sentence("This activity is not on record any more. Please load the page anew.")
+_GONE = sentence("This activity is not on record any more.")
 
 router = APIRouter(prefix="/c/{challenge}/me")
 
@@ -109,19 +109,20 @@ async def choose(
         "prefer": client.prefer,
         "leave": client.prefer_no_more,
     }[choice]
+    back = f"/c/{challenge.slug}/me{f'?until={until}' if until else ''}"
     try:
         await act(strava_id)
         if not hx_request:
-            back = f"/c/{challenge.slug}/me{f'?until={until}' if until else ''}"
             response = go_to(back, _SAID[choice])
             response.headers["location"] += f"#a-{strava_id}"
             return response
         own = _arrange(await client.list_verdicts(challenge.slug, until))
+    except NotFound:
+        return _say_instead(request, visitor, _GONE) if hx_request else go_to(back, "gone")
     except AppError as error:
         if not hx_request:
-            raise
-        problem = _GONE if isinstance(error, NotFound) else describe_refusal(error)[""]
-        return _say_instead(request, visitor, problem)
+            return go_to(back, "away")
+        return _say_instead(request, visitor, describe_refusal(error)[""])
     return _answer_days(request, visitor, challenge, own, strava_id, until, _SAID[choice])
 
 
@@ -144,8 +145,6 @@ async def sync(
     except NotFound:
         said = "not-known"
     except AppError:
-        if not hx_request:
-            raise
         said = "away"
     if not hx_request:
         return go_to(f"/c/{challenge.slug}/me", said)
