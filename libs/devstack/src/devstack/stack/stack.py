@@ -73,6 +73,7 @@ class StackConfig:
     grace_days: int = 0  # days from the last activity to the end of the challenge
     log_level: str = "INFO"
     freshness_s: int = 600  # within which a change is known that Strava tells of
+    organisers: int = 0  # so many of the simulated athletes, the first ones, may organise
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ class StackLauncher:
                 "AUTH_API_KEY": web_key,
                 "VAULT_ACCESS_KEY": vault_key,
                 "AUTH_OPERATOR_KEY": self._get_secret("auth-operator"),
+                "ADMIN_ATHLETE_IDS": ",".join(str(one.id) for one in self._athletes[: self._config.organisers]),
                 **own,
             },
             "sync-api": {

@@ -1,0 +1,56 @@
+"""The whole system with a simulated club, and the accessibility checker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from journey_site import PATIENCE_MS, Site
+from playwright.async_api import Browser, Page, expect
+
+from devstack.process.supervisor import Supervisor
+from devstack.servers.servers import discard_report
+from devstack.stack.stack import DatasetOptions, StackConfig, running_stack
+from stravasim.control.client import ControlClient
+
+ROOT = Path(__file__).parents[2]
+ATHLETES = 8
+
+#: Gives every violation of WCAG 2.2 AA on a page: the rule, and where.
+CheckAccessibility: TypeAlias = Callable[[Page], Awaitable[list[str]]]
+
+
+@pytest.fixture(scope="session")
+async def site(browser: Browser) -> AsyncIterator[Site]:
+    """One system for all journeys: each has athletes of its own."""
+    dataset = DatasetOptions(athletes=ATHLETES, days=20)
+    config = StackConfig(dataset, None, durable=False, grace_days=5, log_level="WARNING", freshness_s=2, organisers=1)
+    expect.set_options(timeout=PATIENCE_MS)
+    async with (
+        Supervisor() as supervisor,
+        running_stack(config, supervisor, discard_report) as stack,
+        ControlClient(stack.strava_url) as strava,
+    ):
+        yield Site(stack, strava, browser)
+
+
+@pytest.fixture(scope="session")
+async def check_accessibility() -> CheckAccessibility:
+    """axe, installed by its lock."""
+    process = await asyncio.create_subprocess_exec("bash", "scripts/npm_ci.sh", "scripts/axe", cwd=ROOT)
+    assert await process.wait() == 0
+    source = (ROOT / "scripts/axe/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+    async def check(page: Page) -> list[str]:
+        await page.evaluate(source)  # past the content security policy, which allows no such script
+        found: list[str] = await page.evaluate(
+            """async () => {
+                const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+                const found = await axe.run(document, { runOnly: tags });
+                return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target}: ${node.html}`));
+            }"""
+        )
+        return found
+
+    return check
