@@ -1,12 +1,11 @@
 """The whole system with a simulated club, and the accessibility checker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-from journey_site import PATIENCE_MS, Site
+from journey_site import PATIENCE_MS, CheckAccessibility, Site
 from playwright.async_api import Browser, Page, expect
 
 from devstack.process.supervisor import Supervisor
@@ -16,9 +15,6 @@ from stravasim.control.client import ControlClient
 
 ROOT = Path(__file__).parents[2]
 ATHLETES = 8
-
-#: Gives every violation of WCAG 2.2 AA on a page: the rule, and where.
-CheckAccessibility: TypeAlias = Callable[[Page], Awaitable[list[str]]]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +44,7 @@ async def check_accessibility() -> CheckAccessibility:
             """async () => {
                 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
                 const found = await axe.run(document, { runOnly: tags });
-                return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target}: ${node.html}`));
+                return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target}`));
             }"""
         )
         return found

@@ -1,9 +1,9 @@
 """The running system as its people see it: browsers, and how they join."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from playwright.async_api import Browser, BrowserContext, Page
 
@@ -13,6 +13,9 @@ from stravasim.control.client import ControlClient
 PATIENCE_MS = 30_000  # for what takes a way through all services on a busy machine
 #: What is no mistake of a page: the answers 404 and 422 to what a journey asks for on purpose.
 _EXPECTED_ERRORS = ("the server responded with a status of 4",)
+
+#: Gives every violation of WCAG 2.2 AA on a page: the rule, and where.
+CheckAccessibility: TypeAlias = Callable[[Page], Awaitable[list[str]]]
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Site:
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield Person(context, page, problems)
         await context.close()
-        assert problems == []
+        assert not problems, problems
 
 
 def _note(problems: list[str], kind: str, text: str) -> None:

@@ -84,6 +84,12 @@ async def _team_up(page: Page, other: Page, join: Callable[[], Awaitable[None]])
     address = page.url.partition("?")[0]
 
     await join()
+    await other.goto("/c/main/teams/new")
+    taken = other.get_by_label("Name of the team")
+    await taken.fill(team.upper())
+    await other.get_by_role("button", name="Create the team").click()
+    await expect(taken).to_have_value(team.upper())
+    await expect(taken).to_have_attribute("aria-invalid", "true")
     await other.goto(address)
     await other.get_by_role("button", name="Join the team").click()
     await expect(other.get_by_role("button", name="Leave the team")).to_be_visible()
@@ -91,11 +97,6 @@ async def _team_up(page: Page, other: Page, join: Callable[[], Awaitable[None]])
     await expect(other.locator("#standings tbody tr", has_text=team)).to_have_count(1)
     await other.goto(address)
     await other.get_by_role("button", name="Leave the team").click()
-    await page.goto("/c/main/teams/new")
-    await page.get_by_label("Name of the team").fill(team.upper())
-    await page.get_by_role("button", name="Create the team").click()
-    await expect(page.get_by_label("Name of the team")).to_have_value(team.upper())
-    await expect(page.get_by_label("Name of the team")).to_have_attribute("aria-invalid", "true")
 
 
 async def _change_looks(page: Page) -> None:

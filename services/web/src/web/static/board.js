@@ -47,6 +47,6 @@
     const link = mine && mine.querySelector("a");
     if (link) link.click();
   });
-  document.addEventListener("htmx:sse:after:connection", () => { state.hidden = false; });
-  document.addEventListener("htmx:sse:error", () => { state.hidden = true; });
+  document.addEventListener("htmx:sse:after:connection", () => { if (state) state.hidden = false; });
+  document.addEventListener("htmx:sse:error", () => { if (state) state.hidden = true; });
 })();

@@ -1,0 +1,120 @@
+"""Every page by the rules of WCAG 2.2 AA, in both themes and languages, on desks and phones; and with keys alone."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from journey_site import CheckAccessibility, Person, Site
+from playwright.async_api import Page, expect
+
+DESK = {"viewport": {"width": 1000, "height": 900}, "color_scheme": "light", "locale": "en-GB"}
+HAND = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "locale": "pl-PL"}
+DARK_DESK = {**DESK, "color_scheme": "dark"}
+LIGHT_HAND = {**HAND, "color_scheme": "light"}
+
+PUBLIC = (
+    *("/", "/join", "/privacy", "/terms", "/nowhere", "/c/main/running", "/c/main/running?view=teams"),
+    *("/c/main/running?search=a", "/c/main/running/embed", "/c/main/running/screen", "/c/main/teams"),
+    "/c/main/milestones",
+)
+OWN = ("/welcome", "/c/main/me", "/settings", "/settings/delete", "/settings/disconnect", "/c/main/teams/new")
+PANEL = (
+    *("/admin", "/admin/challenges", "/admin/new-challenge", "/admin/challenges/main", "/admin/challenges/main/edit"),
+    *("/admin/challenges/main/new-board", "/admin/challenges/main/boards/running", "/admin/participants"),
+    *("/admin/activities", "/admin/challenges/main/teams", "/admin/keys", "/admin/data", "/admin/log"),
+    *("/admin/challenges/main/clone", "/admin/challenges/main/delete"),
+)
+#: Adds up how far things moved after they were shown.
+WATCH_SHIFTS = """
+    window.shifts = 0;
+    new PerformanceObserver(list => {
+        for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts += one.value;
+    }).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.fixture(scope="module")
+async def organiser(site: Site) -> AsyncIterator[Person]:
+    """Who may see every page."""
+    async with site.person() as person:
+        await person.join(site.stack.athletes[0].id)
+        await person.page.goto("/c/main/running")
+        await expect(person.page.locator("tr.me")).to_have_count(1)
+        yield person
+
+
+@pytest.mark.parametrize(
+    "looks", [DESK, HAND, DARK_DESK, LIGHT_HAND], ids=["desk", "hand", "dark desk", "light hand"]
+)
+async def test_no_page_breaks_a_rule_moves_or_scrolls_sideways(
+    site: Site, organiser: Person, check_accessibility: CheckAccessibility, looks: dict[str, object]
+) -> None:
+    profile = await organiser.page.locator("tr.me th a").get_attribute("href")
+    assert profile is not None
+    wrong = []
+    async with site.person(**looks, storage_state=await organiser.context.storage_state()) as person:
+        await person.context.add_init_script(WATCH_SHIFTS)
+        for path in (*PUBLIC, *OWN, *PANEL, profile):
+            wrong += [f"{path}: {what}" for what in await _examine(person.page, path, check_accessibility)]
+    assert not wrong, "\n".join(wrong)
+
+
+async def _examine(page: Page, path: str, check_accessibility: CheckAccessibility) -> list[str]:
+    await page.goto(path)
+    await page.wait_for_load_state("load")
+    found = await check_accessibility(page)
+    if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append("scrolls sideways")
+    shifts = await page.evaluate("window.shifts")
+    if shifts > 0:
+        found.append(f"moved by {shifts}")
+    return found
+
+
+async def test_a_board_is_used_with_keys_alone(site: Site, organiser: Person) -> None:
+    async with site.person(storage_state=await organiser.context.storage_state()) as person:
+        page = person.page
+        await page.goto("/c/main/running")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("m")
+        await page.wait_for_url("**#p-*")
+        await _tab_to(page, "Pause")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**live=0")
+        await _tab_to(page, "Resume")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/c/main/running")
+        await page.goto("/c/main/me")
+        await _tab_to(page, "Exclude")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Include again").first).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Include again")).to_have_count(0)
+        await page.goto("/settings")
+        await _tab_to(page, "on")
+        await page.keyboard.press("ArrowDown")
+        await _tab_to(page, "Save")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Your choice is saved in this browser.")).to_be_visible()
+        await page.goto("/c/main/running")
+        await page.keyboard.press("m")
+        await expect(page.locator("#mine kbd")).to_have_count(0)
+        assert "#" not in page.url
+
+
+async def _tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name has the focus, and the focus can be seen."""
+    for _ in range(120):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(
+            """() => {
+                const one = document.activeElement, style = getComputedStyle(one);
+                const label = one.labels && one.labels[0] ? one.labels[0].textContent : one.textContent;
+                return [label.trim(), style.outlineStyle !== "none" || style.boxShadow !== "none"];
+            }"""
+        )
+        if focused[0] == name:
+            assert focused[1], f"the focus on {name} cannot be seen"
+            return
+    raise AssertionError(f"no Tab leads to {name}")
