@@ -100,6 +100,18 @@ async def test_a_board_nobody_asked_for_is_fetched_and_kept_when_it_changes(
     assert kept.revision == 7
 
 
+async def test_a_board_that_nobody_looks_at_costs_little_and_is_current_for_who_comes(
+    boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
+) -> None:
+    for number in range(8, 48):
+        leaderboard.revision = number
+        await boards.mark_stale(news(number))
+        await boards.refresh()
+        clock.now += FETCH_INTERVAL_S
+    assert leaderboard.asked <= 4
+    assert await revision(boards) == 47
+
+
 async def test_a_leaderboard_that_was_restored_is_believed_though_its_revision_is_older(
     boards: BoardCache, leaderboard: FakeLeaderboard, clock: Clock
 ) -> None:

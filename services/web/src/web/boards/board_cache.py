@@ -20,6 +20,7 @@ from web.http import queries
 from web.http.ready_answers import ReadyAnswer
 
 FETCH_INTERVAL_S = 1.0  # of one window, at least; each fetch may be pushed
+IDLE_FETCH_INTERVAL_S = 10.0  # of a board that nobody looks at, for the snapshot
 MAX_AGE_S = 30.0  # an event may be missed while the broker is away: then a view or an open stream fetches again
 RETRY_INTERVAL_S = 3.0  # after a failure no request waits for another one
 MAX_WINDOWS = 200  # that nobody has open, in memory
@@ -51,6 +52,14 @@ class _Entry:
     streams: int = 0
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def is_due(self, now: float) -> bool:
+        """Whether who asks for it now has to wait for another one."""
+        return now >= self.next_fetch_at and (self.rendered is None or self.is_stale or now >= self.fresh_until)
+
+    def is_watched(self, now: float) -> bool:
+        """Whether a change is fetched at once though nobody asks: for open pages, and for who has just come."""
+        return self.streams > 0 or now < self.viewed_at + MAX_AGE_S
 
 
 class BoardCache:
@@ -94,11 +103,11 @@ class BoardCache:
         """Fetch the windows that are stale, and those with streams that are too old. A step of a periodic task."""
         now = self._clock()
         for key, entry in list(self._entries.items()):
-            if entry.is_stale and not self._is_wanted(key, entry, now):
+            if entry.is_stale and not entry.is_watched(now) and key != WindowKey(key.challenge, key.board):
                 del self._entries[key]  # who comes back to it asks anew
                 continue
             due = entry.is_stale or (entry.streams > 0 and now >= entry.fresh_until)
-            if due and now >= entry.next_fetch_at:
+            if due and now >= entry.next_fetch_at + (0 if entry.is_watched(now) else IDLE_FETCH_INTERVAL_S):
                 async with entry.fetching:
                     await self._try_fetch(key, entry)
         return False
@@ -110,10 +119,9 @@ class BoardCache:
             self._make_room()
             entry = self._entries.setdefault(key, _Entry())
         now = entry.viewed_at = self._clock()
-        if entry.rendered is None or (now >= entry.fresh_until and not entry.fetching.locked()):
+        if entry.rendered is None or (entry.is_due(now) and not entry.fetching.locked()):
             async with entry.fetching:  # many readers of a cold window cost one fetch
-                now = self._clock()
-                if now >= entry.next_fetch_at and (entry.rendered is None or now >= entry.fresh_until):
+                if entry.is_due(self._clock()):
                     await self._try_fetch(key, entry)
                 if entry.rendered is None and entry.is_failing:
                     await self._load_snapshot(key, entry)
@@ -150,10 +158,6 @@ class BoardCache:
                 await changed.wait()
         finally:
             entry.streams -= 1
-
-    def _is_wanted(self, key: WindowKey, entry: _Entry, now: float) -> bool:
-        """Whether a change is fetched though nobody asks: for streams, for who just came, and for the snapshot."""
-        return entry.streams > 0 or now < entry.viewed_at + MAX_AGE_S or key == WindowKey(key.challenge, key.board)
 
     def _make_room(self) -> None:
         while len(self._entries) >= MAX_WINDOWS:
