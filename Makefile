@@ -31,8 +31,9 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 test: setup  ## run every test, browser included
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-chaos: setup  ## the long form of the fault tests: everything is killed for a minute; SECONDS=n
-	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800
+chaos: setup  ## the long tests, and those of faults in their long form: all is killed for a minute; SECONDS=n
+	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800 -m "long or not long"
+	@$(BIN)/pytest -m long --timeout 600
 
 bench: setup  ## measure beside floors, one line of JSON each
 	@$(BIN)/python bench/bus.py && $(BIN)/python bench/strava.py && $(BIN)/python -P bench/pages.py \

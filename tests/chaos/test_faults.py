@@ -64,6 +64,7 @@ async def run_under_faults(scenario: Scenario, *faults: Fault, at_once: int = 1,
     await scenario.assert_exactly_once()
 
 
+@pytest.mark.long
 async def test_processes_are_killed(scenario: Scenario) -> None:
     roles = ShuffleBag(scenario.rng, ROLES)
 
@@ -77,10 +78,12 @@ async def test_the_broker_is_killed(scenario: Scenario) -> None:
     await run_under_faults(scenario, kill_broker)
 
 
+@pytest.mark.long
 async def test_postgres_stops_immediately(scenario: Scenario) -> None:
     await run_under_faults(scenario, crash_postgres)
 
 
+@pytest.mark.long
 async def test_connections_are_closed(scenario: Scenario) -> None:
     await run_under_faults(scenario, close_connections, terminate_backends)
     assert scenario.processes.kills["broker connection"] > 0

@@ -116,6 +116,7 @@ async def read_user_ids(folder: Path) -> set[str]:
     return {row["id"] for row in await fetch_rows(url, "select id::text from auth.users")}
 
 
+@pytest.mark.long
 async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_path: Path) -> None:
     async def read_all_user_ids() -> set[str] | None:
         found = await read_user_ids(tmp_path)
@@ -133,6 +134,7 @@ async def test_a_killed_demo_leaves_no_process_and_starts_again_on_its_data(tmp_
         assert not list_stack_pids(again.stack_id)
 
 
+@pytest.mark.long
 async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with Supervisor() as supervisor:
@@ -146,6 +148,7 @@ async def test_a_start_that_fails_once_services_could_run_keeps_the_brokers_data
         assert kept.exists()
 
 
+@pytest.mark.long
 async def test_a_second_demo_in_the_same_folder_is_told_so_in_one_line(tmp_path: Path) -> None:
     async with demo(tmp_path, "--athletes", "1", "--days", "5") as running:
         port = str(reserve_ports(1)[0])

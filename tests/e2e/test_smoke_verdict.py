@@ -4,6 +4,8 @@ import asyncio
 import json
 import uuid
 
+import pytest
+
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
 from devstack.stack.idle import fetch_rows
@@ -42,6 +44,7 @@ async def remove_late(stack: Stack) -> None:
     )
 
 
+@pytest.mark.long
 async def test_a_wrong_effect_that_comes_after_every_row_was_right_is_found() -> None:
     reported: list[str] = []
     async with Supervisor() as supervisor:

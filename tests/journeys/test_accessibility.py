@@ -43,7 +43,13 @@ async def organiser(site: Site) -> AsyncIterator[Person]:
 
 
 @pytest.mark.parametrize(
-    "looks", [DESK, HAND, DARK_DESK, LIGHT_HAND], ids=["desk", "hand", "dark desk", "light hand"]
+    "looks",
+    [
+        pytest.param(DESK, id="desk"),
+        pytest.param(HAND, id="hand"),
+        pytest.param(DARK_DESK, id="dark desk", marks=pytest.mark.long),
+        pytest.param(LIGHT_HAND, id="light hand", marks=pytest.mark.long),
+    ],
 )
 async def test_no_page_breaks_a_rule_moves_or_scrolls_sideways(
     site: Site, organiser: Person, check_accessibility: CheckAccessibility, looks: dict[str, object]

@@ -60,7 +60,7 @@ def demo(
 ) -> None:
     """Run everything with a simulated club; Ctrl-C stops it."""
     dataset = DatasetOptions(athletes, days, seed, data, AUTO_UPLOAD_EVERY_S)
-    config = StackConfig(dataset, folder.absolute(), port, grace_days=14, freshness_s=DEMO_FRESHNESS_S)
+    config = StackConfig(dataset, folder.absolute(), port, grace_days=14, freshness_s=DEMO_FRESHNESS_S, organisers=1)
 
     async def sign_in_slowly(stack: Stack) -> None:
         _report(f"[bold]Gruppetto runs at {stack.web_url}[/bold]  (the simulated Strava: {stack.strava_url})")

@@ -138,7 +138,7 @@ async def get_participant(session: Transaction, _actor: PeopleActor, user_id: UU
     return _to_info(row)
 
 
-@admin_router.delete("/{user_id}", status_code=202, responses=documented_errors(404))
+@admin_router.delete("/{user_id}", status_code=202, response_class=Response, responses=documented_errors(404))
 async def remove(session: Transaction, actor: PeopleActor, user_id: UUID) -> Response:
     """Disconnect a participant from Strava and delete everything about them; they may join again."""
     await use_cases.remove(session, actor, user_id, datetime.now(UTC))
