@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 DEVSTACK = Path(sys.executable).with_name("devstack")
 HANDWRITTEN = Path(__file__).with_name("handwritten")
 
@@ -25,6 +27,7 @@ def parse_result(out: str) -> dict[str, Any]:
     return line
 
 
+@pytest.mark.long
 async def test_two_runs_at_once_both_have_every_row_right() -> None:
     generated, handwritten = await asyncio.gather(
         smoke("--athletes", "12", "--days", "40", "--seed", "7"), smoke("--data", str(HANDWRITTEN))

@@ -21,7 +21,7 @@ SCOPES = ["read", "activity:read", "activity:read_all", "activity:write"]
         # Apart, because it revokes the token that the other operations need.
         ("/openapi.json", ["--exclude-path", "/oauth/deauthorize"]),
         ("/openapi.json", ["--include-path", "/oauth/deauthorize", "--phases", "coverage,fuzzing"]),
-        ("/_sim/openapi.json", []),
+        pytest.param("/_sim/openapi.json", [], marks=pytest.mark.long),
     ],
 )
 async def test_every_response_conforms_to_the_openapi_document(tmp_path, document, left_out):
