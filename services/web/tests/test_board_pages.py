@@ -137,6 +137,16 @@ async def test_a_framed_board_may_be_framed_and_other_pages_may_not(
     assert "hx-sse:connect" in framed.text
 
 
+@pytest.mark.parametrize("path", ["", "/embed", "/screen", "?search=a", "?view=people&page=1"])
+async def test_a_percent_sign_in_the_name_of_a_board_is_a_percent_sign(
+    client: httpx.AsyncClient, leaderboard: FakeLeaderboard, path: str
+) -> None:
+    leaderboard.boards = (leaderboard.boards[0].model_copy(update={"name": "100 % Ride %(x)s"}),)
+    page = await client.get(f"{BOARD}{path}")
+    assert page.status_code == 200
+    assert "100 % Ride %(x)s" in page.text
+
+
 async def test_a_framed_board_never_shows_who_looks_at_it(client: httpx.AsyncClient) -> None:
     await sign_in(client)
     for layout in ("embed", "screen"):

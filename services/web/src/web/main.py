@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
 
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database
 from shared.service import Service, serve
 from web.account import routes as account_routes
+from web.account.use_cases import Erased, end_account
 from web.activities import routes as activities_routes
 from web.admin import routes as admin_routes
 from web.boards import routes as boards_routes
@@ -114,6 +116,11 @@ def configure_app(
     ):
         app.include_router(routes.router, dependencies=[LIMIT_FORMS] if routes is not boards_routes else [])
     add_error_pages(app)
+
+    @app.exception_handler(Erased)
+    async def erased(request: Request, error: Erased) -> Response:
+        return await end_account(request.app.state.context, error.user_id)
+
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(SecurityMiddleware)
     return boards

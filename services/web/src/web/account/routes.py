@@ -2,22 +2,21 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from shared.contracts import auth_api
 from shared.errors import AppError, NotFound
 from web.account import use_cases
-from web.account.use_cases import Erased
 from web.clients.participants import ParticipantsClient
 from web.http import queries
 from web.http.dependencies import (
     PAGE_METHODS,
     AppContext,
     ContextDep,
+    TypedName,
     User,
     UserDep,
     Visitor,
@@ -25,10 +24,10 @@ from web.http.dependencies import (
     go_to,
     render_page,
 )
+from web.http.downloads import open_download
 from web.http.sentences import Sentence, describe_refusal, sentence
 
 SETTINGS = "/settings"
-MAX_SENT_NAME = 500  # characters; what is longer was not typed into our form
 
 YesOrNo = Annotated[Literal["yes", "no"], Form()]
 
@@ -52,13 +51,10 @@ async def rename(
     context: ContextDep,
     visitor: VisitorDep,
     user: UserDep,
-    display_name: Annotated[str, Form(max_length=MAX_SENT_NAME)] = "",
+    display_name: TypedName = "",
 ) -> Response:
     """Another display name."""
-    try:
-        problem = await use_cases.rename(context, user, display_name)
-    except Erased:
-        return await use_cases.end_account(context, user)
+    problem = await use_cases.rename(context, user, display_name)
     if problem is None:
         return go_to(SETTINGS, "renamed")
     return await _settings_page(
@@ -103,8 +99,6 @@ async def disconnect(request: Request, context: ContextDep, visitor: VisitorDep,
     """Disconnect Strava."""
     try:
         await use_cases.disconnect(context, user)
-    except Erased:
-        return await use_cases.end_account(context, user)
     except AppError as error:
         problem = describe_refusal(error)[""]
         return render_page(request, visitor, "account/disconnect.html", {"problem": problem}, error.status)
@@ -114,48 +108,35 @@ async def disconnect(request: Request, context: ContextDep, visitor: VisitorDep,
 @router.get(f"{SETTINGS}/download")
 async def download(context: ContextDep, user: UserDep) -> Response:
     """Everything that is known of the user, as a JSON file. Raises Unavailable."""
-    known = await _get_known(context, user)
-    if known is None:
-        return await use_cases.end_account(context, user)
+    known = await use_cases.get_known(context, user)
     async with context.database.transaction() as session:
         sessions = [
             {"created_at": row.created_at.isoformat(), "last_seen_at": row.last_seen_at.isoformat()}
             for row in await queries.list_sessions(session, user.id)
         ]
-    own = {"account": known.model_dump(mode="json"), "sessions": sessions}
-    opened = AsyncExitStack()
-    try:
-        chunks = await opened.enter_async_context(ParticipantsClient(context.leaderboard, user.id).export())
-    except NotFound:
-        chunks = _nothing()
-    return StreamingResponse(
-        _join(json.dumps(own, ensure_ascii=False), chunks, opened),
-        media_type="application/json",
-        headers={
-            "Content-Disposition": 'attachment; filename="gruppetto-my-data.json"',
-            "Cache-Control": "no-store",
-        },
+    own = json.dumps({"account": known.model_dump(mode="json"), "sessions": sessions}, ensure_ascii=False)
+    return await open_download(
+        _export(context, user),
+        "gruppetto-my-data.json",
+        "application/json",
+        before=f'{own[:-1]}, "challenges": '.encode(),
+        after=b"}",
     )
 
 
-async def _get_known(context: AppContext, user: User) -> auth_api.User | None:
-    try:
-        return await context.auth.get_user(user.id)
-    except NotFound:
-        return None
+@asynccontextmanager
+async def _export(context: AppContext, user: User) -> AsyncIterator[AsyncIterator[bytes]]:
+    """What leaderboard knows of the user; null when it has not heard of them."""
+    async with AsyncExitStack() as stack:
+        try:
+            chunks = await stack.enter_async_context(ParticipantsClient(context.leaderboard, user.id).export())
+        except NotFound:
+            chunks = _null()
+        yield chunks
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _null() -> AsyncIterator[bytes]:
     yield b"null"
-
-
-async def _join(own: str, chunks: AsyncIterator[bytes], opened: AsyncExitStack) -> AsyncIterator[bytes]:
-    """One object: what is known here, and under `challenges` what leaderboard sends."""
-    async with opened:
-        yield f'{own[:-1]}, "challenges": '.encode()
-        async for chunk in chunks:
-            yield chunk
-        yield b"}"
 
 
 @router.api_route(f"{SETTINGS}/delete", methods=PAGE_METHODS)
@@ -181,7 +162,7 @@ async def delete(
     except AppError as error:
         page = {"problem": describe_refusal(error)[""], "is_sure": True}
         return render_page(request, visitor, "account/delete.html", page, error.status)
-    return await use_cases.end_account(context, user)
+    return await use_cases.end_account(context, user.id)
 
 
 @router.api_route(use_cases.GOODBYE, methods=PAGE_METHODS)
@@ -199,10 +180,7 @@ async def _settings_page(
     problems: dict[str, Sentence] | None = None,
     display_name: str | None = None,
 ) -> Response:
-    try:
-        account = await use_cases.load_account(context, user)
-    except Erased:
-        return await use_cases.end_account(context, user)
+    account = await use_cases.load_account(context, user)
     page = {
         "account": account,
         "display_name": user.display_name if display_name is None else display_name,

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.responses import RedirectResponse
 
@@ -21,7 +22,14 @@ _WRONG_NAME = sentence("A name has 1 to %(most)s characters.", most=MAX_DISPLAY_
 
 
 class Erased(Exception):
-    """auth does not know the user any more: they were erased, and the event has not come here yet."""
+    """auth does not know the user any more: they were erased, and the event has not come here yet.
+
+    Whatever page they asked for, the answer is `end_account`.
+    """
+
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(str(user_id))
+        self.user_id = user_id
 
 
 @dataclass(frozen=True)
@@ -39,15 +47,21 @@ class Account:
 
 async def load_account(context: AppContext, user: User) -> Account:
     """What can be known of the user now. Raises Erased."""
-    known, status = await asyncio.gather(_find_user(context, user), find_status(context, user))
+    known, status = await asyncio.gather(_find_known(context, user), find_status(context, user))
     return Account(known, status)
 
 
-async def _find_user(context: AppContext, user: User) -> auth_api.User | None:
+async def get_known(context: AppContext, user: User) -> auth_api.User:
+    """What auth knows of the user. Raises Erased, Unavailable, TooManyRequests."""
     try:
         return await context.auth.get_user(user.id)
     except NotFound:
-        raise Erased from None
+        raise Erased(user.id) from None
+
+
+async def _find_known(context: AppContext, user: User) -> auth_api.User | None:
+    try:
+        return await get_known(context, user)
     except AppError:
         return None
 
@@ -68,7 +82,7 @@ async def rename(context: AppContext, user: User, display_name: str) -> Sentence
     try:
         renamed = await context.auth.rename(user.id, name)
     except NotFound:
-        raise Erased from None
+        raise Erased(user.id) from None
     except Invalid:
         return _WRONG_NAME
     except AppError as error:
@@ -83,7 +97,7 @@ async def disconnect(context: AppContext, user: User) -> None:
     try:
         await context.auth.disconnect(user.id)
     except NotFound:
-        raise Erased from None
+        raise Erased(user.id) from None
     async with context.database.transaction() as session:
         await queries.change_strava(session, user.id, "disconnected", context.clock())
 
@@ -96,11 +110,11 @@ async def erase(context: AppContext, user: User) -> None:
         return
 
 
-async def end_account(context: AppContext, user: User) -> RedirectResponse:
+async def end_account(context: AppContext, user_id: UUID) -> RedirectResponse:
     """Sign who was erased out everywhere, without waiting for the event, and say goodbye."""
     async with context.database.transaction() as session:
-        await queries.delete_sessions_of(session, user.id)
-        await queries.delete_snapshots_of(session, user.id)
+        await queries.delete_sessions_of(session, user_id)
+        await queries.delete_snapshots_of(session, user_id)
     response = go_to(GOODBYE)
     context.cookies.clear(response, context.cookies.session)
     return response

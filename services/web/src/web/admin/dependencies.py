@@ -1,15 +1,13 @@
 """What every page of the panel needs: an organiser, leaderboard's API for them, and forms of any fields."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, Path, Request
-from starlette.background import BackgroundTask
 from starlette.datastructures import FormData
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from shared.errors import Unavailable
 from web.admin.messages import Refusal
@@ -18,6 +16,7 @@ from web.challenges.directory import ChallengeDirectory
 from web.clients.calls import Api, Caller
 from web.clients.organisers import OrganisersClient
 from web.http.dependencies import ContextDep, OrganiserDep, Visitor, VisitorDep, go_to, render_page
+from web.http.downloads import open_download
 
 DEFAULT_ZONE = "Europe/Warsaw"
 MAX_FIELDS = 400
@@ -51,13 +50,7 @@ class Panel:
 
     async def download(self, path: str, filename: str, media_type: str, **query: Any) -> Response:
         """A file of leaderboard, passed on as it arrives. Raises as calls do, before the answer begins."""
-        stack = AsyncExitStack()
-        chunks = await stack.enter_async_context(self.leaderboard.stream(path, self.caller, **query))
-        # Names of files are made of slugs and need no quoting.
-        headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
-        return StreamingResponse(
-            chunks, media_type=media_type, headers=headers, background=BackgroundTask(stack.aclose)
-        )
+        return await open_download(self.leaderboard.stream(path, self.caller, **query), filename, media_type)
 
 
 async def _get_panel(

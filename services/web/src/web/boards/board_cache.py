@@ -14,7 +14,8 @@ from shared.database.engine import Database, is_transient
 from shared.errors import NotFound, Unavailable
 from web.boards.messages import GZIP_HEADER, Message, make_message
 from web.boards.rendering import BoardFragment, Window, count_rows
-from web.boards.rules import PAGE_ROWS, WindowKey, count_pages
+from web.boards.rules import PAGE_ROWS, WindowKey
+from web.challenges.rules import count_pages
 from web.clients.leaderboard import LeaderboardClient
 from web.http import queries
 from web.http.ready_answers import ReadyAnswer
@@ -83,11 +84,6 @@ class BoardCache:
         self._clock = clock
         self._entries: dict[WindowKey, _Entry] = {}
 
-    @property
-    def open_streams(self) -> int:
-        """How many pages are open in this replica."""
-        return sum(entry.streams for entry in self._entries.values())
-
     async def mark_stale(self, event: Event) -> None:
         """Mark the windows of a `standings.changed`, so that a burst of events costs one fetch a second of each."""
         assert isinstance(event, StandingsChanged)
@@ -129,7 +125,7 @@ class BoardCache:
             if not entry.streams:
                 self._entries.pop(key, None)
             raise Unavailable if entry.is_failing else NotFound
-        if key.page > count_pages(count_rows(entry.rendered.window)):
+        if key.page > count_pages(count_rows(entry.rendered.window), PAGE_ROWS):
             raise NotFound
         return entry.rendered, not entry.is_failing
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.errors import NotFound, Unavailable
 from web.boards.rendering import Window
-from web.boards.rules import WindowKey
+from web.boards.rules import WindowKey, page_of
 from web.clients.leaderboard import LeaderboardClient
 
 MAX_ROWS = 5_000
@@ -19,6 +19,11 @@ class OwnRow:
 
     row: StandingEntry
     offset: int
+
+    @property
+    def page(self) -> int:
+        """The page of the board that has it."""
+        return page_of(self.offset)
 
 
 class OwnRows:

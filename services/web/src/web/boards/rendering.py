@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.contracts.teams_api import TeamBoard, TeamStanding
-from web.boards.rules import count_pages
+from web.boards.rules import PAGE_ROWS
+from web.challenges.rules import count_pages
 from web.http.rendering import Renderer
 
 Window: TypeAlias = BoardStandings | TeamBoard
@@ -70,7 +71,7 @@ class BoardRenderer:
             "rows": Markup("\n").join(rows),
             "total": count_rows(window),
             "page": page,
-            "pages": count_pages(count_rows(window)),
+            "pages": count_pages(count_rows(window), PAGE_ROWS),
             "asked": asked,
             "total_is_teams": not is_people,
         }

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo, StandingEntry
+from shared.contracts.leaderboard_api import BoardInfo, ChallengeInfo
 from shared.errors import Forbidden, NotFound
 from web.boards.board_cache import BoardCache, RenderedWindow
 from web.boards.filtered import BoardFilter, FilteredBoards
 from web.boards.own_rows import OwnRow, OwnRows
 from web.boards.rendering import BoardRenderer, find_own_row
-from web.boards.rules import BoardKind, WindowKey, clip_range, page_of
+from web.boards.rules import BoardKind, WindowKey, clip_range
 from web.boards.streams import LiveStreams
 from web.challenges.dependencies import (
     ChallengeDep,
@@ -34,6 +34,7 @@ from web.http.dependencies import (
     render_html,
     render_page,
 )
+from web.http.downloads import open_download
 from web.http.rate_limits import READS
 from web.http.ready_answers import make_ready
 from web.http.rendering import LANGUAGES
@@ -63,8 +64,6 @@ async def _board_pages(request: Request) -> BoardPages:
 
 BoardPagesDep = Annotated[BoardPages, Depends(_board_pages)]
 Page = Annotated[int, Query(ge=1, le=MAX_PAGE)]
-
-
 Layout: TypeAlias = Literal["page", "home", "embed", "screen"]
 Day = Annotated[str, Query(max_length=20)]
 Search = Annotated[str, Query(max_length=MAX_SEARCH)]
@@ -158,10 +157,8 @@ async def board_file(
         raise NotFound from None
     context.rate_limits.spend(request, READS, "files")
     path = f"/challenges/{challenge.slug}/boards/{board}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{challenge.slug}-{board}.csv"'}
-    async with context.leaderboard.stream(path, visitor.caller, first_day=days[0], last_day=days[1]) as chunks:
-        content = b"".join([chunk async for chunk in chunks])
-    return Response(content, media_type="text/csv", headers={**headers, "Cache-Control": "private, no-cache"})
+    source = context.leaderboard.stream(path, visitor.caller, first_day=days[0], last_day=days[1])
+    return await open_download(source, f"{challenge.slug}-{board}.csv", "text/csv")
 
 
 @router.api_route("/c/{challenge}/{board}", methods=PAGE_METHODS)
@@ -207,12 +204,11 @@ async def mine(
     own = await pages.own_rows.find(key, rendered.window, visitor.user.id) if visitor.user else None
     if own is None:
         return Response(status_code=204)
-    page = {"own": _own_context(own.row, own.offset), "challenge": challenge, "board": rendered.window.board}
-    return render_page(request, visitor, "boards/own.html", {**page, "own_path": _board_path(key)})
+    return render_page(request, visitor, "boards/own.html", {"own": own, "own_path": _board_path(key)})
 
 
-@router.api_route("/c/{challenge}/{board}/embed", methods=PAGE_METHODS)
-async def embed(
+@router.api_route("/c/{challenge}/{board}/{layout}", methods=PAGE_METHODS)
+async def board_alone(
     *,
     request: Request,
     context: ContextDep,
@@ -220,33 +216,23 @@ async def embed(
     visitor: VisitorDep,
     challenge: ChallengeDep,
     board: Slug,
+    layout: Literal["embed", "screen"],
     view: BoardKind = "people",
     lang: str = "",
     theme: str = "",
 ) -> Response:
-    """The board for a frame on another site: to everybody what strangers see, in the language that the frame says."""
-    return await _show_standing_alone(
-        request, context, pages, _as_stranger(visitor, lang, theme), challenge, board, view, "embed"
-    )
+    """The board for a frame on another site, or for a large screen that hangs somewhere.
 
-
-@router.api_route("/c/{challenge}/{board}/screen", methods=PAGE_METHODS)
-async def screen(
-    *,
-    request: Request,
-    context: ContextDep,
-    pages: BoardPagesDep,
-    visitor: VisitorDep,
-    challenge: ChallengeDep,
-    board: Slug,
-    view: BoardKind = "people",
-    lang: str = "",
-    theme: str = "",
-) -> Response:
-    """The board for a large screen that hangs somewhere."""
-    return await _show_standing_alone(
-        request, context, pages, _as_stranger(visitor, lang, theme), challenge, board, view, "screen"
+    To everybody it is what strangers see, in the language and theme that the address says.
+    """
+    _find_board(challenge, board)
+    if layout == "embed" and challenge.visibility != "public":
+        raise NotFound
+    stranger = Visitor(
+        lang if lang in LANGUAGES else visitor.language, theme if theme in THEMES else visitor.theme, None
     )
+    alone = View(WindowKey(challenge.slug, board, view), layout=layout)
+    return await _show(request, context, pages, stranger, challenge, alone)
 
 
 @router.get("/live/c/{challenge}/{board}")
@@ -280,39 +266,14 @@ async def _show(  # noqa: PLR0917 - the request and what it is about
         "board": rendered.window.board,
         "view": view,
         "current": is_current,
-        "said": request.query_params.get("said", ""),
     }
     if visitor.user is None:
         return _answer_stranger(request, visitor, rendered, page)
     own = await pages.own_rows.find(view.key, rendered.window, visitor.user.id)
-    page["own_path"] = _board_path(view.key) if own and page_of(own.offset) != view.key.page else ""
+    page["own_path"] = _board_path(view.key) if own and own.page != view.key.page else ""
     shown = _mark_own(pages.renderer, rendered, visitor.language, view.key, own)
     message = rendered.messages[visitor.language]
     return render_page(request, visitor, view.template, {**page, **shown, "known": message.id, "path": view.path})
-
-
-async def _show_standing_alone(  # noqa: PLR0917 - the request and what it is about
-    request: Request,
-    context: AppContext,
-    pages: BoardPages,
-    visitor: Visitor,
-    challenge: ChallengeInfo,
-    board: str,
-    kind: BoardKind,
-    layout: Layout,
-) -> Response:
-    _find_board(challenge, board)
-    if layout == "embed" and challenge.visibility != "public":
-        raise NotFound
-    view = View(WindowKey(challenge.slug, board, kind), layout=layout)
-    return await _show(request, context, pages, visitor, challenge, view)
-
-
-def _as_stranger(visitor: Visitor, language: str, theme: str) -> Visitor:
-    """What the address says of language and theme, and nobody's own row: the page stands where others see it."""
-    return Visitor(
-        language if language in LANGUAGES else visitor.language, theme if theme in THEMES else visitor.theme, None
-    )
 
 
 @dataclass(frozen=True)
@@ -340,7 +301,6 @@ async def _show_filtered(  # noqa: PLR0917 - the request and what it is about
         "asked": asked,
         "problem": "",
         "view": View(WindowKey(challenge.slug, board.slug), is_live=False),
-        "file_path": f"/c/{challenge.slug}/{board.slug}.csv",
     }
     try:
         days = clip_range(_parse_day(asked.first), _parse_day(asked.last), challenge.first_day, challenge.last_day)
@@ -390,11 +350,7 @@ def _mark_own(
         html = fragment.html
     else:
         html = renderer.mark_own(rendered.window, language, fragment, index, page=key.page)
-    return {"standings_html": html, "own": own and _own_context(own.row, own.offset)}
-
-
-def _own_context(row: StandingEntry, offset: int) -> dict[str, Any]:
-    return {"row": row, "page": page_of(offset)}
+    return {"standings_html": html, "own": own}
 
 
 def _find_board(challenge: ChallengeInfo, slug: str) -> BoardInfo:

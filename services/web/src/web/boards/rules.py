@@ -29,11 +29,6 @@ class WindowKey:
         return f"board/{self.challenge}/{self.board}/{self.kind}" if self.page == 1 else None
 
 
-def count_pages(rows: int) -> int:
-    """How many pages that many rows make; an empty board has one."""
-    return max(1, -(-rows // PAGE_ROWS))
-
-
 def page_of(offset: int) -> int:
     """On which page the row is that has so many before it."""
     return offset // PAGE_ROWS + 1

@@ -13,6 +13,7 @@ from web.boards.board_cache import BoardCache
 from web.boards.messages import DEFLATED_PING, PING
 from web.boards.rules import WindowKey
 from web.http.dependencies import Visitor
+from web.http.rate_limits import find_address
 from web.http.ready_answers import accepts_gzip
 
 SEND_TIMEOUT_S = 30
@@ -53,7 +54,7 @@ class LiveStreams:
     def _count_for(self, request: Request, visitor: Visitor) -> tuple[str, int]:
         if visitor.user is not None:
             return str(visitor.user.id), MAX_OF_USER
-        return request.client.host if request.client else "", self._limits.of_address
+        return find_address(request), self._limits.of_address
 
     async def _counted(self, visitor_key: str, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._open[visitor_key] += 1

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from babel import negotiate_locale
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from shared.database.engine import Database, is_transient
@@ -22,6 +22,8 @@ from web.http.rate_limits import FORMS, RateLimits
 from web.http.ready_answers import PAGE_HEADERS, is_known, make_etag
 from web.http.rendering import LANGUAGES, Renderer
 
+#: A name as it is typed, which may be too long to be one; what is longer yet was not typed into our form.
+TypedName = Annotated[str, Form(max_length=500)]
 PAGE_METHODS = ["GET", "HEAD"]  # monitors ask with HEAD whether a page is there
 MAX_LANGUAGES = 20  # of Accept-Language
 THEMES = ("system", "light", "dark")

@@ -49,8 +49,9 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
+    translations = load_translations(language)
     environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension adds it
-        load_translations(language), newstyle=True
+        translations, newstyle=True
     )
     environment.globals.update(
         language=language,
@@ -65,10 +66,10 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         day=partial(_day, LOCALES[language]),
         day_words=partial(_day_words, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
+        say=partial(_say, translations),
+        # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
+        translated=translations.gettext,
     )
-    environment.globals["say"] = partial(_say, load_translations(language))
-    # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
-    environment.globals["translated"] = load_translations(language).gettext
     return environment
 
 

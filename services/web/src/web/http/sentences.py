@@ -25,7 +25,6 @@ def sentence(text: str, **values: Any) -> Sentence:
 _UNAVAILABLE = sentence(
     "This cannot be done at the moment, because a part of the site is away. Please try again soon."
 )
-_REFUSED = sentence("That was not possible. Please check what you entered.")
 #: pydantic's types of errors -> what people read.
 _FIELD_SENTENCES: Mapping[str, Sentence] = {
     "missing": sentence("Please fill this in."),
@@ -68,7 +67,7 @@ def describe_refusal(error: AppError) -> dict[str, Sentence]:
         return {"": _UNAVAILABLE}
     if isinstance(error, Invalid) and error.fields:
         return {name: Sentence(_capitalized(message)) for name, message in error.fields.items()}
-    return {"": Sentence(error.message) if error.message else _REFUSED}
+    return {"": Sentence(error.message)}
 
 
 def check_form(model: type[BaseModel], values: Mapping[str, Any]) -> tuple[Any, dict[str, Sentence]]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from shared.contracts.leaderboard_api import ChallengeInfo
@@ -16,6 +16,7 @@ from web.http.dependencies import (
     PAGE_METHODS,
     AppContext,
     ContextDep,
+    TypedName,
     UserDep,
     Visitor,
     VisitorDep,
@@ -27,10 +28,8 @@ from web.teams.rules import order_contributions
 
 MAX_PAGE = 10_000
 PAGE_ROWS = 50
-MAX_INPUT = 500  # of a name as it is typed, which may be too long to be one
 
 TeamId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
-TypedName = Annotated[str, Form(max_length=MAX_INPUT)]
 
 _BAD_NAME = sentence("Please give a name of 1 to %(most)s characters.", most=MAX_TEAM_NAME)
 _TAKEN = sentence("There is a team of that name already. Please choose another one.")

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from web.account import use_cases
-from web.account.use_cases import Erased
 from web.http.dependencies import (
     PAGE_METHODS,
     AppContext,
     ContextDep,
+    TypedName,
     User,
     UserDep,
     Visitor,
@@ -24,7 +24,6 @@ from web.http.sentences import Sentence
 from web.welcome.rules import import_state
 
 MAX_POLLS = 150  # of one open page: five minutes
-MAX_SENT_NAME = 500  # characters; what is longer was not typed into our form
 
 router = APIRouter(prefix="/welcome")
 
@@ -41,13 +40,10 @@ async def choose_name(
     context: ContextDep,
     visitor: VisitorDep,
     user: UserDep,
-    display_name: Annotated[str, Form(max_length=MAX_SENT_NAME)] = "",
+    display_name: TypedName = "",
 ) -> Response:
     """The name with which boards show the user."""
-    try:
-        problem = await use_cases.rename(context, user, display_name)
-    except Erased:
-        return await use_cases.end_account(context, user)
+    problem = await use_cases.rename(context, user, display_name)
     if problem is None:
         return go_to("/welcome", "renamed")
     return await _welcome_page(request, context, visitor, user, problem=problem, display_name=display_name)
@@ -90,10 +86,7 @@ async def _welcome_page(
     problem: Sentence | None = None,
     display_name: str | None = None,
 ) -> Response:
-    try:
-        account = await use_cases.load_account(context, user)
-    except Erased:
-        return await use_cases.end_account(context, user)
+    account = await use_cases.load_account(context, user)
     page = {
         **await _load_progress(context, user),
         "account": account,
