@@ -1,6 +1,7 @@
 """A database with the real migrations for each test of sync, and its Strava."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from sync.tables import Base
 from testkit.clock import ManualClock
 from testkit.databases import migrated_database, truncate_all
 from testkit.transports import ScriptedTransport
+
+#: Never the present: in the first second of a quarter hour no call is allowed, and at midnight a day begins.
+STARTS_AT = datetime(2026, 6, 1, 12, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +48,7 @@ async def make_service(database: Database, tmp_path: Path) -> AsyncIterator[Call
     def make(per_page: int = PER_PAGE, athletes: int = 1, **settings: Any) -> SyncUnderTest:
         for number in range(athletes):
             (tmp_path / f"{ATHLETE + number}.json").write_text("[]")
-        clock = ManualClock()
+        clock = ManualClock(STARTS_AT)
         strava = create_app(load_dataset(tmp_path), clock, StravaSettings(**settings))
         simulator = strava.state.simulator
         auth = FakeAuth(simulator)
