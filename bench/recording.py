@@ -17,7 +17,7 @@ from typing import Any
 from pipe import floor
 from pipe.load import Round, make_round
 from pipe.service import to_message, to_outgoing
-from pipe.sides import OURS, ROUNDS, Sides, open_sides, take_turns
+from pipe.sides import OURS, ROUNDS, Sides, is_ours, open_sides, take_turns
 
 SIZES = (10_000, 100_000, 1_000_000)
 FIRST_DAY = datetime(2026, 1, 1, 6, tzinfo=UTC)
@@ -52,7 +52,7 @@ class Bench:
         """Activities a second."""
         self._rounds += 1
         load = make_round(self._rounds, FIRST_DAY)
-        outbox = "outbox" if side == OURS else "ingest_outbox"
+        outbox = "outbox" if is_ours(side) else "ingest_outbox"
         counts = f"select (select count(*) from inbox), (select count(*) from {outbox})"  # noqa: S608 - a constant
         async with self._sides.connect(side) as connection:
             before = await connection.fetchval("select count(*) from inbox")
@@ -74,7 +74,7 @@ class Bench:
                 await (await channel.get_queue(name, ensure=False)).purge()
 
     async def _publish(self, load: Round, side: str) -> None:
-        if side == OURS:
+        if is_ours(side):
             await self._sides.publish(map(to_outgoing, load.pages))
             return
         await self._sides.publish(

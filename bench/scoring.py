@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 from pipe import floor
 from pipe.load import ATHLETES, PER_ATHLETE, Round, make_round
 from pipe.service import to_message, to_outgoing
-from pipe.sides import OURS, Sides, open_sides, take_turns
+from pipe.sides import OURS, Sides, is_ours, open_sides, take_turns
 from sqlalchemy import text
 
 from leaderboard.seed import ensure_default_challenge
@@ -65,7 +65,7 @@ class Bench:
         """Activities a second."""
         self._rounds += 1
         load = make_round(self._rounds, datetime.combine(FIRST_DAY, datetime.min.time(), UTC))
-        counts = _COUNTS["ours" if side == OURS else "floor"]
+        counts = _COUNTS["ours" if is_ours(side) else "floor"]
         async with self._sides.connect(side) as connection:
             before = (await connection.fetchrow(counts))[0]
             async with self._sides.processes(side, replicas):
@@ -80,7 +80,7 @@ class Bench:
     async def _publish(self, load: Round, side: str) -> None:
         for page in load.pages:
             events = [to_event(one.model_dump(), page.user_id) for one in page.activities]
-            if side == OURS:
+            if is_ours(side):
                 await self._sides.publish(map(to_outgoing, events))
                 continue
             bodies = [to_floor(event, page.fetch_seq) for event in events]

@@ -20,19 +20,31 @@ from devstack.servers.servers import private_servers
 from devstack.stack.provision import upgrade
 from shared.messaging import topology
 from shared.messaging.publisher import Publisher
+from testkit.tcp_proxy import proxy_to
 
 OURS, FLOOR, BARE_FLOOR = "ours", "floor", "floor without archive"
+#: Ours with a database whose answers come late, as from another machine: what replicas wait for then is no processor.
+FAR_OURS = "ours far from the database"
+FAR_S = 0.005
 ROUNDS = 3
 CONNECTS_S = 1.5  # a process of the floor, which cannot be asked
+
+
+def is_ours(side: str) -> bool:
+    """Whether the service is measured, and no floor."""
+    return side in (OURS, FAR_OURS)
 
 
 class Sides:
     """The servers, and the processes of the side whose turn it is."""
 
-    def __init__(self, supervisor: Supervisor, service: str, urls: dict[str, str], amqp_url: str) -> None:
+    def __init__(
+        self, supervisor: Supervisor, service: str, urls: dict[str, str], far_url: str, amqp_url: str
+    ) -> None:
         self._supervisor = supervisor
         self._service = service
         self._urls = urls
+        self._far_url = far_url
         self._amqp_url = amqp_url
         self._publisher = Publisher(amqp_url, "bench")
 
@@ -51,7 +63,7 @@ class Sides:
             await connection.close()
 
     def _get_url(self, side: str) -> str:
-        return self._urls[self._service if side == OURS else "floor"]
+        return self._urls[self._service if is_ours(side) else "floor"]
 
     @asynccontextmanager
     async def channel(self) -> AsyncIterator[AbstractChannel]:
@@ -69,18 +81,19 @@ class Sides:
         """Running, with the queues and the archive as they are on this side."""
         async with self.channel() as channel:
             await floor.declare(channel, archived=side != BARE_FLOOR)
-        names = [f"{side.partition(' ')[0]}-{number}" for number in range(replicas)]
+        names = [f"{'ours' if is_ours(side) else 'floor'}-{number}" for number in range(replicas)]
         for name in names:
             await self._start(name, side)
-        if side != OURS:
+        if not is_ours(side):
             await asyncio.sleep(CONNECTS_S)
         yield
         for name in names:
             await self._supervisor.stop(name)
 
     async def _start(self, name: str, side: str) -> None:
-        if side == OURS:
-            await start_service(self._supervisor, name, self._service, self.database_url, self._amqp_url)
+        if is_ours(side):
+            database_url = self._far_url if side == FAR_OURS else self.database_url
+            await start_service(self._supervisor, name, self._service, database_url, self._amqp_url)
             return
         url = self._get_url(side).replace("+asyncpg", "")
         argv = [sys.executable, "-P", floor.__file__, self._service, url, self._amqp_url]
@@ -105,15 +118,24 @@ async def open_sides(service: str) -> AsyncIterator[Sides]:
         urls = await create_roles(servers.postgres, [service, "floor"])
         await upgrade(service, urls[service])
         await topology.declare(servers.rabbitmq.url, servers.rabbitmq.management_url)
-        sides = Sides(supervisor, service, urls, servers.rabbitmq.url)
-        await sides.prepare()
-        yield sides
-        await sides.close()
+        async with proxy_to(urls[service]) as proxy:
+            proxy.delay_s = FAR_S
+            sides = Sides(supervisor, service, urls, proxy.url, servers.rabbitmq.url)
+            await sides.prepare()
+            yield sides
+            await sides.close()
 
 
 async def take_turns(measure: Callable[[str, int], Awaitable[float]]) -> dict[str, Any]:
-    """Two floors, one replica and two in turns; `measure` gives the activities a second of a side with so many."""
-    turns = {"floor": (FLOOR, 1), "bare": (BARE_FLOOR, 1), "1": (OURS, 1), "2": (OURS, 2)}
+    """Floors and replicas in turns; `measure` gives the activities a second of a side with so many replicas."""
+    turns = {
+        "floor": (FLOOR, 1),
+        "bare": (BARE_FLOOR, 1),
+        "1": (OURS, 1),
+        "2": (OURS, 2),
+        "far 1": (FAR_OURS, 1),
+        "far 2": (FAR_OURS, 2),
+    }
     rates: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(ROUNDS + 1):  # the first warms up
         for name in turns if number % 2 else reversed(turns):
@@ -127,4 +149,5 @@ async def take_turns(measure: Callable[[str, int], Awaitable[float]]) -> dict[st
         "floor_without_archive_per_s": round(medians["bare"]),
         "ratio_without_archive": round(medians["1"] / medians["bare"], 2),
         "two_replicas_per_s": round(medians["2"]),
+        "far_database": {"activities_per_s": round(medians["far 1"]), "two_replicas_per_s": round(medians["far 2"])},
     }

@@ -14,7 +14,6 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Metric
-from leaderboard.standings.queries import RANKED_COLUMNS
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.scoring import Totals
 from leaderboard.standings.rules.windows import DayRange
@@ -94,6 +93,14 @@ _AROUND = f"""cross join (select {_WINDOW_START} as first from placed as own whe
     where position >= first and position < first + {_LIMIT}"""  # noqa: S608
 _SEARCH = f"where sort_name like :pattern order by position limit {_LIMIT}"
 
+#: The figure of daily totals that ranks a range, as a whole number, and how many of it make one in standings.
+_SUMMED = {
+    Metric.DISTANCE: ("distance_cm", 100),
+    Metric.MOVING_TIME: ("moving_time_s", 1),
+    Metric.ELEVATION: ("elev_gain_cm", 100),
+    Metric.ACTIVITIES: ("activities", 1),
+    Metric.POINTS: ("points_hundredths", 100),
+}
 _sum_figures = text(
     f"""
     select user_id, {", ".join(f"sum({name}) as {name}" for name in _FIGURES)} from daily_totals
@@ -179,7 +186,7 @@ async def search_range(session: AsyncSession, ranked: RankedRange, pattern: str,
 
 async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, **parameters: Any) -> Window:
     of_version = {"version_id": ranked.version_id, **vars(ranked.days)}
-    statement = _rank_range(RANKED_COLUMNS[ranked.metric], window, by_rest=ranked.by_rest)
+    statement = _rank_range(ranked.metric, window, by_rest=ranked.by_rest)
     found = (await session.execute(statement, {**of_version, **parameters})).all()
     placed = {row.user_id: row for row in found if row.user_id is not None}
     totals = await _sum_range(session, of_version, placed) if placed else {}
@@ -191,21 +198,24 @@ async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, *
 
 
 @cache
-def _rank_range(column: str, window: str, *, by_rest: bool) -> TextClause:
+def _rank_range(metric: Metric, window: str, *, by_rest: bool) -> TextClause:
     """Who has something in a range, by that figure of daily totals alone: the others are read for the window only.
 
     The days before and after a range are two conditions of one scan: of two scans in a union the planner takes the
     groups for few and starts workers, which takes longer. There is a row without a user when the window is empty.
     """
+    column, factor = _SUMMED[metric]
+    value = f"cast(sum({column}) as bigint) as value"
     own = "version_id = :version_id"
     if by_rest:
         days = f"{own} and day < :first_day or {own} and day > :last_day"
-        sums = f"sum({column}) as value, sum(activities) as activities"
-        figures = "standings.value - coalesce(sums.value, 0) as value from standings left join sums using (user_id)"
+        sums = f"{value}, sum(activities) as activities"
+        everything = f"cast(standings.value * {factor} as bigint)"
+        figures = f"{everything} - coalesce(sums.value, 0) as value from standings left join sums using (user_id)"
         having = f"{_LISTED} and standings.activities > coalesce(sums.activities, 0)"
     else:
         days = f"{own} and day between :first_day and :last_day"
-        sums = f"sum({column}) as value"
+        sums = value
         figures = "sums.value from standings join sums using (user_id)"
         having = _LISTED
     return text(

@@ -4,14 +4,21 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, func, text
+from sqlalchemy import BigInteger, Computed, ForeignKey, Identity, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leaderboard.tables.base import Base
 
 
+def _hundredths(figure: str) -> Computed:
+    return Computed(f"cast({figure} * 100 as bigint)", persisted=True)
+
+
 class DailyTotalRow(Base):
-    """What a participant's counted activities on one local day add up to on a version of a board."""
+    """What a participant's counted activities on one local day add up to on a version of a board.
+
+    What is not a whole number is there once more as hundredths: Postgres sums whole numbers twice as fast.
+    """
 
     __tablename__ = "daily_totals"
     __table_args__ = (Index("ix_daily_totals_version_id_day", "version_id", "day"),)
@@ -24,6 +31,9 @@ class DailyTotalRow(Base):
     elev_gain_m: Mapped[Decimal]
     activities: Mapped[int]
     points: Mapped[Decimal]
+    distance_cm: Mapped[int] = mapped_column(BigInteger, _hundredths("distance_m"))
+    elev_gain_cm: Mapped[int] = mapped_column(BigInteger, _hundredths("elev_gain_m"))
+    points_hundredths: Mapped[int] = mapped_column(BigInteger, _hundredths("points"))
 
 
 class StandingRow(Base):
