@@ -191,3 +191,14 @@ async def test_preferences_never_lead_to_another_site(client: httpx.AsyncClient,
 async def test_old_challenge_links_lead_to_the_first_board(client: httpx.AsyncClient) -> None:
     page = await client.get("/c/autumn")
     assert (page.status_code, page.headers["location"]) == (303, "/c/autumn/running")
+
+
+async def test_a_link_that_is_shared_tells_what_it_leads_to(
+    client: httpx.AsyncClient, leaderboard: FakeLeaderboard
+) -> None:
+    leaderboard.name = 'Kilometres "with" <quotes>'
+    html = (await client.get("/c/autumn/running")).text
+    told = dict(re.findall(r'<meta (?:name|property)="([a-z:_]+)" content="([^"]*)">', html))
+    assert told["og:title"] == "Running, Kilometres &#34;with&#34; &lt;quotes&gt;"
+    assert told["description"] == told["og:description"]
+    assert told["description"].startswith("Kilometres &#34;with&#34; &lt;quotes&gt;: boards")

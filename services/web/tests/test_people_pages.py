@@ -104,6 +104,12 @@ async def test_a_profile_is_in_the_readers_language(spring: Club) -> None:
     assert "2 aktywne dni" in page
 
 
+async def test_search_engines_are_told_to_leave_people_out(spring: Club) -> None:
+    no_index = '<meta name="robots" content="noindex">'
+    assert no_index in await read(spring, PROFILE)
+    assert no_index not in (await spring.client.get("/")).text
+
+
 async def test_streaks_and_the_team_are_told(spring: Club) -> None:
     await spring.hear(*(outing(n, n) for n in (1, 2, 3, 7)))
     page = await read(spring, PROFILE)

@@ -65,6 +65,7 @@ class FakeLeaderboard:
 
     rows: list[StandingEntry] = field(default_factory=club)
     boards: tuple[BoardInfo, ...] = BOARDS
+    name: str = "Autumn Kilometres"
     exists: bool = True
     visibility: str = "public"
     first_day: date = field(default_factory=lambda: datetime.now(UTC).date() - timedelta(days=20))
@@ -77,7 +78,7 @@ class FakeLeaderboard:
     def challenge(self) -> ChallengeInfo:
         return ChallengeInfo(
             slug="autumn",
-            name="Autumn Kilometres",
+            name=self.name,
             first_day=self.first_day,
             last_day=self.last_day,
             time_zone="Europe/Warsaw",
