@@ -1,5 +1,6 @@
 """The organisers' panel over the real leaderboard."""
 
+import html
 import warnings
 from datetime import UTC, date, datetime, timedelta
 
@@ -234,6 +235,25 @@ async def test_an_activity_is_excluded_for_a_reason_and_included_again(admin: Cl
     assert "Nobody who takes part has a name like this." in nobody.text
     several = await admin.client.get("/admin/activities?person=.&sport_type=Run")
     assert several.text.count("sport_type=Run&amp;user_id=") == 2
+
+
+async def test_activities_are_listed_from_the_newest_on_page_by_page(admin: Club) -> None:
+    noon = datetime.combine(datetime.now(UTC).date(), datetime.min.time()).replace(hour=12)
+    earlier = (recorded(n, user_id=user_id(4), local_start=noon - timedelta(minutes=n)) for n in range(3, 60))
+    await admin.hear(*earlier)
+
+    def listed(page: httpx.Response) -> list[int]:
+        assert page.status_code == 200
+        return [int(part.partition('"')[0]) for part in page.text.split('<tr id="a-')[1:]]
+
+    first = await admin.client.get("/admin/activities?sport_type=Run")
+    assert listed(first) == list(range(3, 53))
+    assert "The latest" not in first.text
+    older = html.unescape(first.text.split('">Older</a>')[0].rpartition('href="')[2])
+    second = await admin.client.get(older)
+    assert listed(second) == [*range(53, 60), 2, 1]
+    assert '<a href="/admin/activities?sport_type=Run">The latest</a>' in second.text
+    assert ">Older<" not in second.text
 
 
 async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> None:
