@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 
+import httpx
 import pytest
+from leaderboard_helpers import add_challenge, create_app
 
 from leaderboard.tables import Base
 from shared.database.engine import Database
@@ -20,3 +22,12 @@ async def database(leaderboard_database: Database) -> Database:
     """The database, empty."""
     await truncate_all(leaderboard_database, Base.metadata)
     return leaderboard_database
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    """A stranger who reads the challenge of May."""
+    await add_challenge(database)
+    transport = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://board.test") as client:
+        yield client

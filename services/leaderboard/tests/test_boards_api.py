@@ -1,6 +1,6 @@
 """Reading boards: windows, names and ranges of days, with places as `rank` gives them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -10,7 +10,6 @@ import pytest
 from board_helpers import BOARD, MAY_1, Person, days_of, fill, read, read_rows, read_window
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from leaderboard_helpers import add_challenge, create_app
 
 from leaderboard.challenges.rules import Metric
 from leaderboard.standings.queries import RANKED_COLUMNS
@@ -31,14 +30,6 @@ def people_strategy() -> st.SearchStrategy[list[Person]]:
     return st.lists(st.tuples(names, days), max_size=14).map(
         lambda drawn: [Person(number, name, metres) for number, (name, metres) in enumerate(drawn, start=1)]
     )
-
-
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_challenge(database)
-    transport = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://board.test") as client:
-        yield client
 
 
 def ranked(people: Sequence[Person], first: int = 1, last: int = 31) -> list[tuple[int, UUID, float]]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from board_helpers import BOARD, Person, days_of, fill, read
-from leaderboard_helpers import WEB_KEY, add_challenge, create_app, handle
+from leaderboard_helpers import WEB_KEY, handle
 
 from leaderboard.spreadsheets import format_csv
 from leaderboard.standings.board_queries import list_page
@@ -19,14 +18,6 @@ from leaderboard.versions.use_cases import begin_rebuild, build_next, publish_co
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, recorded
-
-
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_challenge(database)
-    transport = httpx.ASGITransport(create_app(database), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://board.test") as client:
-        yield client
 
 
 async def test_a_hidden_board_is_not_found_by_strangers(client: httpx.AsyncClient, database: Database) -> None:

@@ -11,8 +11,8 @@ from leaderboard_helpers import MAY, add_challenge, build, delete_all, handle, l
 from sqlalchemy import text
 
 from leaderboard.activities.queries import list_activities_between
-from leaderboard.challenges.queries import list_scored_versions
-from leaderboard.challenges.rules import Metric
+from leaderboard.challenges.queries import find_challenge, list_scored_versions
+from leaderboard.challenges.rules import Board, Challenge, Metric
 from leaderboard.metrics import DRIFT
 from leaderboard.standings.rules.scoring import Totals, judge, sum_days
 from leaderboard.standings.use_cases import recalculate_next
@@ -23,6 +23,7 @@ from leaderboard.versions.use_cases import (
     check_nightly,
     delete_retired,
     finish_checks,
+    preview_new_rules,
     retire_old_previews,
 )
 from shared.contracts.events import Event
@@ -31,6 +32,7 @@ from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, erased, recorded, removed, revised
 
 PEOPLE = [ANNA, JAN, UUID(int=3)]
+SPORTS = frozenset({"Run", "Ride", "Yoga"})
 LENGTHS_S = (0, 120, 180, 181, 3600, 3600, 3600, 20_000, 86_400, 86_401, 200_000)
 
 
@@ -109,6 +111,8 @@ async def test_after_any_events_in_any_order_totals_are_those_of_all_activities(
             await build_next(database)
         if number % 10 == 8:
             await build(database)
+        if number == 12:
+            await preview_new_board(database)
         if seed % 3 != 2:
             await assert_current_where_built(database)
     await build(database)
@@ -116,7 +120,14 @@ async def test_after_any_events_in_any_order_totals_are_those_of_all_activities(
         pass
     await assert_current(database)
     counts = await fetch_rows(database, "select count(*) filter (where state = 'live'), count(*) from board_versions")
-    assert tuple(counts[0]) == (3, 3)
+    assert tuple(counts[0]) == (3, 4), "and the preview"
+
+
+async def preview_new_board(database: Database) -> None:
+    async with database.transaction() as session:
+        challenge = await find_challenge(session, "main")
+        assert challenge is not None
+        await preview_new_rules(session, challenge.id, Challenge(*MAY), Board("", "", Metric.ELEVATION, SPORTS))
 
 
 async def assert_current_where_built(database: Database) -> None:

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 from leaderboard_helpers import delete_all, emitted_changes, handle
 from team_helpers import EVA, TeamsApi, add_other_challenge, add_people, list_memberships, open_teams
 
+from leaderboard.admin.use_cases import close_challenge
+from leaderboard.dependencies import Actor
 from leaderboard.standings.use_cases import announce_changes
+from leaderboard.teams.use_cases import join_team
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, AUTHORIZED_AT, JAN, authorized, erased, renamed
+from testkit.waiting import wait_until
 
 STRANGER = UUID(int=77)
 BOARDS = ("cycling", "running")
@@ -147,6 +153,64 @@ async def test_one_name_is_given_once_to_those_who_create_it_at_once(teams: Team
     )
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
     assert len(await list_memberships(database)) == 1
+
+
+async def test_in_a_closed_challenge_participants_change_no_team(teams: TeamsApi, database: Database) -> None:
+    owls, larks = await teams.create(ANNA, "Owls"), await teams.create(JAN, "Larks")
+    before = await list_memberships(database)
+    await execute(database, "update challenges set closed_at = now()")
+    await announce_changes(database, AUTHORIZED_AT)
+    for refused in (
+        await teams.act("POST", EVA, "/teams", {"name": "Bats"}),
+        await teams.join(EVA, owls),
+        await teams.join(ANNA, larks),
+        await teams.act("POST", ANNA, "/teams/leave"),
+        await teams.act("PATCH", ANNA, f"/teams/{owls}", {"name": "Bats"}),
+        await teams.act("DELETE", ANNA, f"/teams/{owls}"),
+    ):
+        assert refused.status_code == 409
+        assert refused.json() == {
+            "code": "challenge_closed",
+            "message": "This challenge is closed, so its teams stay as they are.",
+        }
+    assert await list_memberships(database) == before
+    assert await fetch_rows(database, "select * from board_changes") == []
+    await handle(database, erased(ANNA))
+    assert await list_memberships(database) == {"Larks": {JAN.int}}, "who is erased leaves closed challenges, too"
+
+
+async def test_closing_a_challenge_waits_for_who_joins_a_team(teams: TeamsApi, database: Database) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    [challenge] = await fetch_rows(database, "select id from challenges")
+    async with database.transaction() as joining:
+        await join_team(joining, challenge.id, JAN, owls)
+        closing = asyncio.create_task(close(database))
+        await wait_until(lambda: list_waiting(database), "closing waits for who joins")
+    await closing
+    assert await list_memberships(database) == {"Owls": {ANNA.int, JAN.int}}
+
+
+async def test_whoever_joins_a_team_while_its_challenge_is_closed_is_told(
+    teams: TeamsApi, database: Database
+) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    async with database.transaction() as session:
+        await close_challenge(session, Actor("test"), "main", datetime.now(UTC))
+        late = asyncio.create_task(teams.join(EVA, owls))
+        await wait_until(lambda: list_waiting(database), "who joins waits for closing")
+    assert (await late).json()["code"] == "challenge_closed"
+    assert await list_memberships(database) == {"Owls": {ANNA.int}}
+
+
+async def close(database: Database) -> None:
+    async with database.transaction() as session:
+        await close_challenge(session, Actor("test"), "main", datetime.now(UTC))
+
+
+async def list_waiting(database: Database) -> list[Any]:
+    """Statements that wait for the row of a challenge."""
+    waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%FROM challenges%'"
+    return await fetch_rows(database, waiting)
 
 
 async def test_erasures_and_changes_of_teams_at_once_leave_nothing_and_do_not_deadlock(

@@ -74,6 +74,25 @@ async def test_the_cap_holds_for_organisers_too(teams: TeamsApi, database: Datab
     assert await list_audit(database) == []
 
 
+async def test_in_a_closed_challenge_organisers_change_no_team_either(teams: TeamsApi, database: Database) -> None:
+    owls = await teams.create(ANNA, "Owls")
+    await execute(database, "update challenges set closed_at = now()")
+    for refused in (
+        await teams.organise("PATCH", f"/{owls}", {"name": "Larks"}),
+        await teams.organise("DELETE", f"/{owls}"),
+        await teams.organise("PUT", f"/members/{JAN}", {"team_id": owls}),
+        await teams.organise("PUT", f"/members/{ANNA}", {"team_id": None}),
+        await teams.organise("POST", "/deal", {"teams": 2, "how": "random", "everybody": True}),
+    ):
+        assert refused.status_code == 409
+        assert refused.json() == {
+            "code": "challenge_closed",
+            "message": "This challenge is closed, so its teams stay as they are.",
+        }
+    assert await list_memberships(database) == {"Owls": {ANNA.int}}
+    assert await list_audit(database) == []
+
+
 async def test_people_are_dealt_out_evenly_by_what_they_have(teams: TeamsApi, database: Database) -> None:
     answer = await teams.organise("POST", "/deal", {"teams": ["Owls", " Larks", "Bats"], "how": "evenly"})
     assert answer.status_code == 200

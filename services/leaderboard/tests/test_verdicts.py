@@ -243,24 +243,58 @@ async def test_points_are_explained_with_the_cap_and_the_bonus(client: httpx.Asy
 async def test_organisers_find_activities_by_person_sport_and_day(
     client: httpx.AsyncClient, database: Database
 ) -> None:
-    await handle(database, recorded(1), recorded(2, day=9, sport_type="Ride"), recorded(3, user_id=JAN))
+    await handle(database, recorded(1), recorded(2, day=9, sport_type="Ride"), recorded(3, user_id=JAN, day=2))
 
     async def found(**parameters: Any) -> list[int]:
         answer = await client.get("/admin/activities", headers=ORGANISER, params=parameters)
         assert answer.status_code == 200
         return [one["strava_id"] for one in answer.json()["activities"]]
 
-    assert await found() == [1, 2, 3]
-    assert await found(user_id=str(ANNA)) == [1, 2]
+    assert await found() == [2, 3, 1]
+    assert await found(user_id=str(ANNA)) == [2, 1]
     assert await found(sport_type="Ride") == [2]
-    assert await found(first_day="2026-05-02") == [2]
-    assert await found(last_day="2026-05-02") == [1, 3]
-    assert await found(limit=1, after=1) == [2]
+    assert await found(sport_type="Ride", user_id=str(JAN)) == []
+    assert await found(first_day="2026-05-02") == [2, 3]
+    assert await found(last_day="2026-05-02") == [3, 1]
+    assert await found(first_day="2026-05-02", last_day="2026-05-02") == [3]
     await handle(database, revised(1, 2, km=20.0, suspicions=("impossible_speed", "absurd_distance")))
     assert (await found(suspicious=True), await found(suspicious=False)) == ([1], [2, 3])
-    [first] = (await client.get("/admin/activities?limit=1", headers=ORGANISER)).json()["activities"]
-    assert first["suspicions"] == ["impossible_speed", "absurd_distance"]
+    assert await found(suspicious=True, user_id=str(JAN)) == []
+    *_, last = (await client.get("/admin/activities", headers=ORGANISER)).json()["activities"]
+    assert last["suspicions"] == ["impossible_speed", "absurd_distance"]
     assert (await client.get("/admin/activities")).status_code == 403
+
+
+async def test_organisers_read_activities_page_by_page_from_the_newest_on(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    starts = {1: (5, 0), 2: (9, 0), 3: (5, 0), 4: (2, 1), 5: (2, 0)}  # ids -> day and microsecond
+    moments = {n: datetime(2026, 5, day, 8, 0, 0, more) for n, (day, more) in starts.items()}  # noqa: DTZ001
+    await handle(database, *(recorded(n, local_start=start) for n, start in moments.items()))
+
+    async def page(after: str | None, **parameters: Any) -> tuple[list[int], str | None]:
+        wanted = {**parameters, "limit": 2} | ({"after": after} if after else {})
+        answer = await client.get("/admin/activities", headers=ORGANISER, params=wanted)
+        assert answer.status_code == 200, answer.text
+        return [one["strava_id"] for one in answer.json()["activities"]], answer.json()["next_after"]
+
+    first, after = await page(None)
+    await handle(database, recorded(6, day=12))  # what comes meanwhile moves nothing
+    second, later = await page(after)
+    third, end = await page(later)
+    assert (first, second, third, end) == ([2, 3], [1, 4], [5], None)
+    assert await page(after, last_day="2026-05-02") == ([4, 5], "2026-05-02T08:00:00_5")
+    assert await page(after, last_day="2026-05-31") == ([1, 4], later)
+    assert await page("2026-05-31T00:00:00_1", first_day="2026-05-06", last_day="2026-05-10") == ([2], None)
+
+
+@pytest.mark.parametrize(
+    "after", ["1", "", "2026-05-02T08:00:00", "2026-02-30T08:00:00_1", f"2026-05-02T08:00:00_{2**63}", "_1"]
+)
+async def test_a_page_that_begins_nowhere_is_a_422(client: httpx.AsyncClient, after: str) -> None:
+    for path in ("/admin/activities", "/admin/activities.csv"):
+        answer = await client.get(path, headers=ORGANISER, params={"after": after})
+        assert answer.status_code == 422
 
 
 async def test_organisers_download_all_that_they_find_and_no_spreadsheet_runs_it(
@@ -272,12 +306,14 @@ async def test_organisers_download_all_that_they_find_and_no_spreadsheet_runs_it
     answer = await client.get("/admin/activities.csv", headers=ORGANISER, params={"limit": 1})
     titles, *lines = answer.text.splitlines()
     assert titles.startswith("strava_id,user_id,display_name,sport_type")
-    assert [line.split(",")[0] for line in lines] == ["1", "2", "3", "4", "5"]
+    assert [line.split(",")[0] for line in lines] == ["5", "4", "3", "2", "1"]
     assert all(line.split(",")[2] == "'=1+1" for line in lines)
-    answer = await client.get("/admin/activities.json", headers=ORGANISER, params={"limit": 1, "after": 1})
+    later = {"limit": 1, "after": "2026-05-05T08:00:00_5"}
+    answer = await client.get("/admin/activities.json", headers=ORGANISER, params=later)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="activities.json"'
-    assert answer.json() == (await client.get("/admin/activities?after=1", headers=ORGANISER)).json()["activities"]
-    assert [each["strava_id"] for each in answer.json()] == [2, 3, 4, 5]
+    listed = await client.get("/admin/activities", headers=ORGANISER, params={"after": later["after"]})
+    assert answer.json() == listed.json()["activities"]
+    assert [each["strava_id"] for each in answer.json()] == [4, 3, 2, 1]
     for path in ("/admin/activities.csv", "/admin/activities.json"):
         assert (await client.get(path)).status_code == 403
         assert (await client.get(path, headers=ORGANISER, params={"limit": "many"})).status_code == 422

@@ -1,5 +1,6 @@
 """The organisers' panel over the real leaderboard."""
 
+import html
 import warnings
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,7 +15,7 @@ from web_sign_in import sign_in
 from leaderboard.sync_client import SyncClient
 from leaderboard.tables import Base as LeaderboardBase
 from shared.database.engine import Database
-from testkit.databases import truncate_all
+from testkit.databases import execute, truncate_all
 from testkit.events import recorded
 
 PAGES = [
@@ -236,6 +237,25 @@ async def test_an_activity_is_excluded_for_a_reason_and_included_again(admin: Cl
     assert several.text.count("sport_type=Run&amp;user_id=") == 2
 
 
+async def test_activities_are_listed_from_the_newest_on_page_by_page(admin: Club) -> None:
+    noon = datetime.combine(datetime.now(UTC).date(), datetime.min.time()).replace(hour=12)
+    earlier = (recorded(n, user_id=user_id(4), local_start=noon - timedelta(minutes=n)) for n in range(3, 60))
+    await admin.hear(*earlier)
+
+    def listed(page: httpx.Response) -> list[int]:
+        assert page.status_code == 200
+        return [int(part.partition('"')[0]) for part in page.text.split('<tr id="a-')[1:]]
+
+    first = await admin.client.get("/admin/activities?sport_type=Run")
+    assert listed(first) == list(range(3, 53))
+    assert "The latest" not in first.text
+    older = html.unescape(first.text.split('">Older</a>')[0].rpartition('href="')[2])
+    second = await admin.client.get(older)
+    assert listed(second) == [*range(53, 60), 2, 1]
+    assert '<a href="/admin/activities?sport_type=Run">The latest</a>' in second.text
+    assert ">Older<" not in second.text
+
+
 async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> None:
     path = "/challenges/main/teams"
     page = await post(admin, f"{path}/deal", {"count": "2", "how": "random", "seed": "7"}, "teams-dealt")
@@ -257,6 +277,34 @@ async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> No
     assert few.status_code == 409
     assert "fewer people to deal out than teams" in few.text
     await post(admin, f"{path}/{team}/delete", {}, "team-deleted")
+
+
+async def test_the_teams_of_a_closed_challenge_are_shown_without_forms(admin: Club) -> None:
+    path = "/challenges/main/teams"
+    page = await post(admin, f"{path}/deal", {"count": "1", "how": "evenly"}, "teams-dealt")
+    team = page.text.split(f'href="/admin{path}/')[1].split('"')[0]
+    await execute(admin.leaderboard, "update challenges set closed_at = now(), digest = 'x'")
+    closed = "This challenge is closed, so its teams stay as they are."
+    for shown in (path, f"{path}/{team}"):
+        page = await admin.client.get(f"/admin{shown}")
+        assert closed in page.text
+        assert f'action="/admin{path}' not in page.text
+    late = {
+        f"{path}/deal": {"count": "1", "how": "evenly"},
+        f"{path}/{team}": {"name": "Sowy"},
+        f"{path}/{team}/take-out/{user_id(5)}": {},
+        f"{path}/{team}/delete": {},
+    }
+    for form, fields in late.items():
+        answer = await admin.client.post(f"/admin{form}", data=fields)
+        assert answer.status_code == 409, form
+        assert closed in answer.text
+
+
+async def test_the_overview_and_the_list_of_challenges_count_boards_and_milestones_alike(admin: Club) -> None:
+    for path in ("/admin", "/admin/challenges"):
+        page = await admin.client.get(path)
+        assert "2 boards, 1 milestone" in page.text
 
 
 async def test_a_key_is_shown_once_and_revoked(admin: Club) -> None:

@@ -278,6 +278,20 @@ async def test_the_teams_of_a_closed_challenge_stay_as_they_are(spring: Club) ->
     assert [row.name for row in await fetch_rows(spring.leaderboard, "select name from teams")] == ["Owls"]
 
 
+async def test_who_changes_a_team_just_after_the_challenge_is_closed_is_told(spring: Club) -> None:
+    path = await create(spring, ELA, "Owls")
+    await execute(spring.leaderboard, "update challenges set closed_at = now()")  # which the site does not know yet
+    closed = "This challenge is closed, so its teams stay as they are."
+    for form in (f"{TEAMS}/leave", f"{path}/delete", f"{path}/join"):
+        answer = await spring.client.post(form)
+        assert answer.headers["location"] == f"{TEAMS}?said=closed"
+    for form in (f"{TEAMS}/new", f"{path}/edit"):
+        answer = await spring.client.post(form, data={"name": "Bats"})
+        assert answer.status_code == 422
+        assert closed in answer.text
+    assert [row.name for row in await fetch_rows(spring.leaderboard, "select name from teams")] == ["Owls"]
+
+
 async def test_what_is_not_a_team_is_not_found(spring: Club) -> None:
     for path in (f"{TEAMS}/999", f"{TEAMS}/owls", f"{TEAMS}/{2**70}", "/c/other/teams", f"{TEAMS}?page=0"):
         assert (await spring.client.get(path)).status_code == 404

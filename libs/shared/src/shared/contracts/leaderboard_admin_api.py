@@ -247,6 +247,12 @@ class ChallengeState(ApiModel):
     next_rules: ChallengeRules | None = None
 
 
+class BegunPreview(ApiModel):
+    """The preview of a board that does not exist, by whose `id` it is read."""
+
+    id: int
+
+
 class Preview(ApiModel):
     """What a board would be by other rules: its first places, once it is built."""
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 #: A time where something took place, without a zone.
 WallClock = Annotated[
@@ -195,15 +195,39 @@ class VerdictPage(ApiModel):
     next_until: date | None
 
 
+def _of_an_activity(place: str) -> str:
+    parse_activity_place(place)
+    return place
+
+
+#: When an activity started where it took place, and its Strava id.
+ActivityPlace = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?_\d{1,19}$", max_length=46),
+    AfterValidator(_of_an_activity),
+]
+
+
+def parse_activity_place(place: str) -> tuple[datetime, int]:
+    """When it started, and its id. Raises ValueError."""
+    start, _, strava_id = place.partition("_")
+    if int(strava_id) >= 2**63:
+        raise ValueError("there is no such id")
+    return datetime.fromisoformat(start), int(strava_id)
+
+
 class ActivitySearch(BaseModel):
-    """Which activities an organiser looks for: those after the id `after` to which all that is given applies."""
+    """Which activities an organiser looks for: those to which all that is given applies.
+
+    `after` is the `next_after` of the page before.
+    """
 
     user_id: UUID | None = None
     sport_type: str | None = Field(None, max_length=100)
     first_day: date = date(1, 1, 1)
     last_day: date = Field(date(9999, 12, 30), le=date(9999, 12, 30))
     suspicious: bool | None = None  # whether something about it is hard to believe
-    after: int = Field(0, ge=0, le=2**63 - 1)
+    after: ActivityPlace | None = None
     limit: int = Field(50, ge=1, le=200)
 
 
@@ -236,10 +260,10 @@ class FoundActivity(ApiModel):
 
 
 class FoundActivities(ApiModel):
-    """A page of activities; the next one begins after `next_after`."""
+    """A page of activities, the one that started last first; the next page begins after `next_after`."""
 
     activities: tuple[FoundActivity, ...]
-    next_after: int | None
+    next_after: str | None
 
 
 class ProfileTeam(ApiModel):

@@ -21,6 +21,7 @@ class TeamErrorCode(StrEnum):
     TEAM_FULL = "team_full"
     TEAM_NAME_TAKEN = "team_name_taken"
     NO_TEAM = "no_team"  # whoever leaves is in none
+    CHALLENGE_CLOSED = "challenge_closed"
 
 
 class TeamMode(StrEnum):

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, text, update
+from sqlalchemy import Row, delete, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.admin.rules import FinalStanding
@@ -77,12 +77,23 @@ async def find_preview(session: AsyncSession, board_id: int) -> BoardVersionRow 
     return (await session.execute(preview.order_by(BoardVersionRow.id.desc()).limit(1))).scalar_one_or_none()
 
 
+async def find_new_preview(session: AsyncSession, challenge_id: int, version_id: int) -> BoardVersionRow | None:
+    """A preview of a board that does not exist."""
+    preview = select(BoardVersionRow).where(
+        BoardVersionRow.id == version_id,
+        BoardVersionRow.challenge_id == challenge_id,
+        BoardVersionRow.state != "retired",
+    )
+    return (await session.execute(preview)).scalar_one_or_none()
+
+
 async def is_being_built(session: AsyncSession, challenge_id: int) -> bool:
     """Whether other rules of a challenge are not shown yet, or somebody's standings wait to be computed."""
     waiting = await session.scalar(
         text(
             """select exists (select from board_versions join boards on boards.id = board_id
-                              where challenge_id = :id and purpose = 'publication' and state in ('building', 'built'))
+                              where boards.challenge_id = :id and purpose = 'publication'
+                                  and state in ('building', 'built'))
                    or exists (select from recalculations)"""
         ),
         {"id": challenge_id},
@@ -95,7 +106,10 @@ async def retire_unpublished_of(session: AsyncSession, challenge_id: int) -> Non
     boards = select(BoardRow.id).where(BoardRow.challenge_id == challenge_id)
     await session.execute(
         update(BoardVersionRow)
-        .where(BoardVersionRow.board_id.in_(boards), BoardVersionRow.state.in_(("building", "built")))
+        .where(
+            or_(BoardVersionRow.board_id.in_(boards), BoardVersionRow.challenge_id == challenge_id),
+            BoardVersionRow.state.in_(("building", "built")),
+        )
         .values(state="retired")
     )
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Path, Response
 
 from leaderboard.admin import queries, use_cases
 from leaderboard.admin.rules import FinalStanding, compute_digest
@@ -18,7 +18,9 @@ from leaderboard.dependencies import Actor, Scope, ViewerDep, require_scope
 from leaderboard.standings.board_queries import list_page
 from leaderboard.standings.routes import to_entry
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
+from leaderboard.versions.queries import is_complete
 from shared.contracts.leaderboard_admin_api import (
+    BegunPreview,
     BoardDefinition,
     BoardEdit,
     BoardRules,
@@ -37,14 +39,15 @@ from shared.contracts.leaderboard_admin_api import (
     Visibility,
 )
 from shared.contracts.leaderboard_api import BoardMetric
-from shared.contracts.teams_api import TeamMode
+from shared.contracts.teams_api import MAX_ROW_ID, TeamMode
 from shared.errors import NotFound
 from shared.http.api import Transaction, documented_errors
 
 PREVIEW_ROWS = 100
 
-_BOARD = {"slug": "running", "name": "Running", "metric": "distance", "sport_types": ["Run", "TrailRun"]}
+_NEW_RULES = {"metric": "distance", "sport_types": ["Run", "TrailRun"]}
 _RULES = {"first_day": "2026-05-01", "last_day": "2026-05-31", "counts_trainer": False}
+_BOARD = {"slug": "running", "name": "Running", **_NEW_RULES}
 _SETTINGS = {**_RULES, "name": "May", "time_zone": "Europe/Warsaw", "visibility": "public"}
 _POINTS = {
     "metric": "points",
@@ -196,8 +199,41 @@ async def get_preview(slug: str, board_slug: str, session: Transaction) -> Previ
     """The first hundred places by the rules of the preview, once it is computed."""
     row = require(await find_challenge(session, slug), "There is no such challenge.")
     board = await use_cases.find_board(session, row, board_slug)
-    version = require(await queries.find_preview(session, board.id), "There is no preview of this board.")
-    if version.state != "built":
+    return await _to_preview(
+        session, require(await queries.find_preview(session, board.id), "There is no preview of this board.")
+    )
+
+
+@router.post("/admin/challenges/{slug}/previews", status_code=202)
+async def begin_new_preview(
+    slug: str,
+    session: Transaction,
+    actor: Editor,
+    wanted: Annotated[
+        PreviewRequest,
+        Body(examples=[_NEW_RULES, {**_NEW_RULES, "threshold": "42195"}, {**_POINTS, "challenge": _RULES}]),
+    ],
+) -> BegunPreview:
+    """Begin to compute what a board or milestone that does not exist would be, without adding it.
+
+    The same rules give the same preview. The latest five of a challenge are kept, for a day at most; one by whose
+    rules a board is added then becomes that board.
+    """
+    return BegunPreview(id=await use_cases.begin_new_preview(session, actor, slug, wanted))
+
+
+@router.get("/admin/challenges/{slug}/previews/{preview_id}", dependencies=[Reader])
+async def get_new_preview(
+    slug: str, preview_id: Annotated[int, Path(ge=1, le=MAX_ROW_ID)], session: Transaction
+) -> Preview:
+    """The first hundred places by the rules of such a preview, once it is computed."""
+    row = require(await find_challenge(session, slug), "There is no such challenge.")
+    version = await queries.find_new_preview(session, row.id, preview_id)
+    return await _to_preview(session, require(version, "There is no such preview."))
+
+
+async def _to_preview(session: Transaction, version: BoardVersionRow) -> Preview:
+    if not await is_complete(session, version):
         return Preview(is_built=False, rows=())
     window = await list_page(session, version.id, datetime.now(UTC).date(), PREVIEW_ROWS, 0)
     return Preview(is_built=True, rows=tuple(map(to_entry, window.rows)))

@@ -28,7 +28,7 @@ from leaderboard.names import fold_name
 from leaderboard.standings.queries import add_board_changes
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from leaderboard.versions import queries as version_queries
-from leaderboard.versions.use_cases import preview_rules, publish_rules
+from leaderboard.versions.use_cases import adopt_preview, preview_new_rules, preview_rules, publish_rules
 from shared.contracts.events import ChallengeClosed, StandingsChanged
 from shared.contracts.leaderboard_admin_api import (
     MAX_BOARDS,
@@ -139,9 +139,9 @@ async def add_board(session: AsyncSession, actor: Actor, slug: str, new: BoardDe
     _require_distinct([*boards, new])
     board = await queries.insert_board(session, row.id, new.slug, new.name)
     _set_team_rules(board, new)
-    await publish_rules(
-        session, row.id, await _rules_as_they_will_be(session, row), {board.id: to_board(new.slug, new.name, new)}
-    )
+    rules, wanted = await _rules_as_they_will_be(session, row), to_board(new.slug, new.name, new)
+    await adopt_preview(session, row.id, board.id, rules, wanted)
+    await publish_rules(session, row.id, rules, {board.id: wanted})
     await queries.update_challenge(session, row.id, {})
     await add_audit_entry(session, actor, "board.added", f"{slug}/{new.slug}", new.model_dump(mode="json"))
 
@@ -192,6 +192,17 @@ async def begin_preview(
     await preview_rules(session, board.id, rules, to_board(board.slug, board.name, request))
     details = request.model_dump(mode="json")
     await add_audit_entry(session, actor, "board.previewed", f"{slug}/{board_slug}", details)
+
+
+async def begin_new_preview(session: AsyncSession, actor: Actor, slug: str, request: PreviewRequest) -> int:
+    """Begin to build what a new board would be by these rules; returns its version. Raises NotFound, Conflict."""
+    await lock_scoring(session)
+    row = await _lock(session, slug)
+    _require_open(row)
+    rules = to_rules_of(request.challenge) if request.challenge else await _rules_as_they_will_be(session, row)
+    version_id = await preview_new_rules(session, row.id, rules, to_board("", "", request))
+    await add_audit_entry(session, actor, "new_board.previewed", slug, request.model_dump(mode="json"))
+    return version_id
 
 
 async def close_challenge(session: AsyncSession, actor: Actor, slug: str, now: datetime) -> str:

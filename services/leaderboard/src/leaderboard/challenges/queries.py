@@ -23,12 +23,28 @@ from leaderboard.tables import (
 )
 from shared.database.versions import next_version
 
+_NOT_READ = ("board_id", "challenge_id", "built_until")
 # Columns and no entities, of which each batch of events would make a few.
 _VERSION = (
-    *(column for column in inspect(BoardVersionRow).columns if column.name not in ("board_id", "built_until")),
-    *(BoardRow.id.label("board_id"), BoardRow.challenge_id, BoardRow.slug, BoardRow.name),
+    *(column for column in inspect(BoardVersionRow).columns if column.name not in _NOT_READ),
+    BoardRow.id.label("board_id"),
+    func.coalesce(BoardRow.slug, "").label("slug"),
+    func.coalesce(BoardRow.name, "").label("name"),
 )
-_select_versions = select(*_VERSION).join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+_select_live = (
+    select(*_VERSION)
+    .join(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+    .where(BoardVersionRow.state == "live")
+    .order_by(BoardRow.position, BoardVersionRow.id)
+)
+#: Of boards, and of those that are only previewed; what neither a board nor a challenge has is about to be deleted.
+_select_scored = (
+    select(*_VERSION)
+    .outerjoin(BoardRow, BoardRow.id == BoardVersionRow.board_id)
+    .join(ChallengeRow, ChallengeRow.id == func.coalesce(BoardRow.challenge_id, BoardVersionRow.challenge_id))
+    .where(ChallengeRow.closed_at.is_(None))
+    .order_by(BoardRow.position, BoardVersionRow.id)
+)
 #: Challenges with what is shown of each, whose rows follow each other; a challenge of which nothing is has one row.
 _select_shown = (
     select(ChallengeRow, *_VERSION)
@@ -36,19 +52,23 @@ _select_shown = (
     .outerjoin(BoardVersionRow, and_(BoardVersionRow.board_id == BoardRow.id, BoardVersionRow.state == "live"))
     .order_by(ChallengeRow.first_day.desc(), ChallengeRow.id.desc(), BoardRow.position, BoardVersionRow.id)
 )
-_is_closed = exists().where(ChallengeRow.id == BoardRow.challenge_id, ChallengeRow.closed_at.is_not(None))
 
 
 @dataclass(frozen=True)
-class BoardVersion:
-    """A board by the rules of one moment: daily totals and standings belong to it."""
+class ScoredVersion:
+    """The rules of one moment: daily totals and standings belong to it. There may be no board of it yet."""
 
     id: int
-    board_id: int
-    challenge_id: int
     is_live: bool
     challenge: Challenge
     board: Board
+
+
+@dataclass(frozen=True)
+class BoardVersion(ScoredVersion):
+    """The same of a board."""
+
+    board_id: int
 
 
 @dataclass(frozen=True)
@@ -137,14 +157,19 @@ async def list_boards(session: AsyncSession, *challenge_ids: int) -> Sequence[Bo
     return (await session.execute(boards)).scalars().all()
 
 
-async def list_scored_versions(session: AsyncSession) -> list[BoardVersion]:
+async def list_scored_versions(session: AsyncSession) -> list[ScoredVersion]:
     """The versions that are kept current, as the rules need them; of challenges that are closed none is."""
-    return await _list_versions(session, BoardVersionRow.state != "retired", ~_is_closed)
+    return await _list_scored(session, BoardVersionRow.state != "retired")
 
 
-async def list_building_versions(session: AsyncSession) -> list[BoardVersion]:
+async def list_building_versions(session: AsyncSession) -> list[ScoredVersion]:
     """The versions that are not complete yet."""
-    return await _list_versions(session, BoardVersionRow.state == "building", ~_is_closed)
+    return await _list_scored(session, BoardVersionRow.state == "building")
+
+
+async def _list_scored(session: AsyncSession, state: ColumnElement[bool]) -> list[ScoredVersion]:
+    rows = await session.execute(_select_scored.where(state))
+    return [_to_board_version(row) if row.board_id is not None else _to_scored_version(row) for row in rows]
 
 
 async def list_live_versions(session: AsyncSession, challenge_id: int) -> list[BoardVersion]:
@@ -158,23 +183,16 @@ async def list_live_milestones(session: AsyncSession, challenge_id: int) -> list
 
 
 async def _list_live(session: AsyncSession, challenge_id: int, kind: ColumnElement[bool]) -> list[BoardVersion]:
-    return await _list_versions(session, BoardVersionRow.state == "live", BoardRow.challenge_id == challenge_id, kind)
-
-
-async def _list_versions(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[BoardVersion]:
-    rows = await session.execute(_select_versions.where(*conditions).order_by(BoardRow.position, BoardVersionRow.id))
+    rows = await session.execute(_select_live.where(BoardRow.challenge_id == challenge_id, kind))
     return list(map(_to_board_version, rows))
 
 
 def _to_board_version(row: Row[Any]) -> BoardVersion:
-    return BoardVersion(
-        id=row.id,
-        board_id=row.board_id,
-        challenge_id=row.challenge_id,
-        is_live=row.state == "live",
-        challenge=to_challenge(row),
-        board=to_rules(row, row),
-    )
+    return BoardVersion(row.id, row.state == "live", to_challenge(row), to_rules(row, row), row.board_id)
+
+
+def _to_scored_version(row: Row[Any]) -> ScoredVersion:
+    return ScoredVersion(row.id, row.state == "live", to_challenge(row), to_rules(row, row))
 
 
 def to_challenge(row: BoardVersionRow | ChallengeRow | Row[Any]) -> Challenge:

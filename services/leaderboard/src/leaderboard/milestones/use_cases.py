@@ -38,7 +38,7 @@ async def update_milestones(database: Database) -> bool:
         versions = {
             version.board_id: version
             for version in await list_scored_versions(session)
-            if version.is_live and version.board.threshold is not None
+            if isinstance(version, BoardVersion) and version.is_live and version.board.threshold is not None
         }
         candidates = {each for each in candidates if each[0] in versions}
         above = await queries.list_above(session, candidates)

@@ -30,7 +30,8 @@ _TEAMS = """
     select user_id, teams.id as team_id, teams.name as team_name
     from team_memberships join teams on teams.id = team_memberships.team_id
     where team_memberships.challenge_id = (
-        select boards.challenge_id from board_versions join boards on boards.id = board_versions.board_id
+        select coalesce(boards.challenge_id, board_versions.challenge_id)
+        from board_versions left join boards on boards.id = board_versions.board_id
         where board_versions.id = :version_id)
     """
 

@@ -108,13 +108,13 @@ _insert_places = text(
     """insert into rank_history (version_id, user_id, day, place)
        select version_id, user_id, cast(:day as date), rank() over (partition by version_id order by value desc)
        from standings join board_versions on board_versions.id = version_id and state = 'live' and threshold is null
-       join boards on boards.id = board_id and challenge_id = :challenge_id
+       join boards on boards.id = board_id and boards.challenge_id = :challenge_id
        where listed on conflict do nothing"""
 )
 _delete_places = text(
     """delete from rank_history using board_versions, boards
-       where version_id = board_versions.id and boards.id = board_id and challenge_id = :challenge_id
-           and day < :before"""
+       where version_id = board_versions.id and boards.id = board_id
+           and boards.challenge_id = :challenge_id and day < :before"""
 )
 
 

@@ -14,6 +14,7 @@ from leaderboard.activities.use_cases import load_connected_days
 from leaderboard.challenges.queries import (
     BoardVersion,
     ChangedBoards,
+    ScoredVersion,
     list_challenges,
     list_changed,
     list_live_versions,
@@ -81,7 +82,7 @@ async def recalculate_next(database: Database, before: datetime) -> bool:
     return True
 
 
-async def rescore(session: AsyncSession, versions: Sequence[BoardVersion], user_ids: Collection[UUID]) -> None:
+async def rescore(session: AsyncSession, versions: Sequence[ScoredVersion], user_ids: Collection[UUID]) -> None:
     """Compute all standings of these users on these versions; the caller holds their locks."""
     activities = await load_scored_activities(session, versions, user_ids)
     wanted = await asyncio.to_thread(_score, versions, activities)
@@ -90,7 +91,7 @@ async def rescore(session: AsyncSession, versions: Sequence[BoardVersion], user_
 
 
 async def load_scored_activities(
-    session: AsyncSession, versions: Sequence[BoardVersion], user_ids: Collection[UUID]
+    session: AsyncSession, versions: Sequence[ScoredVersion], user_ids: Collection[UUID]
 ) -> dict[UUID, list[Activity]]:
     """The activities of these users on the days of these versions."""
     found: dict[UUID, list[Activity]] = defaultdict(list)
@@ -102,7 +103,9 @@ async def load_scored_activities(
     return found
 
 
-def _score(versions: Sequence[BoardVersion], activities: Mapping[UUID, Collection[Activity]]) -> dict[DayKey, Totals]:
+def _score(
+    versions: Sequence[ScoredVersion], activities: Mapping[UUID, Collection[Activity]]
+) -> dict[DayKey, Totals]:
     scored: dict[DayKey, Totals] = {}
     for user_id, own in activities.items():
         for version in versions:
@@ -116,7 +119,7 @@ def _score(versions: Sequence[BoardVersion], activities: Mapping[UUID, Collectio
 
 async def _save_differences(
     session: AsyncSession,
-    versions: Sequence[BoardVersion],
+    versions: Sequence[ScoredVersion],
     wanted: Mapping[DayKey, Totals],
     present: Mapping[DayKey, Totals],
 ) -> None:
@@ -129,12 +132,15 @@ async def _save_differences(
 
 
 async def _save_totals(
-    session: AsyncSession, versions: Sequence[BoardVersion], totals: Mapping[DayKey, Totals], gone: Collection[DayKey]
+    session: AsyncSession,
+    versions: Sequence[ScoredVersion],
+    totals: Mapping[DayKey, Totals],
+    gone: Collection[DayKey],
 ) -> None:
     """Save totals of days on these versions, and note which boards changed, and what may have in milestones."""
     if not (totals or gone):
         return
-    live = {version.id: version for version in versions if version.is_live}
+    live = {version.id: version for version in versions if isinstance(version, BoardVersion) and version.is_live}
     boards: set[int] = set()
     milestones: list[MilestoneChange] = []
     for each in await queries.save_totals(session, totals, gone):

@@ -17,6 +17,18 @@ class ActivityRow(Base):
     __table_args__ = (
         Index("ix_activities_user_id_local_start", "user_id", "local_start"),
         Index("ix_activities_user_id_start_at", "user_id", "start_at"),
+        Index(
+            "ix_activities_newest",
+            "local_start",
+            "strava_id",
+            postgresql_where=text("not removed and not private"),
+        ),
+        Index(
+            "ix_activities_suspicious",
+            "local_start",
+            "strava_id",
+            postgresql_where=text("not removed and not private and suspicions <> '{}'"),
+        ),
         Index("ix_activities_long", "user_id", "start_at", postgresql_where=text("elapsed_time_s > 86400")),
     )
 

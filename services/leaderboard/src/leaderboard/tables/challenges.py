@@ -63,18 +63,21 @@ class BoardVersionRow(Base):
     """A board by the rules of one moment, with daily totals and standings of its own.
 
     `building`: they are computed from the activities, person after person. `built`: they are complete. `live`: they
-    are what is shown. `retired`, or without a board: they are deleted. All but those are kept current by events.
+    are what is shown. `retired`, or of nothing any more: they are deleted. All but those are kept current by events.
+    A preview of a board that does not exist belongs to the challenge.
     """
 
     __tablename__ = "board_versions"
     __table_args__ = (
         CheckConstraint("purpose in ('publication', 'preview', 'check')", name="purpose"),
         CheckConstraint("state in ('building', 'built', 'live', 'retired')", name="state"),
+        CheckConstraint("challenge_id is null or board_id is null and purpose = 'preview'", name="new_board"),
         Index("uq_board_versions_live", "board_id", unique=True, postgresql_where=text("state = 'live'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     board_id: Mapped[int | None] = mapped_column(ForeignKey("boards.id", ondelete="SET NULL"), index=True)
+    challenge_id: Mapped[int | None] = mapped_column(ForeignKey("challenges.id", ondelete="SET NULL"))
     purpose: Mapped[str]
     state: Mapped[str]
     first_day: Mapped[date]

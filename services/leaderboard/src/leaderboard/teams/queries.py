@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -123,16 +124,16 @@ class TeamRule:
     best: int | None
 
 
-async def lock_teams(session: AsyncSession, challenge_id: int) -> int | None:
-    """One change of a challenge's teams at a time; returns how many people a team takes, None without the challenge.
+async def lock_teams(session: AsyncSession, challenge_id: int) -> Row[int, datetime | None] | None:
+    """One change of a challenge's teams at a time; returns `team_size` and `closed_at`, None without the challenge.
 
-    The challenge stays until the commit. No row is locked before this by whoever changes teams, so that nobody waits
-    for each other.
+    The challenge is neither deleted nor closed until the commit. No row is locked before this by whoever changes
+    teams, so that nobody waits for each other.
     """
     await session.execute(_lock_some)
     await session.execute(_lock_challenge, {"id": challenge_id})
-    size = select(ChallengeRow.team_size).where(ChallengeRow.id == challenge_id)
-    return (await session.execute(size.with_for_update(read=True, key_share=True))).scalar_one_or_none()
+    challenge = select(ChallengeRow.team_size, ChallengeRow.closed_at).where(ChallengeRow.id == challenge_id)
+    return (await session.execute(challenge.with_for_update(read=True, key_share=True))).one_or_none()
 
 
 async def is_participant(session: AsyncSession, user_id: UUID) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -15,6 +15,7 @@ from leaderboard.tables import ChallengeRow
 from leaderboard.teams import queries, use_cases
 from leaderboard.teams.queries import Team
 from leaderboard.teams.use_cases import get_team
+from shared.contracts.error_body import ErrorBody
 from shared.contracts.teams_api import (
     MAX_ROW_ID,
     DealtTeams,
@@ -38,6 +39,14 @@ from shared.http.api import Transaction, documented_errors
 
 MAX_PAGE = 200
 MAX_OFFSET = 1_000_000
+#: Of every route that changes a team.
+_CHANGE: dict[int | str, dict[str, Any]] = {
+    409: {
+        "model": ErrorBody,
+        "description": "The challenge is closed, so its teams stay as they are (`challenge_closed`), or teams do not"
+        " allow it, as `message` says.",
+    }
+}
 
 TeamsActor = Annotated[Actor, Depends(require_scope(Scope.TEAMS))]
 TeamId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
@@ -159,28 +168,28 @@ async def show_own_team(session: Transaction, challenge: OwnChallenge, user_id: 
     return _to_own(team, user_id)
 
 
-@_own.post("/teams", status_code=201, responses=documented_errors(409))
+@_own.post("/teams", status_code=201, responses=_CHANGE)
 async def create_team(session: Transaction, challenge: OwnChallenge, user_id: UUID, draft: TeamDraft) -> OwnTeam:
     """Create a team and join it; whoever is in another one leaves that."""
     team_id = await use_cases.create_team(session, challenge.id, user_id, draft.name)
     return _to_own(await get_team(session, challenge.id, team_id), user_id)
 
 
-@_own.post("/teams/{team_id}/join", responses=documented_errors(409))
+@_own.post("/teams/{team_id}/join", responses=_CHANGE)
 async def join_team(session: Transaction, challenge: OwnChallenge, user_id: UUID, team_id: TeamId) -> OwnTeam:
     """Join a team that is not full; whoever is in another one leaves that, and takes their results along."""
     await use_cases.join_team(session, challenge.id, user_id, team_id)
     return _to_own(await get_team(session, challenge.id, team_id), user_id)
 
 
-@_own.post("/teams/leave", status_code=204, responses=documented_errors(409))
+@_own.post("/teams/leave", status_code=204, responses=_CHANGE)
 async def leave_team(session: Transaction, challenge: OwnChallenge, user_id: UUID) -> None:
     """Leave the team; one that nobody is in any more is deleted."""
     if await use_cases.leave_team(session, challenge.id, user_id) is None:
         raise Conflict("You are in no team of this challenge.", code=TeamErrorCode.NO_TEAM)
 
 
-@_own.patch("/teams/{team_id}", responses=documented_errors(409))
+@_own.patch("/teams/{team_id}", responses=_CHANGE)
 async def rename_own_team(
     session: Transaction, challenge: OwnChallenge, user_id: UUID, team_id: TeamId, draft: TeamDraft
 ) -> OwnTeam:
@@ -189,13 +198,13 @@ async def rename_own_team(
     return _to_own(await get_team(session, challenge.id, team_id), user_id)
 
 
-@_own.delete("/teams/{team_id}", status_code=204)
+@_own.delete("/teams/{team_id}", status_code=204, responses=_CHANGE)
 async def delete_own_team(session: Transaction, challenge: OwnChallenge, user_id: UUID, team_id: TeamId) -> None:
     """Delete a team that the participant created; its members are in none then."""
     await use_cases.delete_team(session, challenge.id, team_id, user_id)
 
 
-@_organising.patch("/{team_id}", responses=documented_errors(409))
+@_organising.patch("/{team_id}", responses=_CHANGE)
 async def rename_team(
     session: Transaction, actor: TeamsActor, challenge: OrganisedChallenge, team_id: TeamId, draft: TeamDraft
 ) -> TeamInfo:
@@ -206,7 +215,7 @@ async def rename_team(
     return _to_info(await get_team(session, challenge.id, team_id))
 
 
-@_organising.delete("/{team_id}", status_code=204)
+@_organising.delete("/{team_id}", status_code=204, responses=_CHANGE)
 async def delete_team(
     session: Transaction, actor: TeamsActor, challenge: OrganisedChallenge, team_id: TeamId
 ) -> None:
@@ -216,7 +225,7 @@ async def delete_team(
     await add_audit_entry(session, actor, "team.deleted", str(team_id), details)
 
 
-@_organising.put("/members/{user_id}", status_code=204, responses=documented_errors(409))
+@_organising.put("/members/{user_id}", status_code=204, responses=_CHANGE)
 async def assign_participant(
     session: Transaction, actor: TeamsActor, challenge: OrganisedChallenge, user_id: UUID, wish: TeamAssignment
 ) -> None:
@@ -229,7 +238,7 @@ async def assign_participant(
     await add_audit_entry(session, actor, "participant.assigned_to_team", str(user_id), details)
 
 
-@_organising.post("/deal", responses=documented_errors(409))
+@_organising.post("/deal", responses=_CHANGE)
 async def deal_people(
     session: Transaction, actor: TeamsActor, challenge: OrganisedChallenge, wish: TeamDeal
 ) -> DealtTeams:

@@ -1,4 +1,7 @@
-"""Changing teams: one change of a challenge's teams at a time, and whoever shows boards hears of it."""
+"""Changing teams: one change of a challenge's teams at a time, and whoever shows boards hears of it.
+
+Every change that somebody asks for raises Conflict in a challenge that is closed, whose results are final.
+"""
 
 import secrets
 from collections.abc import Collection
@@ -14,6 +17,8 @@ from leaderboard.teams.queries import Team
 from leaderboard.teams.rules import deal, find_repeated, number_teams, shuffle
 from shared.contracts.teams_api import MAX_SEED, DealOrder, TeamDeal, TeamErrorCode
 from shared.errors import Conflict, Forbidden, NotFound
+
+_CLOSED = "This challenge is closed, so its teams stay as they are."
 
 
 async def create_team(session: AsyncSession, challenge_id: int, user_id: UUID, name: str) -> int:
@@ -46,7 +51,7 @@ async def join_team(session: AsyncSession, challenge_id: int, user_id: UUID, tea
 
 
 async def leave_team(session: AsyncSession, challenge_id: int, user_id: UUID) -> Team | None:
-    """Take somebody out of their team; returns it, or None if they are in none. Raises NotFound."""
+    """Take somebody out of their team; returns it, or None if they are in none. Raises NotFound, Conflict."""
     await _lock(session, challenge_id)
     await _require_participant(session, user_id)
     former = await _take_out(session, challenge_id, user_id)
@@ -68,7 +73,7 @@ async def rename_team(
 
 
 async def delete_team(session: AsyncSession, challenge_id: int, team_id: int, creator: UUID | None = None) -> Team:
-    """Delete a team, as its creator if one is given; returns what it was. Raises NotFound, Forbidden."""
+    """Delete a team, as its creator if one is given; returns what it was. Raises an AppError."""
     await _lock(session, challenge_id)
     before = await _get_team_for(session, challenge_id, team_id, creator)
     await queries.delete_team(session, team_id)
@@ -100,7 +105,7 @@ async def deal_people(session: AsyncSession, challenge_id: int, wish: TeamDeal) 
 
 
 async def erase_members(session: AsyncSession, user_ids: Collection[UUID]) -> None:
-    """Take erased users out of all teams; a team that nobody else was in goes with them."""
+    """Take erased users out of all teams, also of closed challenges; one that nobody else was in goes with them."""
     left = await queries.erase_members(session, user_ids)
     await queries.delete_empty(session, {team_id for _, team_id in left})
     for challenge_id in sorted({challenge_id for challenge_id, _ in left}):
@@ -133,10 +138,14 @@ async def _get_team_for(session: AsyncSession, challenge_id: int, team_id: int, 
 
 
 async def _lock(session: AsyncSession, challenge_id: int) -> int:
-    size = await queries.lock_teams(session, challenge_id)
-    if size is None:
+    """How many people a team takes, while nobody else changes one. Raises NotFound, Conflict."""
+    challenge = await queries.lock_teams(session, challenge_id)
+    if challenge is None:
         raise NotFound("There is no such challenge.")
-    return size
+    team_size, closed_at = challenge
+    if closed_at is not None:
+        raise Conflict(_CLOSED, code=TeamErrorCode.CHALLENGE_CLOSED)
+    return team_size
 
 
 async def _require_participant(session: AsyncSession, user_id: UUID) -> None:

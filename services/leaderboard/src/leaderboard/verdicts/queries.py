@@ -1,11 +1,13 @@
 """SQL of what is chosen about activities."""
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.contracts.leaderboard_api import ActivitySearch
@@ -16,6 +18,17 @@ _RIVALS = """(select other.strava_id from activities as own
         and other.start_at < own.start_at + own.elapsed_time_s * interval '1 second'
         and other.start_at + other.elapsed_time_s * interval '1 second' > own.start_at
     where own.strava_id = :strava_id)"""
+
+
+_CONDITIONS = {"user_id": "a.user_id = :user_id", "sport_type": "a.sport_type = :sport_type"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Behind which activity a page begins, by when it started and then by id."""
+
+    start: datetime
+    strava_id: int
 
 
 async def save_exclusion(session: AsyncSession, strava_id: int, user_id: UUID, excluded_by: str, reason: str) -> bool:
@@ -91,25 +104,40 @@ async def list_exclusion_reasons(session: AsyncSession, user_id: UUID) -> dict[i
     return {row.strava_id: row.reason for row in rows}
 
 
-async def search_activities(session: AsyncSession, search: ActivitySearch) -> Sequence[Row[Any]]:
-    """Activities on record that are not private, by Strava id, with who excluded them and why."""
-    rows = await session.execute(
-        text(
-            """select a.strava_id, a.user_id, p.display_name, a.sport_type, a.local_start, a.distance_m,
-                      a.moving_time_s, a.elapsed_time_s, a.elev_gain_m, a.trainer, a.commute, a.manual, a.flagged,
-                      a.suspicions,
-                      o.reason as exclusion_reason, o.strava_id is not null as excluded_by_organiser,
-                      m.strava_id is not null as excluded_by_participant
-               from activities as a left join participants as p on p.user_id = a.user_id
-               left join exclusions as o on o.strava_id = a.strava_id and o.excluded_by = 'organiser'
-               left join exclusions as m on m.strava_id = a.strava_id and m.excluded_by = 'participant'
-               where not a.removed and not a.private and a.strava_id > :after
-                 and (cast(:user_id as uuid) is null or a.user_id = :user_id)
-                 and (cast(:sport_type as text) is null or a.sport_type = :sport_type)
-                 and (cast(:suspicious as boolean) is null or (a.suspicions <> '{}') = :suspicious)
-                 and a.local_start >= cast(:first_day as date) and a.local_start < cast(:last_day as date) + 1
-               order by a.strava_id limit :limit"""
-        ),
-        search.model_dump(),
+async def search_activities(
+    session: AsyncSession, search: ActivitySearch, after: Place | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Activities on record that are not private, the one that started last first, with who excluded them and why."""
+    conditions = [_CONDITIONS[name] for name in ("user_id", "sport_type") if getattr(search, name) is not None]
+    if search.suspicious is not None:
+        conditions.append("a.suspicions <> '{}'" if search.suspicious else "a.suspicions = '{}'")
+    # One bound, because an index scan begins at either of two and not at the nearer one.
+    start, strava_id = datetime.combine(search.last_day + timedelta(days=1), time()), 0
+    if after is not None:
+        start, strava_id = min((start, strava_id), (after.start, after.strava_id))
+    asked_for = search.model_dump(include={"user_id", "sport_type", "first_day"}, exclude_none=True)
+    found = await session.execute(
+        _search_activities(tuple(conditions)),
+        {**asked_for, "start": start, "strava_id": strava_id, "limit": limit},
     )
-    return rows.all()
+    return found.all()
+
+
+@cache
+def _search_activities(conditions: tuple[str, ...]) -> TextClause:
+    """Without what is not asked for, so that the plan is one for what is."""
+    return text(
+        f"""select a.strava_id, a.user_id, p.display_name, a.sport_type, a.local_start, a.distance_m,
+                   a.moving_time_s, a.elapsed_time_s, a.elev_gain_m, a.trainer, a.commute, a.manual, a.flagged,
+                   a.suspicions,
+                   o.reason as exclusion_reason, o.strava_id is not null as excluded_by_organiser,
+                   m.strava_id is not null as excluded_by_participant
+            from activities as a left join participants as p on p.user_id = a.user_id
+            left join exclusions as o on o.strava_id = a.strava_id and o.excluded_by = 'organiser'
+            left join exclusions as m on m.strava_id = a.strava_id and m.excluded_by = 'participant'
+            where not a.removed and not a.private
+              and (a.local_start, a.strava_id) < (cast(:start as timestamp), :strava_id)
+              and a.local_start >= cast(:first_day as date)
+              {" ".join(f"and {condition}" for condition in conditions)}
+            order by a.local_start desc, a.strava_id desc limit :limit"""  # noqa: S608 - made of the texts above
+    )

@@ -16,6 +16,7 @@ from leaderboard.dependencies import FOR_WEB, Actor, ApiContext, ContextDep, Sco
 from leaderboard.downloads import open_pages, stream_csv, stream_json, to_download
 from leaderboard.standings.rules.scoring import Counted, Judgement
 from leaderboard.verdicts import queries, use_cases
+from leaderboard.verdicts.queries import Place
 from leaderboard.verdicts.rules import SENTENCES, explain_points
 from leaderboard.verdicts.use_cases import Explained
 from shared.contracts.leaderboard_api import (
@@ -28,6 +29,7 @@ from shared.contracts.leaderboard_api import (
     FoundActivity,
     PrivateSum,
     VerdictPage,
+    parse_activity_place,
 )
 from shared.errors import NotFound
 from shared.http.api import Transaction, documented_errors
@@ -98,12 +100,19 @@ async def prefer_no_more(user_id: UUID, strava_id: StravaId, session: Transactio
 
 @router.get("/admin/activities", dependencies=[Depends(require_scope(Scope.PEOPLE))])
 async def search_activities(session: Transaction, search: Annotated[ActivitySearch, Query()]) -> FoundActivities:
-    """Activities of everybody or of one participant, by Strava id, without private ones."""
-    rows = await queries.search_activities(session, search)
+    """Activities of everybody or of one participant, the one that started last first, without private ones.
+
+    They are in the order of when they started where they took place, and of Strava ids.
+    """
+    rows = await queries.search_activities(session, search, _parse_place(search.after), search.limit)
     return FoundActivities(
         activities=tuple(map(_to_found, rows)),
-        next_after=rows[-1].strava_id if len(rows) == search.limit else None,
+        next_after=f"{rows[-1].local_start.isoformat()}_{rows[-1].strava_id}" if len(rows) == search.limit else None,
     )
+
+
+def _parse_place(after: str | None) -> Place | None:
+    return None if after is None else Place(*parse_activity_place(after))
 
 
 @router.get(
@@ -113,7 +122,7 @@ async def search_activities(session: Transaction, search: Annotated[ActivitySear
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def download_csv(context: ContextDep, search: Annotated[ActivitySearch, Query()]) -> StreamingResponse:
-    """All that are found as CSV, whatever `limit` says, without private ones."""
+    """All that are found as CSV in that order, whatever `limit` says, without private ones."""
     pages = await _open_pages(context, search)
     return to_download(stream_csv(list(FoundActivity.model_fields), pages, _to_cells), "activities.csv")
 
@@ -132,10 +141,9 @@ async def download_json(context: ContextDep, search: Annotated[ActivitySearch, Q
 
 async def _open_pages(context: ApiContext, search: ActivitySearch) -> AsyncIterator[Sequence[Row[Any]]]:
     async def load(last: Row[Any] | None) -> Sequence[Row[Any]]:
-        after = search.after if last is None else last.strava_id
+        after = _parse_place(search.after) if last is None else Place(last.local_start, last.strava_id)
         async with context.database.transaction() as session:
-            wanted = search.model_copy(update={"limit": EXPORT_PAGE, "after": after})
-            return await queries.search_activities(session, wanted)
+            return await queries.search_activities(session, search, after, EXPORT_PAGE)
 
     return await open_pages(load, EXPORT_PAGE)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, exists, select, text, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.rules import Challenge
@@ -111,10 +111,42 @@ async def insert_version(
     session: AsyncSession, board_id: int, rules: Mapping[str, Any], purpose: str, state: str
 ) -> BoardVersionRow:
     """Create a version of a board; the caller holds the lock of scoring."""
-    row = BoardVersionRow(board_id=board_id, purpose=purpose, state=state, **rules)
+    return await _insert(session, BoardVersionRow(board_id=board_id, purpose=purpose, state=state, **rules))
+
+
+async def insert_new_preview(session: AsyncSession, challenge_id: int, rules: Mapping[str, Any]) -> BoardVersionRow:
+    """Create a preview of a board that does not exist; the caller holds the lock of scoring."""
+    row = BoardVersionRow(challenge_id=challenge_id, purpose="preview", state="building", **rules)
+    return await _insert(session, row)
+
+
+async def _insert(session: AsyncSession, row: BoardVersionRow) -> BoardVersionRow:
     session.add(row)
     await session.flush()
     return row
+
+
+async def list_new_previews(session: AsyncSession, challenge_id: int) -> Sequence[BoardVersionRow]:
+    """The previews of boards that do not exist, the one that was asked for last first."""
+    previews = select(BoardVersionRow).where(
+        BoardVersionRow.challenge_id == challenge_id, BoardVersionRow.state != "retired"
+    )
+    latest_first = previews.order_by(BoardVersionRow.created_at.desc(), BoardVersionRow.id.desc())
+    return (await session.execute(latest_first)).scalars().all()
+
+
+async def renew(session: AsyncSession, preview: BoardVersionRow) -> None:
+    """Keep a preview as long as one that is asked for now."""
+    preview.created_at = func.now()
+    await session.flush()
+
+
+async def is_complete(session: AsyncSession, version: BoardVersionRow) -> bool:
+    """Whether it is built, and nobody who is recalculated is missing from it."""
+    if version.state != "built":
+        return False
+    missing = text("select exists (select from recalculations where version_id < :id)")
+    return not (await session.execute(missing, {"id": version.id})).scalar_one()
 
 
 async def copy_live(session: AsyncSession, purpose: str) -> int:
@@ -126,7 +158,8 @@ async def copy_live(session: AsyncSession, purpose: str) -> int:
                 select board_id, :purpose, 'building', {", ".join(f"v.{name}" for name in columns)}
                 from board_versions as v join boards on boards.id = v.board_id
                 where v.state = 'live'
-                    and not exists (select from challenges where id = challenge_id and closed_at is not null)
+                    and not exists (
+                        select from challenges where id = boards.challenge_id and closed_at is not null)
                     and not exists (select from board_versions as other where other.board_id = v.board_id
                         and other.purpose = :purpose and other.state in ('building', 'built'))
                 order by v.id"""  # noqa: S608 - made of the names of columns
@@ -264,8 +297,10 @@ async def count_versions(session: AsyncSession) -> Row[Any]:
     counted = await session.execute(
         text(
             """select count(*) filter (where state = 'live' and board_id is not null) as live,
-                      count(*) filter (where state in ('building', 'built') and board_id is not null) as building,
-                      count(*) filter (where state = 'retired' or board_id is null) as retired,
+                      count(*) filter (where state in ('building', 'built')
+                          and (board_id is not null or challenge_id is not null)) as building,
+                      count(*) filter (where state = 'retired'
+                          or board_id is null and challenge_id is null) as retired,
                       (select count(*) from recalculations) as recalculations
                from board_versions"""
         )
@@ -277,7 +312,8 @@ async def delete_retired(session: AsyncSession, limit: int) -> bool:
     """Delete at most so many rows of a version that is not used any more; returns whether there was one."""
     found = await session.execute(
         text(
-            """select id from board_versions where state = 'retired' or board_id is null
+            """select id from board_versions
+               where state = 'retired' or board_id is null and challenge_id is null
                order by id limit 1 for update skip locked"""
         )
     )

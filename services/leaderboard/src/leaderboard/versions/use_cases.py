@@ -24,6 +24,7 @@ BUILD_BATCH = 200  # people, of whom so many are scored in one transaction as ha
 BUILD_ACTIVITIES = 4 * CROWD  # activities together; whoever has more alone is left to the task
 CHECK_HOUR = 2  # in UTC, when most people who train are asleep
 PREVIEWS_KEPT = timedelta(days=1)
+NEW_PREVIEWS = 5  # of boards that do not exist, for each challenge
 DELETE_BATCH = 5_000  # rows of each table
 
 
@@ -64,6 +65,36 @@ async def preview_rules(session: AsyncSession, board_id: int, challenge: Challen
     await queries.retire_unpublished(session, board_id, "preview")
     rules = to_rule_columns(challenge, board)
     return (await queries.insert_version(session, board_id, rules, "preview", "building")).id
+
+
+async def preview_new_rules(session: AsyncSession, challenge_id: int, challenge: Challenge, board: Board) -> int:
+    """Begin to build what a board that does not exist would be by these rules; returns the version.
+
+    Whoever asks for the same gets the same. Of a challenge the latest few are kept.
+    """
+    await lock_scoring(session)
+    rules = to_rule_columns(challenge, board)
+    previews = await queries.list_new_previews(session, challenge_id)
+    same = next((preview for preview in previews if _has(preview, rules)), None)
+    if same is not None:
+        await queries.renew(session, same)
+        return same.id
+    for preview in previews[NEW_PREVIEWS - 1 :]:
+        preview.state = "retired"
+    return (await queries.insert_new_preview(session, challenge_id, rules)).id
+
+
+async def adopt_preview(
+    session: AsyncSession, challenge_id: int, board_id: int, challenge: Challenge, board: Board
+) -> None:
+    """Let a preview by these rules be what the new board is shown by, so that it need not be computed once more."""
+    await lock_scoring(session)
+    rules = to_rule_columns(challenge, board)
+    for preview in await queries.list_new_previews(session, challenge_id):
+        if _has(preview, rules):
+            preview.board_id, preview.challenge_id, preview.purpose = board_id, None, "publication"
+            await session.flush()
+            return
 
 
 async def retire_old_previews(database: Database, now: datetime) -> None:

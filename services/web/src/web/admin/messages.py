@@ -15,6 +15,7 @@ KNOWN = (
     sentence("Somebody else has changed the challenge meanwhile. Please look at it again."),
     sentence("The challenge is closed: its results do not change any more."),
     sentence("The challenge is closed already."),
+    sentence("This challenge is closed, so its teams stay as they are."),
     sentence("The challenge is not over yet."),
     sentence("Standings are being computed. Please try again in a moment."),
     sentence("There is a challenge with this slug already."),

@@ -35,6 +35,8 @@ _BAD_NAME = sentence("Please give a name of 1 to %(most)s characters.", most=MAX
 _TAKEN = sentence("There is a team of that name already. Please choose another one.")
 _CLOSED = sentence("This challenge is closed, so its teams stay as they are.")
 _NO_PARTICIPANT = sentence("You do not take part yet. Please try again in a moment.")
+#: What is said of a refusal to join.
+_SAID = {TeamErrorCode.TEAM_FULL.value: "full", TeamErrorCode.CHALLENGE_CLOSED.value: "closed"}
 
 router = APIRouter()
 
@@ -103,8 +105,9 @@ async def leave_team(context: ContextDep, challenge: ChallengeDep, user: UserDep
         return go_to(path, "closed")
     try:
         await TeamsClient(context.leaderboard).leave(challenge.slug, user.id)
-    except Conflict:
-        pass
+    except Conflict as error:
+        if error.code == TeamErrorCode.CHALLENGE_CLOSED:
+            return go_to(path, "closed")
     except Unavailable:
         return go_to(path, "away")
     return go_to(path, "left")
@@ -144,7 +147,7 @@ async def join_team(context: ContextDep, challenge: ChallengeDep, user: UserDep,
     try:
         await TeamsClient(context.leaderboard).join(challenge.slug, user.id, team_id)
     except Conflict as error:
-        return go_to(f"/c/{challenge.slug}/teams", "full" if error.code == TeamErrorCode.TEAM_FULL else "changed")
+        return go_to(f"/c/{challenge.slug}/teams", _SAID.get(error.code, "changed"))
     except NotFound:
         return go_to(f"/c/{challenge.slug}/teams", "gone")
     except Unavailable:
@@ -221,6 +224,8 @@ async def delete_team(context: ContextDep, challenge: ChallengeDep, user: UserDe
         pass
     except Forbidden:
         raise NotFound from None
+    except Conflict:
+        return go_to(path, "closed")
     except Unavailable:
         return go_to(f"{path}/{team_id}", "away")
     return go_to(path, "deleted")
@@ -271,6 +276,8 @@ def _status_of(error: AppError) -> int:
 def _describe(error: AppError) -> Sentence:
     if isinstance(error, Conflict) and error.code == TeamErrorCode.TEAM_NAME_TAKEN:
         return _TAKEN
+    if isinstance(error, Conflict) and error.code == TeamErrorCode.CHALLENGE_CLOSED:
+        return _CLOSED
     if isinstance(error, Invalid):
         return _BAD_NAME
     if isinstance(error, NotFound):
