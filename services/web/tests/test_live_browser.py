@@ -1,5 +1,6 @@
 """Pages beside boards in a real browser: they change while somebody else acts, and leave alone what is in use."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 from leaderboard_helpers import add_challenge
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from web_club import Club, member
 from web_fakes import FakeAuth, user_id
 from web_site import join, open_page, serve_club
@@ -173,6 +174,51 @@ async def test_a_hidden_tab_lets_go_and_catches_up_when_it_is_looked_at(page: Pa
     await page.evaluate(HIDE, False)
     await expect(page.locator(".totals")).to_contain_text("25.0")
     assert await is_same(page)
+
+
+async def test_an_answer_from_before_what_the_visitor_did_is_not_shown(page: Page, club: Club) -> None:
+    await join(page)
+    await visit(page, "/c/main/me")
+    asked, done = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await done.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/c/main/me", hold, times=1)
+    await club.hear(outing(4, ELA, km=1.5))
+    await asked.wait()
+    await page.locator("#a-2").get_by_role("button", name="Exclude").click()
+    await expect(page.locator("#a-2")).to_contain_text("you excluded it")
+    await page.evaluate("""window.lost = 0; new MutationObserver(() => {
+        if (!document.getElementById("a-2").textContent.includes("you excluded it")) window.lost += 1;
+    }).observe(document.getElementById("changing"), { childList: true, subtree: true, characterData: true })""")
+    done.set()
+    await expect(page.locator("#a-4")).to_contain_text("1.50 km")
+    assert await page.evaluate("window.lost") == 0
+
+
+async def test_a_page_that_got_no_answer_asks_again(browser: Browser, address: str, club: Club) -> None:
+    context = await browser.new_context(base_url=address, locale="en-GB")
+    page = await context.new_page()
+    await page.clock.install()
+    await visit(page, PROFILE)
+    failed = asyncio.Event()
+
+    async def fail(route: Route) -> None:
+        await route.fulfill(status=503)
+        failed.set()
+
+    await page.route(f"**{PROFILE}", fail, times=1)
+    await club.hear(outing(3, km=20))
+    await failed.wait()
+    await expect(page.locator(".totals")).to_contain_text("5.0")
+    await page.clock.run_for(10_000)
+    await expect(page.locator(".totals")).to_contain_text("25.0")
+    assert await is_same(page)
+    await context.close()
 
 
 async def test_who_is_not_to_be_seen_any_more_leaves_the_pages_that_are_open(
