@@ -31,6 +31,7 @@ from sync.fetching.worker import Worker
 from sync.jobs.handlers import make_handlers as make_sync_handlers
 from web.boards.board_cache import BoardCache
 from web.config import Settings as WebSettings
+from web.live.changes import Changes
 from web.sessions.handlers import SESSION_HANDLERS
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +49,8 @@ CONSUMERS: dict[str, Handlers] = {
     "leaderboard.activity": ACTIVITY_HANDLERS,
     "web.people": SESSION_HANDLERS,
 }
-#: Heard by every replica of web for its cache, in a queue of its own.
-LISTENERS = {"standings.changed": ["web"]}
+#: Heard by every replica of web for its open pages, in a queue of its own.
+LISTENERS = {"standings.changed": ["web"], "sync.finished": ["web"]}
 
 
 def test_every_queue_hears_just_what_its_service_handles() -> None:
@@ -69,7 +70,11 @@ def test_the_table_of_the_system_is_what_the_code_does() -> None:
         for queue, handlers in CONSUMERS.items()
         for event, handler in handlers.items()
     }
-    assert set(rows) == actual | {("web", "standings.changed", BoardCache.mark_stale.__name__)}
+    assert set(rows) == actual | {
+        ("web", "standings.changed", BoardCache.mark_stale.__name__),
+        ("web", "standings.changed", Changes.note_change.__name__),
+        ("web", "sync.finished", Changes.note_fetch.__name__),
+    }
 
 
 def test_every_folder_of_code_is_explained_and_nothing_else_is() -> None:

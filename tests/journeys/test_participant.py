@@ -32,7 +32,7 @@ async def test_a_participant_joins_chooses_teams_up_and_leaves(site: Site, scrip
         await _reload_until(page, "/welcome", re.compile(r"Done: \d+ activit"), scripts=scripts)
 
         await _choose_what_counts(page, stranger.page, name)
-        await _team_up(page, two.page, lambda: two.join(other))
+        await _team_up(page, two.page, stranger.page, lambda: two.join(other))
         await _change_looks(page)
         await _lose_access_and_come_back(page, me, one.join)
         await _leave(page, stranger.page, name)
@@ -74,7 +74,8 @@ async def _choose_what_counts(page: Page, watching: Page, name: str) -> None:
     assert await watching.evaluate("window.sameDocument")
 
 
-async def _team_up(page: Page, other: Page, join: Callable[[], Awaitable[None]]) -> None:
+async def _team_up(page: Page, other: Page, watching: Page, join: Callable[[], Awaitable[None]]) -> None:
+    """Two are in a team for a while; its page, open somewhere else, follows without being loaded anew."""
     team = f"Owls {await page.locator('.who').inner_text()}"
     await page.goto("/c/main/teams")
     await page.get_by_role("link", name="Create a team").click()
@@ -82,6 +83,10 @@ async def _team_up(page: Page, other: Page, join: Callable[[], Awaitable[None]])
     await page.get_by_role("button", name="Create the team").click()
     await expect(page.get_by_role("heading", name=team)).to_be_visible()
     address = page.url.partition("?")[0]
+    await watching.goto(address)
+    await watching.evaluate("window.sameDocument = true")
+    members = watching.locator("#changing tbody tr")
+    await expect(members).to_have_count(1)
 
     await join()
     await other.goto("/c/main/teams/new")
@@ -93,10 +98,13 @@ async def _team_up(page: Page, other: Page, join: Callable[[], Awaitable[None]])
     await other.goto(address)
     await other.get_by_role("button", name="Join the team").click()
     await expect(other.get_by_role("button", name="Leave the team")).to_be_visible()
+    await expect(members).to_have_count(2)
     await other.goto(f"{RUNNING}?view=teams")
     await expect(other.locator("#standings tbody tr", has_text=team)).to_have_count(1)
     await other.goto(address)
     await other.get_by_role("button", name="Leave the team").click()
+    await expect(members).to_have_count(1)
+    assert await watching.evaluate("window.sameDocument")
 
 
 async def _change_looks(page: Page) -> None:

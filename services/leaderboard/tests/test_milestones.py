@@ -9,9 +9,19 @@ from uuid import UUID
 
 import httpx
 import pytest
-from leaderboard_helpers import MAY, WEB_KEY, add_challenge, build, clear_outbox, create_app, handle
+from leaderboard_helpers import (
+    MAY,
+    WEB_KEY,
+    add_challenge,
+    build,
+    clear_outbox,
+    create_app,
+    emitted_changes,
+    handle,
+)
 
 from leaderboard.milestones.use_cases import update_milestones
+from leaderboard.standings.use_cases import announce_changes
 from leaderboard.versions.use_cases import begin_rebuild
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
@@ -83,6 +93,18 @@ async def test_who_falls_below_it_has_not_reached_it_and_may_again(
     await handle(database, long_ride(6, 6))
     assert await reached(database) == {ANNA: end_of(6)}
     assert len(await told(database)) == 2
+
+
+async def test_that_a_milestone_changed_is_announced_without_boards(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await handle(database, *(long_ride(day, day) for day in range(1, 5)))
+    for change in ((), (removed(1),)):
+        await handle(database, *change)
+        await clear_outbox(database)
+        await reached(database)
+        await announce_changes(database, datetime.now(UTC))
+        assert [boards for boards, _ in await emitted_changes(database)] == [()]
 
 
 async def test_a_change_that_moves_the_moment_is_not_told_again(

@@ -1,35 +1,20 @@
 """Own activities and the first import in a real browser: what changes is changed in place."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
 from leaderboard_helpers import add_challenge
 from playwright.async_api import Browser, Page, expect
-from web_club import Club, RealLeaderboard, member
+from web_club import Club, member
 from web_fakes import FakeAuth, user_id
-from web_harness import build
+from web_site import join, open_page, serve_club
 
 from shared.database.engine import Database
 from testkit.events import recorded, sync_finished
-from testkit.waiting import wait_until
 
 ELA = user_id(4)
 TODAY = datetime.now(UTC).date()
-
-
-def add_strava(app: FastAPI, port: int) -> None:
-    """A Strava that asks no questions."""
-
-    @app.get("/test/authorize")
-    async def authorize(request: Request, state: str) -> RedirectResponse:
-        back = f"http://127.0.0.1:{port}/auth/strava/callback"
-        return RedirectResponse(f"{back}?state={state}&code=good&scope=read,activity:read", 302)
 
 
 @pytest.fixture
@@ -41,34 +26,18 @@ async def address(club: Club, database: Database, auth: FakeAuth) -> AsyncIterat
         times = {"local_start": start, "start_at": start.replace(tzinfo=UTC)}
         await club.hear(recorded(number, user_id=ELA, km=km, **times))
     await club.hear(member(4, "Ela N."))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    auth.authorize, auth.first_time = f"http://localhost:{port}/test/authorize", True
-    app = build(database, RealLeaderboard(club.leaderboard), auth, secure=False)
-    add_strava(app, port)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
-    await wait_until(lambda: server.started, "the site is served")
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await serving
+    auth.first_time = True
+    async with serve_club(club, database, auth) as address:
+        yield address
 
 
 @pytest.fixture
 async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
     """Somebody who has just joined, at the page that welcomes them."""
-    context = await browser.new_context(base_url=address, locale="en-GB")
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    await page.goto("/join")
-    await page.get_by_role("checkbox").check()
-    await page.get_by_role("button", name="Connect with Strava").click()
-    await page.wait_for_url("**/welcome")
-    yield page
-    await context.close()
-    assert problems == []
+    async with open_page(browser, address) as page:
+        await join(page)
+        await page.wait_for_url("**/welcome")
+        yield page
 
 
 async def test_the_import_is_shown_until_it_is_done_and_then_no_more_is_asked(page: Page, club: Club) -> None:

@@ -9,8 +9,8 @@ import pytest
 from web_fakes import FakeAuth, FakeLeaderboard, entry, user_id
 from web_sign_in import sign_in
 
-from web.boards.messages import GZIP_HEADER, deflate
 from web.boards.rules import PAGE_ROWS
+from web.live.messages import GZIP_HEADER, deflate
 
 BOARD = "/c/autumn/running"
 

@@ -17,8 +17,8 @@ from web_server import Server
 from shared.errors import TooManyRequests, Unavailable
 from web.boards.board_cache import BoardCache
 from web.boards.rules import WindowKey
-from web.boards.streams import MAX_OF_USER, LiveStreams, StreamLimits
 from web.http.dependencies import User, Visitor
+from web.live.streams import MAX_OF_USER, LiveStreams, StreamLimits
 
 STREAM = "/live/c/autumn/running"
 KEY = WindowKey("autumn", "running")
@@ -87,10 +87,10 @@ async def test_a_challenge_that_is_hidden_ends_the_streams_of_its_boards(
 
 async def test_one_address_and_all_together_have_a_bound_of_open_pages(cache: BoardCache) -> None:
     await cache.get(KEY)
-    streams = LiveStreams(cache, StreamLimits(total=3, of_address=2))
+    streams = LiveStreams(StreamLimits(total=3, of_address=2))
 
     def open_from(address: str) -> Any:
-        return streams.open(request_from(address), STRANGER, KEY, "en", "")
+        return streams.open(request_from(address), STRANGER, cache.stream(KEY, "en", "", deflated=False))
 
     async with opened(open_from("10.0.0.1")) as first, opened(open_from("10.0.0.1")) as second:
         await anext(first)
@@ -107,15 +107,15 @@ async def test_one_address_and_all_together_have_a_bound_of_open_pages(cache: Bo
 
 async def test_who_is_signed_in_has_a_bound_of_their_own(cache: BoardCache) -> None:
     await cache.get(KEY)
-    streams = LiveStreams(cache, StreamLimits(total=100, of_address=1))
+    streams = LiveStreams(StreamLimits(total=100, of_address=1))
     visitor = Visitor("en", "system", User(UUID(int=1), "Ela N."))
     iterators = []
     for _ in range(MAX_OF_USER):
-        response: Any = streams.open(request_from("10.0.0.1"), visitor, KEY, "en", "")
+        response: Any = streams.open(request_from("10.0.0.1"), visitor, cache.stream(KEY, "en", "", deflated=False))
         iterators.append(response.body_iterator)
         await anext(iterators[-1])
     with pytest.raises(TooManyRequests):
-        streams.open(request_from("10.0.0.1"), visitor, KEY, "en", "")
+        streams.open(request_from("10.0.0.1"), visitor, cache.stream(KEY, "en", "", deflated=False))
     for iterator in iterators:
         await iterator.aclose()
 

@@ -16,10 +16,10 @@ from shared.background import PeriodicTask
 from shared.contracts.events import StandingsChanged
 from shared.database.engine import Database, create_engine
 from shared.http.api import create_api
-from web.boards.streams import StreamLimits
 from web.clients.auth import AuthClient
 from web.clients.calls import Api, make_client
 from web.http.cookies import Cookies
+from web.live.streams import StreamLimits
 from web.main import configure_app
 
 
@@ -47,10 +47,11 @@ def build(database: Database, leaderboard: HasApp, auth: FakeAuth, *, secure: bo
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.create_task(PeriodicTask(app.state.boards.refresh, 0.05).run(stopping))
+        steps = (app.state.boards.refresh, app.state.live_pages.changes.check)
+        loops = [asyncio.create_task(PeriodicTask(step, 0.05).run(stopping)) for step in steps]
         yield
         stopping.set()
-        await loop
+        await asyncio.gather(*loops)
 
     app = create_api("web", cookies=cookies.names, lifespan=lifespan)
     app.state.leaderboard, app.state.auth = leaderboard, auth

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
-from shared.contracts.events import StandingsChanged
+from shared.contracts.events import StandingsChanged, SyncFinished
 from shared.database.engine import Database
 from shared.service import Service, serve
 from web.account import routes as account_routes
@@ -19,7 +19,6 @@ from web.boards.filtered import FilteredBoards
 from web.boards.own_rows import OwnRows
 from web.boards.rendering import BoardRenderer
 from web.boards.routes import BoardPages
-from web.boards.streams import LiveStreams, StreamLimits
 from web.challenges.directory import ChallengeDirectory
 from web.clients.auth import AuthClient
 from web.clients.calls import Api, make_client
@@ -35,6 +34,10 @@ from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
 from web.http.security import SecurityMiddleware
 from web.legal import routes as legal_routes
+from web.live import routes as live_routes
+from web.live.changes import Changes
+from web.live.pages import LivePages
+from web.live.streams import LiveStreams, StreamLimits
 from web.milestones import routes as milestones_routes
 from web.profiles import routes as profiles_routes
 from web.sessions import routes as sessions_routes
@@ -44,6 +47,7 @@ from web.teams import routes as teams_routes
 from web.welcome import routes as welcome_routes
 
 REFRESH_INTERVAL_S = 0.05
+CHECK_INTERVAL_S = 1.0
 PURGE_INTERVAL_S = 3600.0
 
 
@@ -53,7 +57,7 @@ def create_service(settings: Settings) -> Service:
     service = Service("web", settings, cookies=cookies.names)
     leaderboard_http = make_client(str(settings.leaderboard_url))
     auth_http = make_client(str(settings.auth_url))
-    boards = configure_app(
+    boards, changes = configure_app(
         app=service.app,
         database=service.database,
         leaderboard=Api(leaderboard_http, settings.leaderboard_api_key.get_secret_value()),
@@ -71,7 +75,10 @@ def create_service(settings: Settings) -> Service:
     configure_internal_app(service.internal_app, service.database, settings.web_operator_key.get_secret_value())
     service.bus.subscribe("web.people", SESSION_HANDLERS)
     service.bus.subscribe_broadcast(StandingsChanged, boards.mark_stale)
+    service.bus.subscribe_broadcast(StandingsChanged, changes.note_change)
+    service.bus.subscribe_broadcast(SyncFinished, changes.note_fetch)
     service.add_periodic_task(boards.refresh, REFRESH_INTERVAL_S)
+    service.add_periodic_task(changes.check, CHECK_INTERVAL_S)
     service.add_periodic_task(purge_expired, PURGE_INTERVAL_S)
     service.on_stop(leaderboard_http.aclose)
     service.on_stop(auth_http.aclose)
@@ -87,8 +94,8 @@ def configure_app(
     cookies: Cookies,
     limits: StreamLimits,
     branding: Branding = DEFAULT,
-) -> BoardCache:
-    """Add the pages to an application; returns its boards."""
+) -> tuple[BoardCache, Changes]:
+    """Add the pages to an application; returns what is to hear of changes."""
     assets = load_assets(branding)
     renderer = Renderer(assets, branding)
     board_renderer = BoardRenderer(renderer)
@@ -96,8 +103,10 @@ def configure_app(
     boards = BoardCache(reader, database, board_renderer.render_page, tuple(LANGUAGES))
     app.state.context = AppContext(renderer, leaderboard, auth, database, lambda: datetime.now(UTC), cookies)
     app.state.challenges = ChallengeDirectory(reader, database)
-    streams = LiveStreams(boards, limits)
+    streams = LiveStreams(limits)
+    changes = Changes(reader)
     app.state.boards = boards
+    app.state.live_pages = LivePages(changes, streams)
     app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
@@ -106,6 +115,7 @@ def configure_app(
         profiles_routes,
         milestones_routes,
         teams_routes,
+        live_routes,
         boards_routes,
         sign_in_routes,
         welcome_routes,
@@ -123,7 +133,7 @@ def configure_app(
 
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     app.add_middleware(SecurityMiddleware)
-    return boards
+    return boards, changes
 
 
 def configure_internal_app(app: FastAPI, database: Database, operator_key: str) -> None:

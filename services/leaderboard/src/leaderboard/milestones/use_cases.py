@@ -13,7 +13,7 @@ from leaderboard.challenges.queries import BoardVersion, list_scored_versions
 from leaderboard.milestones import queries
 from leaderboard.milestones.queries import Candidate, Reached
 from leaderboard.milestones.rules import end_of_day, find_day, find_moment
-from leaderboard.standings.queries import get_all_daily_totals
+from leaderboard.standings.queries import add_board_changes, get_all_daily_totals
 from leaderboard.standings.rules.scoring import Totals, judge
 from shared.contracts.events import MilestoneReached
 from shared.database.engine import Database
@@ -49,6 +49,8 @@ async def update_milestones(database: Database) -> bool:
             new = await queries.save_reached(session, reached)
             slugs = await queries.list_slugs(session, {board_id for board_id, _ in new})
             await emit(session, *(_to_event(each, slugs[each[0]], reached[each].at) for each in sorted(new)))
+        if candidates:  # whoever shows the milestones hears of it
+            await add_board_changes(session, {board_id for board_id, _ in candidates})
     return is_full
 
 

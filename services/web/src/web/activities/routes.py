@@ -28,10 +28,11 @@ from web.http.dependencies import (
     VisitorDep,
     go_to,
     render_html,
-    render_page,
 )
 from web.http.ready_answers import PAGE_HEADERS
 from web.http.sentences import Sentence, describe_refusal, sentence
+from web.live.pages import Live, LivePagesDep, respond
+from web.live.rules import make_view
 
 MAX_POLLS = 60  # of one open page for one fetch
 
@@ -64,12 +65,15 @@ async def activities(
     *,
     request: Request,
     context: ContextDep,
+    pages: LivePagesDep,
     visitor: VisitorDep,
     user: UserDep,
     challenge: ChallengeDep,
     until: Until = None,
+    live: Live = "",
 ) -> Response:
     """The latest activities until that day, and how fetching goes."""
+    revision = await pages.changes.find_revision(challenge)
     client = ParticipantsClient(context.leaderboard, user.id)
     try:
         own = _arrange(await client.list_verdicts(challenge.slug, until))
@@ -85,7 +89,8 @@ async def activities(
         **_sync_context(context, status),
         "own": own,
     }
-    return render_page(request, visitor, "activities/activities.html", page, own.status)
+    view = make_view(f"/c/{challenge.slug}/me", live, is_own=True, until=until)
+    return respond(request, visitor, "activities/activities.html", view, page, revision, own.status)
 
 
 @router.post("/activities/{strava_id}")

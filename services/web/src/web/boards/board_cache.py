@@ -12,13 +12,13 @@ from shared.contracts.leaderboard_api import BoardStandings
 from shared.contracts.teams_api import TeamBoard
 from shared.database.engine import Database, is_transient
 from shared.errors import NotFound, Unavailable
-from web.boards.messages import GZIP_HEADER, Message, make_message
 from web.boards.rendering import BoardFragment, Window, count_rows
 from web.boards.rules import PAGE_ROWS, WindowKey
 from web.challenges.rules import count_pages
 from web.clients.leaderboard import LeaderboardClient
 from web.http import queries
 from web.http.ready_answers import ReadyAnswer
+from web.live.messages import GZIP_HEADER, Message, make_message
 
 FETCH_INTERVAL_S = 1.0  # of one window, at least; each fetch may be pushed
 IDLE_FETCH_INTERVAL_S = 10.0  # of a board that nobody looks at, for the snapshot

@@ -14,7 +14,6 @@ from web.boards.filtered import BoardFilter, FilteredBoards
 from web.boards.own_rows import OwnRow, OwnRows
 from web.boards.rendering import BoardRenderer, find_own_row
 from web.boards.rules import BoardKind, WindowKey, clip_range
-from web.boards.streams import LiveStreams
 from web.challenges.dependencies import (
     ChallengeDep,
     CurrentChallengeDep,
@@ -36,9 +35,11 @@ from web.http.dependencies import (
 )
 from web.http.downloads import open_download
 from web.http.rate_limits import READS
-from web.http.ready_answers import make_ready
+from web.http.ready_answers import accepts_gzip, make_ready
 from web.http.rendering import LANGUAGES
 from web.http.security import content_security_policy
+from web.live.rules import pause
+from web.live.streams import LiveStreams
 
 MAX_PAGE = 10_000
 MAX_SEARCH = 50  # characters of a name
@@ -94,6 +95,11 @@ class View:
         query = [f"view={self.key.kind}"] if self.key.kind != "people" else []
         query += [f"page={self.key.page}"] if self.key.page > 1 else []
         return f"{path}?{'&'.join(query)}" if query else path
+
+    @property
+    def paused_path(self) -> str:
+        """The address of the page as it is now, which stays so."""
+        return pause(self.path)
 
 
 @dataclass(frozen=True)
@@ -254,7 +260,9 @@ async def live(
     key = WindowKey(challenge.slug, board, view, page)
     await pages.cache.get(key)
     language = lang if lang in LANGUAGES else "en"
-    return pages.streams.open(request, visitor, key, language, last_event_id or known)
+    deflated = accepts_gzip(request)
+    stream = pages.cache.stream(key, language, last_event_id or known, deflated=deflated)
+    return pages.streams.open(request, visitor, stream, deflated=deflated)
 
 
 async def _show(  # noqa: PLR0917 - the request and what it is about

@@ -36,6 +36,11 @@ class DayRow:
     total: float
 
 
+def keep_board(challenge: ChallengeInfo, slug: str) -> str:
+    """What an address says of a board; nothing if the challenge has no such one."""
+    return slug if any(board.slug == slug for board in challenge.boards) else ""
+
+
 def choose_board(challenge: ChallengeInfo, wanted: str, busy: frozenset[str]) -> BoardInfo | None:
     """The board that an address asks for; else the first one on which there is something, or the first of all."""
     boards = challenge.boards

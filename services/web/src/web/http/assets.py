@@ -12,7 +12,7 @@ STATIC = Path(__file__).parents[1] / "static"
 #: One file in place of several. htmx starts itself as soon as it has a moment, and forgets elements of an extension
 #: that arrives later: on a slow connection a board would never connect.
 _BUNDLES = {
-    "live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "board.js"),
+    "live.js": ("vendor/htmx.min.js", "vendor/hx-sse.min.js", "updates.js", "board.js"),
     "site.css": ("css/base.css", "css/parts.css", "css/boards.css", "css/account.css", "css/people.css"),
     "admin.css": ("css/admin.css",),
 }

@@ -34,11 +34,11 @@ class ReadyAnswer:
         return Response(self.plain, media_type="text/html", headers=headers)
 
 
-def make_ready(html: str, policy: str = "") -> ReadyAnswer:
-    """An answer to all who are sent this page."""
+def make_ready(html: str, policy: str = "", etag: str = "") -> ReadyAnswer:
+    """An answer to all who are sent this page; `etag` is given where not all of it is what the tag is about."""
     plain = html.encode()
     return ReadyAnswer(
-        make_etag(plain),
+        etag or make_etag(plain),
         plain,
         gzip.compress(plain, COMPRESSION_LEVEL, mtime=0),
         policy or content_security_policy(),

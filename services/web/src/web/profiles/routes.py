@@ -1,16 +1,20 @@
 """The page of one participant in a challenge."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from shared.contracts.leaderboard_api import ChallengeInfo, ParticipantProfile
 from web.challenges.dependencies import ChallengeDep, challenge_context
 from web.challenges.rules import local_day
-from web.charts.rendering import FIELDS, calendar_context, choose_board, line_context
+from web.charts.rendering import FIELDS, calendar_context, choose_board, keep_board, line_context
 from web.clients.profiles import ProfilesClient
-from web.http.dependencies import PAGE_METHODS, ContextDep, VisitorDep, render_page
+from web.http.dependencies import PAGE_METHODS, ContextDep, VisitorDep
+from web.live.pages import Live, LivePagesDep
+from web.live.rules import make_view
 
 router = APIRouter()
 
@@ -20,14 +24,24 @@ async def profile(
     *,
     request: Request,
     context: ContextDep,
+    pages: LivePagesDep,
     visitor: VisitorDep,
     challenge: ChallengeDep,
     user_id: UUID,
     board: Annotated[str, Query(max_length=80)] = "",
+    live: Live = "",
 ) -> Response:
     """Places, streaks, active days and progress of a participant; the days are those of one board."""
-    shown = await ProfilesClient(context.leaderboard).get(challenge.slug, user_id, visitor.caller)
-    now = context.clock()
+
+    async def load() -> dict[str, Any]:
+        shown = await ProfilesClient(context.leaderboard).get(challenge.slug, user_id, visitor.caller)
+        return _page_context(challenge, shown, board, context.clock())
+
+    view = make_view(f"/c/{challenge.slug}/p/{user_id}", live, board=keep_board(challenge, board))
+    return await pages.show(request, visitor, challenge, "profiles/profile.html", view, load)
+
+
+def _page_context(challenge: ChallengeInfo, shown: ParticipantProfile, board: str, now: datetime) -> dict[str, Any]:
     page = {**challenge_context(challenge, "people", now), "profile": shown, "board": None}
     page["figures"] = {one.board: one for one in shown.boards}
     chosen = choose_board(challenge, board, frozenset(one.board for one in shown.days))
@@ -41,4 +55,4 @@ async def profile(
             **calendar_context(challenge, chosen.metric, values, today),
             **line_context(challenge, chosen.metric, values, today),
         }
-    return render_page(request, visitor, "profiles/profile.html", page)
+    return page

@@ -2,7 +2,6 @@
 (() => {
   const standings = document.getElementById("standings");
   if (!standings) return;
-  const state = document.querySelector("#live .state");
   const announcement = document.getElementById("said");
   const ANNOUNCEMENT_INTERVAL_MS = 10_000;
   let announcedAt = 0;
@@ -47,6 +46,4 @@
     const link = mine && mine.querySelector("a");
     if (link) link.click();
   });
-  document.addEventListener("htmx:sse:after:connection", () => { if (state) state.hidden = false; });
-  document.addEventListener("htmx:sse:error", () => { if (state) state.hidden = true; });
 })();

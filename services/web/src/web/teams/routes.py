@@ -10,7 +10,7 @@ from shared.contracts.teams_api import MAX_ROW_ID, MAX_TEAM_NAME, OwnTeam, TeamD
 from shared.errors import AppError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from web.challenges.dependencies import ChallengeDep, challenge_context
 from web.challenges.rules import count_pages, local_day
-from web.charts.rendering import choose_board, line_context
+from web.charts.rendering import choose_board, keep_board, line_context
 from web.clients.teams import TeamsClient
 from web.http.dependencies import (
     PAGE_METHODS,
@@ -24,6 +24,8 @@ from web.http.dependencies import (
     render_page,
 )
 from web.http.sentences import Sentence, check_form, describe_refusal, sentence
+from web.live.pages import Live, LivePagesDep
+from web.live.rules import make_view
 from web.teams.rules import order_contributions
 
 MAX_PAGE = 10_000
@@ -46,22 +48,29 @@ async def teams(
     *,
     request: Request,
     context: ContextDep,
+    pages: LivePagesDep,
     visitor: VisitorDep,
     challenge: ChallengeDep,
     page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
+    live: Live = "",
 ) -> Response:
     """All teams by name, and the visitor's own before them."""
-    client = TeamsClient(context.leaderboard)
-    found = await client.list(challenge.slug, visitor.caller, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
-    shown = {
-        **_page_context(context, challenge),
-        "teams": found,
-        "own": await _find_own(client, challenge, visitor),
-        "page": page,
-        "pages": count_pages(found.total, PAGE_ROWS),
-        "pages_path": f"/c/{challenge.slug}/teams",
-    }
-    return render_page(request, visitor, "teams/teams.html", shown)
+    path = f"/c/{challenge.slug}/teams"
+
+    async def load() -> dict[str, Any]:
+        client = TeamsClient(context.leaderboard)
+        found = await client.list(challenge.slug, visitor.caller, limit=PAGE_ROWS, offset=(page - 1) * PAGE_ROWS)
+        return {
+            **_page_context(context, challenge),
+            "teams": found,
+            "own": await _find_own(client, challenge, visitor),
+            "page": page,
+            "pages": count_pages(found.total, PAGE_ROWS),
+            "pages_path": path,
+        }
+
+    view = make_view(path, live, page=page if page > 1 else None)
+    return await pages.show(request, visitor, challenge, "teams/teams.html", view, load)
 
 
 @router.api_route("/c/{challenge}/teams/new", methods=PAGE_METHODS)
@@ -118,24 +127,31 @@ async def team(
     *,
     request: Request,
     context: ContextDep,
+    pages: LivePagesDep,
     visitor: VisitorDep,
     challenge: ChallengeDep,
     team_id: TeamId,
     board: Annotated[str, Query(max_length=80)] = "",
+    live: Live = "",
 ) -> Response:
     """A team: who is in it, what they bring in on a board, and how that grew."""
-    client = TeamsClient(context.leaderboard)
-    found = await client.get(challenge.slug, team_id, visitor.caller)
-    busy = frozenset(figures.board for member in found.members for figures in member.figures)
-    shown = {
-        **_page_context(context, challenge),
-        "team": found,
-        "own": await _find_own(client, challenge, visitor),
-        "board": choose_board(challenge, board, busy),
-    }
-    if shown["board"] is not None:
-        shown |= await _board_context(context, visitor, challenge, found, shown["board"])
-    return render_page(request, visitor, "teams/team.html", shown)
+
+    async def load() -> dict[str, Any]:
+        client = TeamsClient(context.leaderboard)
+        found = await client.get(challenge.slug, team_id, visitor.caller)
+        busy = frozenset(figures.board for member in found.members for figures in member.figures)
+        shown = {
+            **_page_context(context, challenge),
+            "team": found,
+            "own": await _find_own(client, challenge, visitor),
+            "board": choose_board(challenge, board, busy),
+        }
+        if shown["board"] is not None:
+            shown |= await _board_context(context, visitor, challenge, found, shown["board"])
+        return shown
+
+    view = make_view(f"/c/{challenge.slug}/teams/{team_id}", live, board=keep_board(challenge, board))
+    return await pages.show(request, visitor, challenge, "teams/team.html", view, load)
 
 
 @router.post("/c/{challenge}/teams/{team_id}/join")

@@ -9,12 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import TooManyRequests, Unavailable
-from web.boards.board_cache import BoardCache
-from web.boards.messages import DEFLATED_PING, PING
-from web.boards.rules import WindowKey
 from web.http.dependencies import Visitor
 from web.http.rate_limits import find_address
-from web.http.ready_answers import accepts_gzip
+from web.live.messages import DEFLATED_PING, PING
 
 SEND_TIMEOUT_S = 30
 MAX_OF_USER = 20  # tabs and devices of somebody who is signed in
@@ -31,21 +28,26 @@ class StreamLimits:
 class LiveStreams:
     """The streams of one replica."""
 
-    def __init__(self, cache: BoardCache, limits: StreamLimits) -> None:
-        self._cache = cache
+    def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
         self._open: Counter[str] = Counter()
 
-    def open(self, request: Request, visitor: Visitor, key: WindowKey, language: str, known: str) -> Response:
-        """The window and its changes, for who is sent `known` already. Raises TooManyRequests, Unavailable."""
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return self._open.total()
+
+    def open(
+        self, request: Request, visitor: Visitor, stream: AsyncIterator[bytes], *, deflated: bool = False
+    ) -> Response:
+        """Send these messages for as long as the page is open. Raises TooManyRequests, Unavailable."""
         visitor_key, limit = self._count_for(request, visitor)
-        if self._open.total() >= self._limits.total:
+        if self.count >= self._limits.total:
             raise Unavailable
         if self._open[visitor_key] >= limit:
             raise TooManyRequests
-        deflated = accepts_gzip(request)
         return EventSourceResponse(
-            self._counted(visitor_key, self._cache.stream(key, language, known, deflated=deflated)),
+            self._counted(visitor_key, stream),
             headers={"Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if deflated else {})},
             ping_message_factory=lambda: _EncodedPing(DEFLATED_PING if deflated else PING),
             send_timeout=SEND_TIMEOUT_S,
