@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MEMBERS := $(sort $(wildcard libs/* services/*))
+# In a terminal Ctrl-C reaches the command and not make, which would report an error of what was asked for.
+OWN_CTRL_C := if [ -t 0 ]; then set -m; fi
 # uv brings its own list of certificates; the machine's list is the one its operator manages.
 export UV_SYSTEM_CERTS := 1
 
@@ -20,10 +22,10 @@ $(STAMP): requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) Makefile
 	@touch $@
 
 demo: setup  ## start everything with a simulated club; Ctrl-C stops it
-	@$(BIN)/devstack demo || [ $$? -eq 130 ]
+	@$(OWN_CTRL_C); $(BIN)/devstack demo || [ $$? -eq 130 ]
 
 run: setup  ## start everything with the real Strava: STRAVA_CLIENT_ID, STRAVA_CLIENT_SECRET; Ctrl-C stops it
-	@$(BIN)/devstack run || [ $$? -eq 130 ]
+	@$(OWN_CTRL_C); $(BIN)/devstack run || [ $$? -eq 130 ]
 
 smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETES=n, DAYS=n, SEED=n
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from devstack.errors import StackError
 from devstack.process.ports import reserve_ports
@@ -34,11 +34,12 @@ END_S = 30.0
 
 @dataclass
 class Demo:
-    """A running demo: its process, the url of its pages, and the stack id of its processes."""
+    """A running demo: its process, the url of its pages, the stack id of its processes, and its terminal."""
 
     process: asyncio.subprocess.Process
     url: str
     stack_id: str
+    shown: str  # complete when it has ended
 
     async def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -52,29 +53,34 @@ async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
     process = await asyncio.create_subprocess_exec(
         DEVSTACK,
         *("demo", "--folder", str(folder), "--port", str(port), *arguments),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "200"},
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     try:
         async with asyncio.timeout(START_S):
-            output = ""
-            while not (address := re.search(r"runs at (http://\S+)", output)):
-                line = (await process.stderr.readline()).decode()
-                assert line, f"the demo ended: {output}"
-                output += line
-        reading = asyncio.create_task(process.stderr.read())
+            shown = ""
+            while not (address := re.search(r"runs at (http://\S+)", shown)):
+                line = (await process.stdout.readline()).decode()
+                assert line, f"the demo ended: {shown}"
+                shown += line
+        reading = asyncio.create_task(process.stdout.read())
         stack_id = json.loads((folder / "lock").read_text(encoding="utf-8"))["stack"]
-        yield Demo(process, address.group(1), stack_id)
-        await reading
+        running = Demo(process, address.group(1), stack_id, shown)
+        yield running
+        running.shown += (await reading).decode()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path: Path, browser: Browser) -> None:
-    async with demo(tmp_path, "--athletes", "6", "--days", "25") as running:
+async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it_and_a_team(
+    tmp_path: Path, browser: Browser
+) -> None:
+    folder = tmp_path / "kept"
+    async with demo(folder, "--athletes", "6", "--days", "25") as running:
         page = await browser.new_page()
         await page.goto(f"{running.url}/c/main/running")
         await page.evaluate("window.sameDocument = true")
@@ -98,15 +104,38 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it(tmp_path
         mine = page.locator("tr.me, tr[aria-current]")
         await expect(mine).to_have_count(1, timeout=30_000)
         await expect(mine.locator("th")).to_contain_text(name.split()[0])
+        await look_around(page, running.url)
         await page.close()
 
         assert list_stack_pids(running.stack_id)
         assert await running.end(signal.SIGINT) == 130
         assert not list_stack_pids(running.stack_id)
-    log = (tmp_path / "stack.log").read_text(encoding="utf-8")
-    assert "sync-worker" in log
+    assert f"what the services log is in {folder}/stack.log" in running.shown
+    assert re.search(r"of 6 athletes have signed in: \w+ \w\.", running.shown)
+    assert "[info" not in running.shown
+    log = (folder / "stack.log").read_text(encoding="utf-8")
+    assert re.search(r"^sync-worker .* \[info +\] started", log, re.MULTILINE)
     assert not re.search(r"\b[0-9a-f]{40}\b|code=|state=", log), "a token, a code or a state was logged"
     assert name.split()[0] not in log, "a person was named"
+
+
+async def look_around(page: Page, url: str) -> None:
+    """As the first of the club, who is in no team: the board of points, the milestones, and a team to join."""
+    await page.goto(f"{url}/c/main/points")
+    await expect(page.get_by_role("note")).to_contain_text("Coffee ride")
+    await expect(page.get_by_role("columnheader", name="Points")).to_be_visible()
+    await page.get_by_role("link", name="Milestones").click()
+    for milestone in ("40 hours", "500 km by bicycle", "10,000 m of climbing"):
+        await expect(page.get_by_role("link", name=milestone)).to_be_visible()
+
+    async def is_the_team_complete() -> bool:
+        await page.goto(f"{url}/c/main/teams")
+        return await page.get_by_role("cell", name="4 of 5").count() == 1
+
+    await wait_until(is_the_team_complete, "the club is in its team", SIGN_IN_S)
+    await page.get_by_role("button", name="Join Żwawe Żółwie").click()
+    await expect(page.get_by_role("status")).to_have_text("Welcome to the team.")
+    await expect(page.get_by_role("table").first.locator("tbody tr")).to_have_count(5)
 
 
 async def read_user_ids(folder: Path) -> set[str]:

@@ -38,6 +38,28 @@ async def test_each_line_stands_behind_the_name_of_its_process(tmp_path: Path):
     assert str(died) == "talker ended with code 3: last"
 
 
+def test_with_routine_hidden_the_screen_shows_what_may_be_trouble_and_the_file_everything(tmp_path: Path):
+    routine = [f"2026-11-05T08:30:00.123456Z [{level:<9}] going well [some.module]" for level in ("debug", "info")]
+    trouble = [f"2026-11-05T08:30:00.123456Z [{level:<9}] not so well" for level in ("warning", "error", "critical")]
+    others = ["Traceback (most recent call last):", "  [info] is what it said", "cannot start: HTTP_PORT is missing"]
+    screen = io.StringIO()
+    log = Log(Console(file=screen, width=40), tmp_path / "stack.log", hides_routine=True)
+    for line in (*routine, *trouble, *others):
+        log.write_line("web", line)
+    log.close()
+    assert screen.getvalue().splitlines() == [f"{'web':<12} {line}" for line in (*trouble, *others)]
+    assert len((tmp_path / "stack.log").read_text().splitlines()) == len(routine + trouble + others)
+
+
+def test_the_log_file_may_be_in_a_folder_that_is_made_later(tmp_path: Path):
+    log = Log(file=tmp_path / "later/stack.log")
+    (tmp_path / "later").mkdir()
+    log.write_line("web", "first")
+    log.close()
+    log.write_line("web", "too late")
+    assert (tmp_path / "later/stack.log").read_text() == f"{'web':<12} first\n"
+
+
 async def test_a_very_long_line_does_not_stop_the_log():
     async with Supervisor() as supervisor:
         await supervisor.start("talker", ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x; echo; echo end"])

@@ -1,6 +1,7 @@
 """The frame of a service: health, and an end that loses nothing."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -129,7 +130,7 @@ async def process(
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM),
         env=os.environ | env,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -155,6 +156,22 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
             assert (await client.get(f"http://127.0.0.1:{http_port}{path}")).status_code == 404
         child.terminate()
         assert await child.wait() == 0
+
+
+async def test_its_log_tells_once_where_it_serves_and_when_it_begins_and_ends(
+    database: Database, database_url: str, rabbitmq_url: str
+) -> None:
+    http_port, internal_port = reserve_ports(2)
+    ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
+    async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
+        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), deadline_s=30)
+        child.terminate()
+        out, _ = await child.communicate()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["event"] for line in lines] == ["starting", "started", "stopping", "stopped"]
+    told = {name: lines[0][name] for name in ("service", "http", "internal", "pid")}
+    addresses = {"http": f"127.0.0.1:{http_port}", "internal": f"127.0.0.1:{internal_port}"}
+    assert told == {"service": "tests", **addresses, "pid": child.pid}
 
 
 @pytest.mark.parametrize("name", ["HTTP_PORT", "INTERNAL_PORT"])

@@ -19,6 +19,10 @@ from devstack.process.log import Log
 from devstack.process.ports import require_free_port
 from devstack.process.supervisor import Supervisor, stop_on_signals
 from devstack.stack import smoke as smoke_test
+from devstack.stack.browser import open_browser
+from devstack.stack.demo_challenge import complete_challenge
+from devstack.stack.demo_teams import choose_teams, join_team
+from devstack.stack.sign_in_client import sign_in_with
 from devstack.stack.stack import DatasetOptions, RealStrava, Stack, StackConfig, running_stack
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -30,8 +34,10 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same club.")]
 Data = Annotated[
     Path | None, typer.Option(help="A folder with one <athlete_id>.json per athlete, in Strava's own JSON.")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show what the services log.")]
 
 SIGN_IN_PAUSE_S = 0.4  # slow enough for a viewer to follow
+NAMES_PER_LINE = 5
 AUTO_UPLOAD_EVERY_S = 15.0
 DEMO_FRESHNESS_S = 20
 NO_CREDENTIALS = (
@@ -57,24 +63,39 @@ def demo(
     data: Data = None,
     port: Annotated[int, typer.Option(min=1, max=65535, envvar="PORT", help="Port of the pages.")] = 8000,
     folder: Annotated[Path, typer.Option(help="Where its data are kept for the next start.")] = Path(".devstack"),
+    verbose: Verbose = False,
 ) -> None:
-    """Run everything with a simulated club; Ctrl-C stops it."""
+    """Run everything with a simulated club; Ctrl-C stops it, and the next start goes on with the same data."""
     dataset = DatasetOptions(athletes, days, seed, data, AUTO_UPLOAD_EVERY_S)
     config = StackConfig(dataset, folder.absolute(), port, grace_days=14, freshness_s=DEMO_FRESHNESS_S, organisers=1)
 
-    async def sign_in_slowly(stack: Stack) -> None:
-        _report(f"[bold]Gruppetto runs at {stack.web_url}[/bold]  (the simulated Strava: {stack.strava_url})")
-        for number, athlete in enumerate(stack.athletes, start=1):
-            await smoke_test.sign_in_all(stack, [athlete], 1)
-            if number % 5 == 0 or number == len(stack.athletes):
-                _report(f"{number} of {len(stack.athletes)} athletes have signed in")
-            await asyncio.sleep(SIGN_IN_PAUSE_S)
+    async def let_the_club_in(stack: Stack) -> None:
+        await complete_challenge(stack)
+        here = "" if verbose else "; here are only warnings and errors"
+        _report(f"what the services log is in {_log_file(folder)}{here}")
+        _report(f"[bold]Gruppetto runs at {stack.web_url}[/bold]")
+        await _sign_in_slowly(stack)
         _report(f"Everybody is in: watch {stack.web_url}, or join yourself. Ctrl-C stops everything.")
         await asyncio.Event().wait()
 
-    _run(
-        config, sign_in_slowly, Log(Console(highlight=False), folder / "stack.log" if folder.is_dir() else None), port
-    )
+    log = Log(Console(highlight=False), _log_file(folder), hides_routine=not verbose)
+    _run(config, let_the_club_in, log, port)
+
+
+async def _sign_in_slowly(stack: Stack) -> None:
+    """Let one athlete after the other sign in and go to their team."""
+    names: list[str] = []
+    teams = choose_teams(len(stack.athletes))
+    for number, (athlete, team) in enumerate(zip(stack.athletes, teams, strict=True), start=1):
+        async with open_browser() as browser:
+            await sign_in_with(browser, stack.web_url, athlete.id)
+            await asyncio.sleep(SIGN_IN_PAUSE_S)
+            if team is not None and not await join_team(browser, stack.web_url, team):
+                _report(f"{athlete.name} could not join the team {team}")
+        names.append(athlete.name)
+        if len(names) == NAMES_PER_LINE or number == len(stack.athletes):
+            _report(f"{number} of {len(stack.athletes)} athletes have signed in: {', '.join(names)}")
+            names.clear()
 
 
 @app.command()
@@ -112,9 +133,10 @@ def run(
         _report(f"[bold]Gruppetto runs at {public_url}[/bold]")
         told = f"Strava's webhooks are expected at {webhook_url}" if webhook_url else "no webhooks (set WEBHOOK_URL)"
         _report(f"{told}; `set -a; . {folder}/operator.env` and `gruppetto sync status` tell how it goes")
+        _report(f"what the services log is in {_log_file(folder)}, too")
         await asyncio.Event().wait()
 
-    log = Log(Console(highlight=False), folder / "stack.log" if folder.is_dir() else None)
+    log = Log(Console(highlight=False), _log_file(folder))
     _run(StackConfig(strava, folder.absolute(), port), show, log, port)
 
 
@@ -125,7 +147,7 @@ def smoke(
     days: Days = 90,
     seed: Seed = 1,
     data: Data = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show what the services log.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run the main job once, compare every row with an independent calculation, and print one line of JSON."""
     config = StackConfig(
@@ -178,6 +200,10 @@ async def _run_until_stopped(config: StackConfig, use: Callable[[Stack], Awaitab
 async def _run_stack(config: StackConfig, use: Callable[[Stack], Awaitable[None]], supervisor: Supervisor) -> None:
     async with running_stack(config, supervisor, _report) as stack:
         await use(stack)
+
+
+def _log_file(folder: Path) -> Path:
+    return folder / "stack.log"
 
 
 def _report(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
@@ -144,7 +145,19 @@ class Service:
 
 
 class _Server(uvicorn.Server):
-    """Ends with status 0 after SIGTERM; uvicorn's own raises the signal once more, which looks like a crash."""
+    """Logs when the service has started and when it ends.
+
+    Ends with status 0 after SIGTERM; uvicorn's own raises the signal once more, which looks like a crash.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        log.info("started")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping")
+        await super().shutdown(sockets)
+        log.info("stopped")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -221,6 +234,7 @@ def _listen(kind: str, host: str, port: int) -> socket.socket:
 
 async def _serve(service: Service, listener: socket.socket, internal_listener: socket.socket) -> bool:
     """Serve both applications in one task, so that a blocked task fails its health; returns whether it started."""
+    log.info("starting", http=_address(listener), internal=_address(internal_listener), pid=os.getpid())
     server = _Server(_config(service.app))
     internal_server = _InternalServer(_config(service.internal_app, lifespan="off"))
     internal = asyncio.create_task(internal_server.serve(sockets=[internal_listener]))
@@ -239,6 +253,11 @@ async def _serve(service: Service, listener: socket.socket, internal_listener: s
     internal_server.should_exit = True
     await internal
     return server.started
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 def _config(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:

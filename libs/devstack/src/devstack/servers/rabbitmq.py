@@ -46,6 +46,11 @@ log.file = false
 log.console = true
 log.console.level = warning
 """
+# When the broker stops, what handles statistics asks whoever is waiting for it, and gives up after five seconds.
+_WITHOUT_STATISTICS = (
+    "spawn(fun() -> rabbit_boot_state:wait_for(ready, infinity), "
+    "gen_event:delete_handler(rabbit_event, rabbit_mgmt_db_handler, []) end)."
+)
 
 
 class RabbitServer:
@@ -124,11 +129,13 @@ class RabbitServer:
             # Our own epmd: one that Erlang starts as a daemon would outlive the stack.
             argv = [epmd, "-port", str(epmd_port), "-address", "127.0.0.1"]
             await supervisor.start("epmd", argv, env=env, cwd=self.folder, shutdown_order=2, quiet=True)
-        loopback = "{127,0,0,1}"
+        # With -noinput the script runs the server with exec, so that the server is our direct child.
+        arguments = ["-noinput", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"]
+        if not self.statistics:
+            arguments += ["-eval", _WITHOUT_STATISTICS]
         await supervisor.start(
             "rabbitmq",
-            # With -noinput the script runs the server with exec, so that the server is our direct child.
-            [program.path, "-noinput", "-kernel", "inet_dist_use_interface", loopback],
+            [program.path, *arguments],
             env=env,
             cwd=self.folder,
             stop_seconds=STOP_SECONDS,

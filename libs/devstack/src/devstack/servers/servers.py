@@ -51,18 +51,26 @@ async def private_servers(
     durable: bool = True,
     report: Callable[[str], None] = discard_report,
     startup_tasks: Iterable[Callable[[], Awaitable[object]]] = (),
+    on_postgres: Callable[[PostgresServer], Awaitable[object]] | None = None,
 ) -> AsyncIterator[Servers]:
     """Both servers, ready; their data are kept in `folder`, or removed at the end when that is None.
 
-    `startup_tasks` need no server: they run concurrently with the start, under the lock of the folder. At the end
-    all processes of the supervisor are stopped. Raises StackError when a server cannot be started.
+    `startup_tasks` need no server: they run concurrently with the start, under the lock of the folder. `on_postgres`
+    needs no broker, which takes longer to start. At the end all processes of the supervisor are stopped. Raises
+    StackError when a server cannot be started.
     """
     with stack_folder(folder, supervisor) as home:
         if not any([*home.glob(TOPOLOGY_DECLARED), *home.glob(OLD_TOPOLOGY_DECLARED)]):
             # No service has used it, and a queue whose declaration was interrupted by a kill may never become usable.
             shutil.rmtree(home / "rabbitmq", ignore_errors=True)
         postgres = PostgresServer(home / "postgres", reserve_ports(1)[0], durable=durable)
-        starting = (postgres.start(supervisor), start_rabbitmq(home / "rabbitmq", supervisor, report))
+
+        async def start_postgres() -> None:
+            await postgres.start(supervisor)
+            if on_postgres is not None:
+                await on_postgres(postgres)
+
+        starting = (start_postgres(), start_rabbitmq(home / "rabbitmq", supervisor, report))
         _, broker, *_ = await gather_or_cancel(*starting, *(start() for start in startup_tasks))
         try:
             yield Servers(postgres, broker, home / TOPOLOGY_DECLARED)

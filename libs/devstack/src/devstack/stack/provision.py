@@ -1,26 +1,22 @@
-"""A program that migrates every schema and declares the topology; it runs before the services start."""
+"""A program that migrates every schema; it runs before the services start."""
 
 import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from pydantic import AmqpDsn, HttpUrl
 from pydantic_settings import BaseSettings
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.messaging import topology
 from shared.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[5]
 
 
 class Settings(BaseSettings):
-    """Addresses of the broker and the databases."""
+    """Addresses of the databases."""
 
-    rabbitmq_url: AmqpDsn
-    rabbitmq_management_url: HttpUrl
     schemas: dict[str, str]  # service -> database url
 
 
@@ -43,11 +39,10 @@ def _run(connection: Connection, service: str, check: bool) -> None:
         command.check(config)
 
 
-async def _provision(settings: Settings) -> None:
+async def _migrate(settings: Settings) -> None:
     for service, url in settings.schemas.items():
         await upgrade(service, url)
-    await topology.declare(str(settings.rabbitmq_url), str(settings.rabbitmq_management_url))
 
 
 if __name__ == "__main__":
-    asyncio.run(_provision(load_settings(Settings)))
+    asyncio.run(_migrate(load_settings(Settings)))

@@ -12,16 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import httpx
 
 from devstack.errors import StackError
 from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.process.ports import reserve_ports
 from devstack.process.supervisor import Supervisor
+from devstack.servers.postgres import PostgresServer
+from devstack.servers.rabbitmq import RabbitServer
 from devstack.servers.roles import create_roles
 from devstack.servers.secret_store import generate_secret, load_or_create, write_private
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack import expected_activities
+from shared.messaging import topology
 
 SERVICES = ("auth", "sync", "ingest", "leaderboard", "web")
 START_S = 90.0
@@ -82,6 +86,7 @@ class Athlete:
 
     id: int
     activities: list[dict[str, Any]]
+    name: str = ""  # the first one, and the initial of the last one
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Stack:
 
     web_url: str
     leaderboard_url: str
+    leaderboard_internal_url: str
+    leaderboard_operator_key: str = field(repr=False)
     strava_url: str
     database_urls: dict[str, str] = field(repr=False)
     rabbitmq_url: str = field(repr=False)
@@ -105,6 +112,7 @@ class StackLauncher:
         self._report = report
         self._secrets: dict[str, str] = {}
         self._athletes: list[Athlete] = []
+        self._database_urls: dict[str, str] = {}
         real = config.strava if isinstance(config.strava, RealStrava) else None
         self._real = real
         names = ("strava", *SERVICES, "sync-worker")
@@ -120,32 +128,31 @@ class StackLauncher:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     async def start(self, servers: Servers) -> Stack:
-        """Start the services, after `start_strava`, whose dataset determines the days of the challenge."""
+        """Start the services, after `prepare_schemas` and `start_strava`, whose dataset determines the days."""
         challenge = self._challenge_settings()
-        self._report("preparing schemas and topology")
-        database_urls = await create_roles(servers.postgres, SERVICES)
-        await self._provision(database_urls, servers)
-        servers.mark_topology_declared()  # before any service can publish or consume
         self._report("starting the services")
-        await self._start_services(database_urls, servers.rabbitmq.url, challenge)
+        await _declare_topology(servers.rabbitmq)
+        servers.mark_topology_declared()  # before any service can publish or consume
+        await self._start_services(self._database_urls, servers.rabbitmq.url, challenge)
         self._write_operator_settings(servers)
         return Stack(
             self.url("web"),
             self.url("leaderboard"),
+            self.url("leaderboard internal"),
+            self._get_secret("leaderboard-operator"),
             self.url("strava"),
-            database_urls,
+            self._database_urls,
             servers.rabbitmq.url,
             self._athletes,
         )
 
-    async def _provision(self, database_urls: dict[str, str], servers: Servers) -> None:
-        env = {
-            "RABBITMQ_URL": servers.rabbitmq.url,
-            "RABBITMQ_MANAGEMENT_URL": servers.rabbitmq.management_url,
-            "SCHEMAS": json.dumps(database_urls),
-        }
+    async def prepare_schemas(self, postgres: PostgresServer) -> None:
+        """Create and migrate what each service owns in the database; raises StackError."""
+        self._database_urls = await create_roles(postgres, SERVICES)
         await self._supervisor.run(
-            "prepare", [sys.executable, "-m", "devstack.stack.provision"], env=_base_environment() | env
+            "prepare",
+            [sys.executable, "-m", "devstack.stack.provision"],
+            env=_base_environment() | {"SCHEMAS": json.dumps(self._database_urls)},
         )
 
     def _challenge_settings(self) -> dict[str, str]:
@@ -181,7 +188,11 @@ class StackLauncher:
             await self._supervisor.wait_until_ready("strava", lambda: is_healthy(client, "/_sim/health"), START_S)
             listed = (await client.get("/_sim/athletes")).json()
             self._athletes = [
-                Athlete(one["id"], (await client.get(f"/_sim/athletes/{one['id']}/activities")).json())
+                Athlete(
+                    one["id"],
+                    (await client.get(f"/_sim/athletes/{one['id']}/activities")).json(),
+                    f"{one['firstname']} {one['lastname'][:1]}.",
+                )
                 for one in listed
             ]
 
@@ -304,9 +315,21 @@ async def running_stack(config: StackConfig, supervisor: Supervisor, report: Rep
     report(f"starting Postgres, RabbitMQ{simulated}")
     launcher = StackLauncher(config, supervisor, report)
     async with private_servers(
-        config.folder, supervisor, durable=config.durable, report=report, startup_tasks=[launcher.start_strava]
+        config.folder,
+        supervisor,
+        durable=config.durable,
+        report=report,
+        startup_tasks=[launcher.start_strava],
+        on_postgres=launcher.prepare_schemas,
     ) as servers:
         yield await launcher.start(servers)
+
+
+async def _declare_topology(broker: RabbitServer) -> None:
+    try:
+        await topology.declare(broker.url, broker.management_url)
+    except (topology.TopologyError, OSError, aio_pika.exceptions.AMQPError, httpx.HTTPError) as error:
+        raise StackError(f"the broker cannot be prepared: {type(error).__name__}: {error}") from error
 
 
 def _port_name(process: str) -> str:

@@ -24,7 +24,6 @@ def configure_logging(service: str, level: str, style: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        _drop_uvicorns_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     handler = logging.StreamHandler(sys.stdout)
@@ -40,7 +39,8 @@ def configure_logging(service: str, level: str, style: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # A line that cannot be rendered is lost: the fallback would print its arguments past the redactor.
     logging.raiseExceptions = False
-    for noisy in ("httpx", "httpcore", "uvicorn.access", "alembic"):
+    # Of uvicorn's two servers in a process each would tell of its start and end; `shared.service` does for both.
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "uvicorn.error", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for noisy in ("aio_pika", "aiormq"):  # each lost connection with its stack; ours say it in a line
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -50,13 +50,6 @@ def configure_logging(service: str, level: str, style: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-
-
-def _drop_uvicorns_colours(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    event.pop("color_message", None)
-    return event
 
 
 def _rendering(style: str) -> list[structlog.typing.Processor]:

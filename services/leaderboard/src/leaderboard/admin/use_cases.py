@@ -19,8 +19,6 @@ from leaderboard.challenges.queries import (
     list_boards,
     list_challenges,
     next_revision,
-    to_challenge,
-    to_rules,
 )
 from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule, days_since_end, list_expired
 from leaderboard.dependencies import Actor
@@ -28,7 +26,14 @@ from leaderboard.names import fold_name
 from leaderboard.standings.queries import add_board_changes
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from leaderboard.versions import queries as version_queries
-from leaderboard.versions.use_cases import adopt_preview, preview_new_rules, preview_rules, publish_rules
+from leaderboard.versions.use_cases import (
+    adopt_preview,
+    find_next_boards,
+    find_next_rules,
+    preview_new_rules,
+    preview_rules,
+    publish_rules,
+)
 from shared.contracts.events import ChallengeClosed, StandingsChanged
 from shared.contracts.leaderboard_admin_api import (
     MAX_BOARDS,
@@ -86,7 +91,7 @@ async def edit_challenge(session: AsyncSession, actor: Actor, slug: str, edit: C
     await queries.update_challenge(session, row.id, others)
     await session.refresh(row)
     if row.closed_at is None:
-        await _publish(session, row, to_rules_of(edit), await _boards_as_they_will_be(session, row))
+        await _publish(session, row, to_rules_of(edit), await find_next_boards(session, row))
     changes = {
         name: [_to_json(before[name]), _to_json(value)]
         for name, value in _columns(edit).items()
@@ -103,7 +108,7 @@ async def clone_challenge(session: AsyncSession, actor: Actor, slug: str, clone:
     await lock_scoring(session)
     source = require(await find_challenge(session, slug), "There is no such challenge.")
     await _require_free(session, clone.slug, clone.name)
-    boards = await _boards_as_they_will_be(session, source)
+    boards = await find_next_boards(session, source)
     rules = Challenge(
         clone.first_day, clone.last_day, source.counts_manual, source.counts_trainer, source.counts_commute
     )
@@ -139,7 +144,7 @@ async def add_board(session: AsyncSession, actor: Actor, slug: str, new: BoardDe
     _require_distinct([*boards, new])
     board = await queries.insert_board(session, row.id, new.slug, new.name)
     _set_team_rules(board, new)
-    rules, wanted = await _rules_as_they_will_be(session, row), to_board(new.slug, new.name, new)
+    rules, wanted = await find_next_rules(session, row), to_board(new.slug, new.name, new)
     await adopt_preview(session, row.id, board.id, rules, wanted)
     await publish_rules(session, row.id, rules, {board.id: wanted})
     await queries.update_challenge(session, row.id, {})
@@ -155,8 +160,8 @@ async def edit_board(session: AsyncSession, actor: Actor, slug: str, board_slug:
     _require_distinct([*others, edit], board_slug)
     wanted = to_board(board_slug, edit.name, edit)
     if row.closed_at is None:
-        await publish_rules(session, row.id, await _rules_as_they_will_be(session, row), {board.id: wanted})
-    elif (await _boards_as_they_will_be(session, row))[board_slug] != replace(wanted, name=board.name):
+        await publish_rules(session, row.id, await find_next_rules(session, row), {board.id: wanted})
+    elif (await find_next_boards(session, row))[board_slug] != replace(wanted, name=board.name):
         _require_open(row)
     before = {"name": board.name, "position": board.position}
     board.name, board.position = edit.name, edit.position
@@ -188,7 +193,7 @@ async def begin_preview(
     row = await _lock(session, slug)
     _require_open(row)
     board = await find_board(session, row, board_slug)
-    rules = to_rules_of(request.challenge) if request.challenge else await _rules_as_they_will_be(session, row)
+    rules = to_rules_of(request.challenge) if request.challenge else await find_next_rules(session, row)
     await preview_rules(session, board.id, rules, to_board(board.slug, board.name, request))
     details = request.model_dump(mode="json")
     await add_audit_entry(session, actor, "board.previewed", f"{slug}/{board_slug}", details)
@@ -199,7 +204,7 @@ async def begin_new_preview(session: AsyncSession, actor: Actor, slug: str, requ
     await lock_scoring(session)
     row = await _lock(session, slug)
     _require_open(row)
-    rules = to_rules_of(request.challenge) if request.challenge else await _rules_as_they_will_be(session, row)
+    rules = to_rules_of(request.challenge) if request.challenge else await find_next_rules(session, row)
     version_id = await preview_new_rules(session, row.id, rules, to_board("", "", request))
     await add_audit_entry(session, actor, "new_board.previewed", slug, request.model_dump(mode="json"))
     return version_id
@@ -319,27 +324,6 @@ def _to_json(value: object) -> object:
 async def _publish(session: AsyncSession, row: ChallengeRow, rules: Challenge, boards: dict[str, Board]) -> None:
     rows = await list_boards(session, row.id)
     await publish_rules(session, row.id, rules, {one.id: boards[one.slug] for one in rows if one.slug in boards})
-
-
-async def _targets(session: AsyncSession, row: ChallengeRow) -> dict[str, tuple[BoardRow, BoardVersionRow]]:
-    """Each board with what is shown of it, or with what will be as soon as it is built."""
-    found = {}
-    for board in await list_boards(session, row.id):
-        versions = await version_queries.find_versions(session, board.id)
-        if versions:
-            found[board.slug] = (board, versions[0])
-    return found
-
-
-async def _boards_as_they_will_be(session: AsyncSession, row: ChallengeRow) -> dict[str, Board]:
-    targets = await _targets(session, row)
-    return {slug: to_rules(version, board) for slug, (board, version) in targets.items()}
-
-
-async def _rules_as_they_will_be(session: AsyncSession, row: ChallengeRow) -> Challenge:
-    targets = await _targets(session, row)
-    newest = max((version for _, version in targets.values()), key=lambda one: one.id, default=None)
-    return to_challenge(row if newest is None else newest)
 
 
 async def _announce(session: AsyncSession, row: ChallengeRow, now: datetime) -> None:

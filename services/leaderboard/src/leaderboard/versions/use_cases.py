@@ -9,11 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard import metrics
 from leaderboard.activities.queries import count_activities, has_activities, lock_people, lock_scoring
-from leaderboard.challenges.queries import list_building_versions, to_rule_columns
+from leaderboard.challenges.queries import (
+    list_boards,
+    list_building_versions,
+    to_challenge,
+    to_rule_columns,
+    to_rules,
+)
 from leaderboard.challenges.rules import Board, Challenge
 from leaderboard.standings.queries import add_board_changes, add_recalculations, count_requests
 from leaderboard.standings.use_cases import CROWD, rescore
-from leaderboard.tables import BoardVersionRow
+from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from leaderboard.versions import queries
 from leaderboard.versions.queries import Drift
 from shared.database.engine import Database
@@ -57,6 +63,29 @@ async def publish_rules(
 
 def _has(version: BoardVersionRow, rules: Mapping[str, object]) -> bool:
     return all(getattr(version, name) == value for name, value in rules.items())
+
+
+async def find_next_boards(session: AsyncSession, row: ChallengeRow) -> dict[str, Board]:
+    """The boards of a challenge by their slugs, as they will be as soon as everything is built."""
+    targets = await _find_targets(session, row)
+    return {slug: to_rules(version, board) for slug, (board, version) in targets.items()}
+
+
+async def find_next_rules(session: AsyncSession, row: ChallengeRow) -> Challenge:
+    """The days of a challenge and what counts, as they will be as soon as everything is built."""
+    targets = await _find_targets(session, row)
+    newest = max((version for _, version in targets.values()), key=lambda one: one.id, default=None)
+    return to_challenge(row if newest is None else newest)
+
+
+async def _find_targets(session: AsyncSession, row: ChallengeRow) -> dict[str, tuple[BoardRow, BoardVersionRow]]:
+    """Each board with what is shown of it, or with what will be as soon as it is built."""
+    found = {}
+    for board in await list_boards(session, row.id):
+        versions = await queries.find_versions(session, board.id)
+        if versions:
+            found[board.slug] = (board, versions[0])
+    return found
 
 
 async def preview_rules(session: AsyncSession, board_id: int, challenge: Challenge, board: Board) -> int:
