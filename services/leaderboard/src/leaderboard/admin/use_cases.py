@@ -24,8 +24,7 @@ from leaderboard.challenges.rules import Board, Challenge, Metric, PointsRule, d
 from leaderboard.dependencies import Actor
 from leaderboard.names import fold_name
 from leaderboard.standings.queries import add_board_changes
-from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
-from leaderboard.versions import queries as version_queries
+from leaderboard.tables import BoardRow, ChallengeRow
 from leaderboard.versions.use_cases import (
     adopt_preview,
     find_next_boards,
