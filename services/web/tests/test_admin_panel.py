@@ -143,6 +143,7 @@ async def test_a_challenge_that_is_over_is_closed_with_a_digest(admin: Club) -> 
     assert results["digest"] in page.text
 
 
+RUNS = {"metric": "distance", "sport_types": "Run"}
 BOARD = {"kind": "board", "name": "Wszystko", "metric": "points", "unit": "distance", "team_mode": "sum"}
 
 
@@ -169,6 +170,83 @@ async def test_a_board_of_points_is_added_previewed_changed_and_deleted(admin: C
     assert 'name="per_unit.Run" value="10"' in built.text, "the input is kept"
     await post(admin, "/challenges/main/boards/wszystko", {**tried, "do": "save"}, "board-saved")
     await post(admin, "/challenges/main/boards/wszystko/delete", {}, "board-deleted")
+
+
+async def preview(club: Club, path: str, fields: dict[str, object]) -> httpx.Response:
+    """Ask for a preview in a form; the page with it, once it is computed."""
+    answer = await club.client.post(f"/admin{path}", data={**fields, "do": "preview"})
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["location"].removesuffix("#preview")
+    building = await club.client.get(address)
+    assert "The board is being computed by these rules. Nothing of it is shown to others." in building.text
+    assert html.unescape(building.text.split('hx-get="')[1].split('"')[0]) == address
+    await club.settle()
+    built = await club.client.get(address)
+    assert "This is what the rules below would give. Nothing is saved yet." in built.text
+    assert "Is now" not in built.text, "there is no board to compare it with"
+    return built
+
+
+async def test_a_board_is_previewed_before_it_exists_and_the_input_is_kept(admin: Club) -> None:
+    path = "/challenges/main/new-board"
+    fields: dict[str, object] = {
+        **BOARD,
+        "sport_types": ["Run", "Ride"],
+        "per_unit.Run": "2,5",
+        "per_unit.Ride": "1",
+        "daily_cap": "20",
+        "slug": "moja-tabela",
+        "team_mode": "best",
+        "team_best": "3",
+    }
+    page = await preview(admin, path, fields)
+    rows = [part.partition("<")[0] for part in page.text.split('<th scope="row">')[1:]]
+    assert rows == ["Filip J.", "Ela N."]
+    assert ">20.0<" in page.text.replace("\n", "")
+    for kept in ('value="Wszystko"', 'value="moja-tabela"', 'name="per_unit.Run" value="2,5"', 'value="3"'):
+        assert kept in page.text
+    assert page.text.count(" checked") == 3  # the two sports, and what teams have
+    assert '<option value="points" selected>' in page.text
+    for shown in ("/admin/challenges/main", "/c/main/running", "/admin"):
+        assert "Wszystko" not in (await admin.client.get(shown)).text
+    log = await admin.client.get("/admin/log?action=new_board.previewed")
+    assert "tried the rules of a new board" in log.text
+    await post(admin, path, {**fields, "do": "save"}, "board-saved")
+    await admin.settle()
+    board = (await admin.client.get("/c/main/moja-tabela")).text.split("<tbody")[1]
+    assert board.index("Filip J.") < board.index("Ela N.")
+
+
+async def test_a_milestone_is_previewed_before_it_exists(admin: Club) -> None:
+    fields: dict[str, object] = {
+        "kind": "milestone",
+        "metric": "distance",
+        "sport_types": ["Run"],
+        "team_mode": "sum",
+    }
+    page = await preview(admin, "/challenges/main/new-board", {**fields, "threshold": "7,5"})
+    assert "<h1>New milestone</h1>" in page.text
+    assert 'value="7,5"' in page.text
+    assert page.text.count("<td>yes</td>") == page.text.count("<td>not yet</td>") == 1
+
+
+async def test_a_preview_of_a_new_board_that_cannot_be_is_told_with_the_input(admin: Club) -> None:
+    path = "/admin/challenges/main/new-board"
+    fields: dict[str, object] = {**BOARD, "sport_types": ["Run"], "per_unit.Run": "many", "do": "preview"}
+    wrong = await admin.client.post(path, data=fields)
+    assert wrong.status_code == 422
+    assert 'value="Wszystko"' in wrong.text
+    assert 'value="many"' in wrong.text
+    for unknown in ("999", "0", "x", "9" * 30, "../1"):
+        page = await admin.client.get(path, params={"kind": "board", "name": "Wszystko", "preview": unknown})
+        assert page.status_code == 200
+        assert "The preview is over" in page.text
+        assert 'value="Wszystko"' in page.text
+    await execute(admin.leaderboard, "update challenges set closed_at = now(), digest = 'x'")
+    closed = await admin.client.post(path, data={**fields, "per_unit.Run": "1"})
+    assert closed.status_code == 409
+    assert "The challenge is closed: its results do not change any more." in closed.text
+    assert 'value="Wszystko"' in closed.text
 
 
 async def test_other_days_of_a_challenge_are_previewed_on_a_board(admin: Club) -> None:
@@ -381,7 +459,8 @@ async def test_while_leaderboard_is_away_forms_keep_their_input(
         "/new-challenge": NEW,
         "/challenges/main/edit": {**NEW, "edition": "0"},
         "/challenges/main/clone": {"name": "Zima w Łodzi", "first_day": "2027-02-01", "last_day": "2027-02-28"},
-        "/challenges/main/new-board": {**BOARD, "name": "Zima w Łodzi", "metric": "distance", "sport_types": "Run"},
+        "/challenges/main/new-board": {**BOARD, **RUNS, "name": "Zima w Łodzi"},
+        "/challenges/other/new-board": {**BOARD, **RUNS, "do": "preview", "name": "Zima w Łodzi"},
         "/challenges/main/teams/deal": {"names": "Zima w Łodzi", "how": "evenly"},
         "/challenges/main/teams/1": {"name": "Zima w Łodzi"},
         "/keys": {"name": "Zima w Łodzi", "scopes": "read"},

@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.contracts.leaderboard_admin_api import (
+    BegunPreview,
     BoardDefinition,
     BoardEdit,
     ChallengeEdit,
@@ -113,6 +114,14 @@ class OrganisersClient:
     async def get_preview(self, slug: str, board: str) -> Preview:
         """What it would be."""
         return await self._api.get(f"/admin/challenges/{slug}/boards/{board}/preview", Preview, self._caller)
+
+    async def begin_new_preview(self, slug: str, rules: PreviewRequest) -> BegunPreview:
+        """Have a board computed that does not exist, without adding it."""
+        return await self._send("POST", f"/admin/challenges/{slug}/previews", BegunPreview, rules)
+
+    async def get_new_preview(self, slug: str, preview_id: int) -> Preview:
+        """What it would be."""
+        return await self._api.get(f"/admin/challenges/{slug}/previews/{preview_id}", Preview, self._caller)
 
     async def get_standings(self, slug: str, board: str, limit: int) -> BoardStandings:
         """The first places of a board as it is."""

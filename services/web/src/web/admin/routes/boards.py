@@ -17,28 +17,34 @@ from shared.errors import AppError, NotFound
 from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
 from web.admin.messages import Refusal, refuse, tidy
 from web.admin.routes.challenges import find_challenge
-from web.admin.routes.previews import load_preview, rules_of
+from web.admin.routes.previews import load_new_preview, load_preview, rules_of
 from web.admin.rules import forms
 from web.admin.rules.sports import GROUPS
 from web.http.dependencies import PAGE_METHODS, go_to
 from web.http.sentences import check_form
 
 _RULE_FIELDS = ("kind", "metric", "sport_types", "unit", "daily_cap", "active_day_bonus", "threshold")
-_FIELDS = ("name", "position", "edition", "team_mode", "team_best", *_RULE_FIELDS)
+_FIELDS = ("name", "slug", "position", "edition", "team_mode", "team_best", *_RULE_FIELDS)
 
 router = APIRouter(prefix="/admin/challenges/{slug}")
 
 
 @router.api_route("/new-board", methods=PAGE_METHODS)
 async def new_board(panel: PanelDep, slug: Slug, kind: Literal["board", "milestone"] = "board") -> Response:
-    """The form for a new board or milestone."""
+    """The form for a new board or milestone, or with rules that are tried, beside what they would give."""
     challenge = await panel.api.get_challenge(slug)
-    return _show_form(panel, challenge, None, {**forms.show_rules({}, kind), "team_mode": ["sum"]})
+    tried, query, rules = _read_tried(panel)
+    if "preview" not in tried:
+        return _show_form(panel, challenge, None, {**forms.show_rules({}, kind), "team_mode": ["sum"]})
+    preview = await load_new_preview(panel, slug, _to_id(forms.first(tried, "preview")), rules)
+    return _show_form(panel, challenge, None, tried, preview=preview, query=query)
 
 
 @router.post("/new-board")
 async def add_board(panel: PanelDep, form: FormDep, slug: Slug) -> Response:
-    """Add a board, which is shown as soon as it is computed."""
+    """Add a board, which is shown as soon as it is computed, or try what its rules would give."""
+    if form.get("do") == "preview":
+        return await _begin_new_preview(panel, form, slug)
     values = {
         **forms.read_rules(form.fields),
         **forms.read_team_rules(form.fields),
@@ -61,11 +67,9 @@ async def board_form(panel: PanelDep, slug: Slug, board: Slug) -> Response:
     """The form with the board as it is or will be, or with rules that are tried, beside what they would give."""
     challenge = await panel.api.get_challenge(slug)
     found = _find_board(challenge, board)
-    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
+    tried, query, rules = _read_tried(panel)
     if "preview" not in tried:
         return _show_form(panel, challenge, found, show_board(challenge, found))
-    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
-    rules, _ = check_form(PreviewRequest, forms.read_rules(tried))
     preview = await load_preview(panel, challenge, found, rules)
     return _show_form(panel, challenge, found, tried, preview=preview, query=query)
 
@@ -114,9 +118,39 @@ async def _begin_preview(panel: Panel, form: Form, slug: str, board: str) -> Res
         await panel.api.begin_preview(slug, board, rules)
     except AppError as error:
         return await _show_edit_again(panel, slug, board, form, refuse(error))
+    return _go_to_preview(f"/admin/challenges/{slug}/boards/{board}", form, rules, "1")
+
+
+async def _begin_new_preview(panel: Panel, form: Form, slug: str) -> Response:
+    rules, problems = check_form(PreviewRequest, forms.read_rules(form.fields))
+    refusal = Refusal(tidy(problems))
+    if not problems:
+        try:
+            begun = await panel.api.begin_new_preview(slug, rules)
+            return _go_to_preview(f"/admin/challenges/{slug}/new-board", form, rules, str(begun.id))
+        except AppError as error:
+            refusal = refuse(error)
+    return _show_form(panel, await find_challenge(panel, slug), None, form.fields, refusal, slug=slug)
+
+
+def _go_to_preview(path: str, form: Form, rules: PreviewRequest, preview: str) -> Response:
+    """The form with its input, which is in the address, and with the preview."""
     points = [f"per_unit.{sport}" for sport in rules.sport_types] if rules.points else []
     tried = forms.keep_known(form.fields, (*_FIELDS, *points))
-    return go_to(with_query(f"/admin/challenges/{slug}/boards/{board}", [*tried, ("preview", "1")]) + "#preview")
+    return go_to(with_query(path, [*tried, ("preview", preview)]) + "#preview")
+
+
+def _read_tried(panel: Panel) -> tuple[dict[str, list[str]], str, PreviewRequest | None]:
+    """The fields in the address, as they are there, and the rules that they make."""
+    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
+    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
+    rules, _ = check_form(PreviewRequest, forms.read_rules(tried))
+    return tried, query, rules
+
+
+def _to_id(text: str) -> int:
+    """A preview's id; 0, which none has, for what is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def show_board(challenge: ChallengeState, board: BoardState) -> dict[str, list[str]]:

@@ -1,11 +1,11 @@
 """What other rules would make of a board, beside what it is."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from shared.contracts.leaderboard_admin_api import BoardRules, BoardState, ChallengeState
+from shared.contracts.leaderboard_admin_api import BoardRules, BoardState, ChallengeState, Preview
 from shared.contracts.leaderboard_api import StandingEntry
-from shared.errors import NotFound, Unavailable
+from shared.errors import Invalid, NotFound, Unavailable
 from web.admin.dependencies import Panel
 from web.http.sentences import check_form
 
@@ -24,23 +24,28 @@ async def load_preview(
     panel: Panel, challenge: ChallengeState, board: BoardState, rules: BoardRules | None
 ) -> dict[str, Any]:
     """The first places as they would be by these rules, and where these people are now."""
-    known: dict[str, Any] = {
-        "board": board,
-        "threshold": rules.threshold if rules else None,
-        "metric": rules.metric if rules else "distance",
-    }
+    shown = await _load(panel.api.get_preview(challenge.slug, board.slug), rules)
+    present = await _load_present(panel, challenge, board) if shown["state"] == "built" else ()
+    places = {row.user_id: row.place for row in present}
+    return {**shown, "board": board, "present": present[:PREVIEWED], "places": places}
+
+
+async def load_new_preview(panel: Panel, slug: str, preview_id: int, rules: BoardRules | None) -> dict[str, Any]:
+    """The first places of a board as it would be, which does not exist yet."""
+    shown = await _load(panel.api.get_new_preview(slug, preview_id), rules)
+    return {**shown, "board": None, "present": (), "places": {}}
+
+
+async def _load(asked: Awaitable[Preview], rules: BoardRules | None) -> dict[str, Any]:
+    known = {"threshold": rules.threshold if rules else None, "metric": rules.metric if rules else "distance"}
     try:
-        preview = await panel.api.get_preview(challenge.slug, board.slug)
-    except NotFound:
+        preview = await asked
+    except (NotFound, Invalid):
         return {"state": "gone", **known}
     except Unavailable:
         return {"state": "away", **known}
-    if not preview.is_built:
-        return {"state": "building", **known}
-    present = await _load_present(panel, challenge, board)
-    places = {row.user_id: row.place for row in present}
-    first = {"rows": preview.rows[:PREVIEWED], "present": present[:PREVIEWED], "places": places}
-    return {"state": "built", **known, **first}
+    state = "built" if preview.is_built else "building"
+    return {"state": state, "rows": preview.rows[:PREVIEWED], **known}
 
 
 async def _load_present(panel: Panel, challenge: ChallengeState, board: BoardState) -> Sequence[StandingEntry]:
