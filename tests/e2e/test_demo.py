@@ -105,14 +105,16 @@ async def test_a_board_fills_up_while_it_is_open_and_a_visitor_joins_it_and_a_te
         await expect(mine).to_have_count(1, timeout=30_000)
         await expect(mine.locator("th")).to_contain_text(name.split()[0])
         await look_around(page, running.url)
-        await page.close()
+        await page.goto(f"{running.url}/c/main/running")  # a live page that is still open at the end
+        await expect(page.locator("tr.me, tr[aria-current]")).to_have_count(1)
 
         assert list_stack_pids(running.stack_id)
         assert await running.end(signal.SIGINT) == 130
         assert not list_stack_pids(running.stack_id)
+        await page.close()
     assert f"what the services log is in {folder}/stack.log" in running.shown
     assert re.search(r"of 6 athletes have signed in: \w+ \w\.", running.shown)
-    assert "[info" not in running.shown
+    assert not re.search(r"\[(info|warning|error) ", running.shown), running.shown
     log = (folder / "stack.log").read_text(encoding="utf-8")
     assert re.search(r"^sync-worker .* \[info +\] started", log, re.MULTILINE)
     assert not re.search(r"\b[0-9a-f]{40}\b|code=|state=", log), "a token, a code or a state was logged"

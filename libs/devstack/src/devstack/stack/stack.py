@@ -172,7 +172,9 @@ class StackLauncher:
     async def start_strava(self) -> None:
         """Start the simulated Strava, which needs no server; raises StackError when its dataset is invalid."""
         if not isinstance(self._config.strava, DatasetOptions):
+            self._report("starting Postgres and RabbitMQ")
             return
+        self._report("starting Postgres, RabbitMQ and the simulated club")
         # Enough calls to fetch all activities at once; the rate limits are tested elsewhere.
         limits = "1000000,10000000,1000000,10000000"
         await self._supervisor.start(
@@ -311,8 +313,6 @@ class StackLauncher:
 @asynccontextmanager
 async def running_stack(config: StackConfig, supervisor: Supervisor, report: Report) -> AsyncIterator[Stack]:
     """The whole system, ready to use; it is stopped at the end of the block. Raises StackError."""
-    simulated = "" if isinstance(config.strava, RealStrava) else " and the simulated club"
-    report(f"starting Postgres, RabbitMQ{simulated}")
     launcher = StackLauncher(config, supervisor, report)
     async with private_servers(
         config.folder,

@@ -1,12 +1,15 @@
 """Open live pages: their number is bounded, for each visitor and altogether."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from shared.errors import TooManyRequests, Unavailable
 from web.http.dependencies import Visitor
@@ -14,6 +17,7 @@ from web.http.rate_limits import find_address
 from web.live.messages import DEFLATED_PING, PING
 
 SEND_TIMEOUT_S = 30
+END_TIMEOUT_S = 1  # for whoever reads slowly when the service stops
 MAX_OF_USER = 20  # tabs and devices of somebody who is signed in
 
 
@@ -46,7 +50,7 @@ class LiveStreams:
             raise Unavailable
         if self._open[visitor_key] >= limit:
             raise TooManyRequests
-        return EventSourceResponse(
+        return _LiveResponse(
             self._counted(visitor_key, stream),
             headers={"Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if deflated else {})},
             ping_message_factory=lambda: _EncodedPing(DEFLATED_PING if deflated else PING),
@@ -67,6 +71,17 @@ class LiveStreams:
             self._open[visitor_key] -= 1
             if self._open[visitor_key] <= 0:
                 del self._open[visitor_key]
+
+
+class _LiveResponse(EventSourceResponse):
+    """Ends properly when the service stops, where it would be cut short, with an error in the log for each."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+        if self.active and scope["method"] != "HEAD":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_TIMEOUT_S):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _EncodedPing(ServerSentEvent):
