@@ -31,6 +31,14 @@ WATCH_SHIFTS = """
     }).observe({type: "layout-shift", buffered: true});
 """
 
+TOP = "one => one.getBoundingClientRect().top + scrollY"
+#: On how many lines these stand, however tall each is; and of how many lines each is.
+LINES = """all => all.map(one => one.getBoundingClientRect()).sort((one, next) => one.top - next.top)
+    .reduce(([count, end], {top, bottom}) => top < end ? [count, end] : [count + 1, bottom], [0, -1])[0]"""
+LINES_OF_EACH = "all => [...new Set(all.map(one => one.getClientRects().length))]"
+PLACES = "all => all.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().top])"
+RENAME = "(all, name) => { if (name) for (const one of all) one.textContent = name; }"
+
 
 @pytest.fixture(scope="module")
 async def organiser(site: Site) -> AsyncIterator[Person]:
@@ -74,6 +82,30 @@ async def _examine(page: Page, path: str, check_accessibility: CheckAccessibilit
     if shifts > 0:
         found.append(f"moved by {shifts}")
     return found
+
+
+@pytest.mark.parametrize("language", ["en-GB", "pl-PL"])
+async def test_on_a_phone_a_board_begins_high_up(site: Site, organiser: Person, language: str) -> None:
+    looks = {**HAND, "locale": language, "has_touch": True}
+    async with site.person(**looks, storage_state=await organiser.context.storage_state()) as person:
+        page = person.page
+        await page.goto("/c/main/running")
+        assert await page.locator("#standings tbody tr").first.evaluate(TOP) <= 430
+        assert await page.locator(".tabs a").evaluate_all(LINES) == 1
+        assert await page.locator("#standings tbody th a").evaluate_all(LINES_OF_EACH) == [1]
+        await expect(page.locator("kbd")).to_be_hidden()
+        for names in ("", "Wolfeschlegelsteinhausenbergerdorff-Brzęczyszczykiewicz"):
+            await page.locator(".wordmark span, .who").evaluate_all(RENAME, names)
+            assert await page.locator(".top a, .top button").evaluate_all(LINES) == 1
+            for name in ("Organise", "Sign out") if language == "en-GB" else ("Organizuj", "Wyloguj"):
+                await expect(page.get_by_text(name, exact=True)).to_be_in_viewport(ratio=1)
+        await page.goto("/admin")
+        places = [await page.locator(".tabs a").evaluate_all(PLACES)]
+        for path in ("/admin/participants", "/admin/keys"):
+            await page.goto(path)
+            places.append(await page.locator(".tabs a").evaluate_all(PLACES))
+        assert places[0] == places[1] == places[2], "the tabs stay where they are, whichever is chosen"
+        assert len({top for _, top in places[0]}) <= 2
 
 
 async def test_a_board_is_used_with_keys_alone(site: Site, organiser: Person) -> None:

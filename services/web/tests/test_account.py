@@ -98,7 +98,7 @@ async def test_what_a_browser_remembers_is_chosen_with_one_form(client: httpx.As
     assert answer.headers["location"] == "/settings?said=saved"
     page = (await client.get("/settings?said=saved")).text
     assert '<html lang="pl" data-theme="dark">' in page
-    assert "Twój wybór jest zapisany w tej przeglądarce." in page
+    assert "Wybór jest zapisany w tej przeglądarce." in page
     for name, value in (("lang", "pl"), ("theme", "dark"), ("keys", "off")):
         assert f'<input type="radio" name="{name}" value="{value}" checked>' in page
 

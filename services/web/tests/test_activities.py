@@ -62,8 +62,8 @@ async def test_an_activity_has_its_figures_and_why_it_counts_or_does_not_on_each
     words = words_of(page, 1)
     assert "Run 08:00" in words
     assert "Distance 12.35 km Time 0:50 h Climb 10 m" in words or "Distance 12.34 km Time 0:50 h Climb 10 m" in words
-    assert re.search(r"Running counts with 12\.3[45] km", words)
-    assert "Cycling does not count: this sport does not count there" in words
+    assert re.search(r"Running: counts with 12\.3[45] km", words)
+    assert "Cycling: not counted, because this sport does not count there" in words
     assert '<a class="strava" href="https://www.strava.com/activities/1" rel="noopener">View on Strava</a>' in page
 
 
@@ -72,8 +72,21 @@ async def test_everything_is_said_in_polish(ela: Club) -> None:
     answer = await ela.client.get(PAGE, headers={"Accept-Language": "pl"})
     words = words_of(answer.text, 1)
     assert words.startswith("Bieg terenowy 08:00")
-    assert "Bieganie liczy się: 12,30 km" in words
-    assert "Rower nie liczy się: ta dyscyplina się tam nie liczy" in words
+    assert "Bieganie: liczy się 12,30 km" in words
+    assert "Rower: nie liczy się, bo to inna dyscyplina" in words
+
+
+async def test_boards_that_refuse_it_for_one_reason_stand_together(ela: Club) -> None:
+    await ela.hear(ran(1, sport_type="Yoga"))
+    assert "Running, Cycling: not counted, because this sport does not count there" in words_of(await show(ela), 1)
+
+
+async def test_figures_that_a_sport_has_none_of_are_left_out(ela: Club) -> None:
+    await ela.hear(ran(1, km=0, sport_type="WeightTraining", elev_gain_m=0))
+    words = words_of(await show(ela), 1)
+    assert "Time 0:50 h" in words
+    assert "Distance" not in words
+    assert "Climb" not in words
 
 
 async def test_a_sport_that_nobody_translated_keeps_its_name(ela: Club) -> None:
@@ -87,12 +100,12 @@ async def test_a_sport_that_nobody_translated_keeps_its_name(ela: Club) -> None:
         ({"trainer": True}, "indoor activities do not count there"),
         ({"flagged": True}, "Strava has flagged it"),
         ({"visibility": "only_me"}, "only you can see it on Strava, and you have not chosen"),
-        (at(8, days_ago=41), "not on a day of the challenge"),
+        (at(8, days_ago=41), "it was not on a day of the challenge"),
     ],
 )
 async def test_each_reason_has_a_sentence(ela: Club, fields: dict[str, Any], reason: str) -> None:
     await ela.hear(ran(1, **fields))
-    assert f"does not count: {reason}" in words_of(await show(ela), 1)
+    assert f"not counted, because {reason}" in words_of(await show(ela), 1)
 
 
 async def test_a_private_activity_is_shown_to_its_owner_with_the_way_to_the_setting(ela: Club) -> None:
@@ -112,11 +125,11 @@ async def test_excluding_sticks_whatever_comes_from_strava_until_it_is_included_
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?said=excluded#a-1")
     await ela.hear(revised(1, user_id=ELA, km=20, **at(8)))
     page = await show(ela, said="excluded")
-    assert "Running does not count: you excluded it" in words_of(page, 1)
+    assert "Running: not counted, because you excluded it" in words_of(page, 1)
     assert "It does not count any more" in page
     answer = await choose(ela, 1, "include")
     assert answer.headers["location"] == f"{PAGE}?said=included#a-1"
-    assert "Running counts with 20.00 km" in words_of(await show(ela), 1)
+    assert "Running: counts with 20.00 km" in words_of(await show(ela), 1)
 
 
 async def test_with_htmx_the_answer_is_the_day_that_changed_and_what_was_done(ela: Club) -> None:
@@ -148,10 +161,10 @@ async def test_recordings_of_the_same_time_are_side_by_side_and_one_click_choose
     assert answer.headers["location"] == f"{PAGE}?said=preferred#a-2"
     page = await show(ela, said="preferred")
     assert "your choice" in words_of(page, 2)
-    assert "Running counts with 9.00 km" in words_of(page, 2)
+    assert "Running: counts with 9.00 km" in words_of(page, 2)
     assert "Count this one instead" in words_of(page, 1)
     await choose(ela, 2, "leave")
-    assert "Running counts with 10.00 km" in words_of(await show(ela), 1)
+    assert "Running: counts with 10.00 km" in words_of(await show(ela), 1)
 
 
 async def test_recordings_around_midnight_are_one_group_and_both_days_are_answered(ela: Club) -> None:
@@ -188,7 +201,7 @@ async def test_points_are_explained_with_their_units_the_cap_and_the_bonus(ela: 
     await ela.settle()
     await ela.hear(ran(1, km=10), ran(2, km=8, **at(15)))
     page = await show(ela)
-    assert "Running counts: 10.00 km \u00d7 1.50 = 15.00 points" in words_of(page, 1)
+    assert "Running: counts with 10.00 km \u00d7 1.50 = 15.00 points" in words_of(page, 1)
     sums = " ".join(re.sub(r"<[^>]+>", " ", re.findall(r'<p class="sum">.*?</p>', page, re.DOTALL)[0]).split())
     assert sums == "Running 27.00 points, of which at most 20.00 count on a day + 3.00 for an active day = 23.00"
 

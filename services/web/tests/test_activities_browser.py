@@ -59,7 +59,7 @@ async def test_a_choice_changes_the_page_in_place_and_leaves_the_focus_where_it_
     await expect(page.locator("#a-3").get_by_role("button", name="Include again")).to_be_focused()
     await expect(page.locator("#said")).to_contain_text("It does not count any more")
     await page.locator("#a-2").get_by_role("button", name="Count this one instead").press("Enter")
-    await expect(page.locator("#a-2")).to_contain_text("Running counts with 9.00 km")
+    await expect(page.locator("#a-2")).to_contain_text("Running: counts with 9.00 km")
     await expect(page.locator("#a-1")).to_contain_text("another recording of the same time counts in its place")
     await expect(page.locator("#a-2").get_by_role("button", name="Let the rules choose")).to_be_focused()
     assert await page.evaluate("window.sameDocument")

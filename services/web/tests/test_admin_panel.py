@@ -334,6 +334,13 @@ async def test_activities_are_listed_from_the_newest_on_page_by_page(admin: Club
     assert ">Older<" not in second.text
 
 
+async def test_figures_that_an_activity_has_none_of_are_left_out(admin: Club) -> None:
+    await admin.hear(recorded(3, user_id=user_id(5), km=0, sport_type="Yoga", elev_gain_m=0))
+    rows = (await admin.client.get("/admin/activities")).text.split("<tr ")
+    assert '<td class="num">0:50 h</td>' in next(row for row in rows if 'id="a-3"' in row)
+    assert '<td class="num">9.0 km<br>0:50 h<br>10 m</td>' in next(row for row in rows if 'id="a-2"' in row)
+
+
 async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> None:
     path = "/challenges/main/teams"
     page = await post(admin, f"{path}/deal", {"count": "2", "how": "random", "seed": "7"}, "teams-dealt")
@@ -399,12 +406,16 @@ async def test_a_key_is_shown_once_and_revoked(admin: Club) -> None:
     assert again.status_code == 409
 
 
+async def test_a_log_without_entries_says_why(admin: Club) -> None:
+    assert "Nothing has been changed yet." in (await admin.client.get("/admin/log")).text
+    assert "Nothing fits that." in (await admin.client.get("/admin/log?subject=nothing")).text
+
+
 async def test_what_organisers_did_is_in_the_log_in_words(admin: Club) -> None:
     await post(admin, f"/participants/{user_id(5)}/hide", {}, "participant-hidden")
     page = await admin.client.get("/admin/log?action=participant.hidden")
     assert "hid a participant" in page.text
     assert f'<a href="/admin/participants/{user_id(5)}">Filip J.</a>' in page.text
-    assert "Nothing fits that." in (await admin.client.get("/admin/log?subject=nothing")).text
 
 
 @pytest.mark.parametrize(
