@@ -233,12 +233,9 @@ async def test_a_choice_that_is_none_is_not_found(ela: Club, strava_id: str) -> 
 
 async def test_only_who_is_signed_in_has_activities(ela: Club) -> None:
     ela.client.cookies.clear()
-    for answer in (
-        await ela.client.get(PAGE),
-        await choose(ela, 1, "exclude"),
-        await ela.client.post(f"{PAGE}/sync"),
-    ):
-        assert answer.headers["location"] == "/join?said=sign-in"
+    assert (await ela.client.get(PAGE)).headers["location"] == f"/join?to={PAGE}&said=sign-in"
+    for answer in (await choose(ela, 1, "exclude"), await ela.client.post(f"{PAGE}/sync")):
+        assert answer.headers["location"] == "/join?said=not-saved"
 
 
 async def test_the_page_says_when_activities_were_fetched_and_when_they_will_be(ela: Club) -> None:

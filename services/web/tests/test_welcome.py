@@ -92,8 +92,12 @@ async def test_a_permission_that_was_left_out_is_named(client: httpx.AsyncClient
 
 
 async def test_only_who_is_signed_in_is_welcomed(client: httpx.AsyncClient) -> None:
-    for answer in (await client.get("/welcome"), await client.get(PROGRESS), await client.post("/welcome")):
-        assert answer.headers["location"] == "/join?said=sign-in"
+    answers = [await client.get("/welcome"), await client.get(PROGRESS), await client.post("/welcome")]
+    assert [answer.headers["location"] for answer in answers] == [
+        "/join?to=/welcome&said=sign-in",
+        "/join?said=sign-in",
+        "/join?said=not-saved",
+    ]
 
 
 async def test_who_was_erased_is_not_welcomed(club: Club) -> None:

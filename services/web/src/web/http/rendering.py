@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from web.http.assets import Asset
 from web.http.branding import DEFAULT, Branding
+from web.http.local_pages import join_path
 from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +68,7 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         day_words=partial(_day_words, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
         say=partial(_say, translations),
+        join_path=join_path,
         # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
         translated=translations.gettext,
     )
