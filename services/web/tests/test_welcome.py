@@ -129,15 +129,18 @@ def test_an_import_is_done_when_it_has_once_succeeded(known: Any, state: str) ->
 
 
 @pytest.mark.parametrize(
-    ("now", "night"),
+    ("now", "zone", "night"),
     [
-        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), datetime(2026, 7, 1, 22, 5, tzinfo=UTC)),
-        (datetime(2026, 7, 1, 22, 5, tzinfo=UTC), datetime(2026, 7, 2, 22, 5, tzinfo=UTC)),
-        (datetime(2026, 10, 24, 23, 0, tzinfo=UTC), datetime(2026, 10, 25, 23, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 7, 1, 22, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 5, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 7, 2, 22, 5, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 23, 0, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 10, 25, 23, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), "America/New_York", datetime(2026, 7, 2, 4, 5, tzinfo=UTC)),
     ],
 )
-def test_the_round_of_the_night_begins_at_five_past_twelve_in_warsaw(now: datetime, night: datetime) -> None:
-    assert next_night(now) == night
+def test_the_round_of_the_night_begins_at_five_past_twelve_where_sync_is_told_that_the_night_is(
+    now: datetime, zone: str, night: datetime
+) -> None:
+    assert next_night(now, zone) == night
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from web.clients.organisers import OrganisersClient
 from web.http.dependencies import ContextDep, OrganiserDep, Visitor, VisitorDep, go_to, render_page
 from web.http.downloads import open_download
 
-DEFAULT_ZONE = "Europe/Warsaw"
 MAX_FIELDS = 400
 MAX_TEXT = 4_000  # of a field's value
 
@@ -64,7 +63,7 @@ async def _get_panel(
         leaderboard=context.leaderboard,
         directory=directory,
         api=OrganisersClient(context.leaderboard, caller),
-        zone=await _find_zone(directory),
+        zone=await _find_zone(directory) or context.nightly_time_zone,
     )
 
 
@@ -72,12 +71,12 @@ async def _get_panel(
 PanelDep = Annotated[Panel, Depends(_get_panel)]
 
 
-async def _find_zone(directory: ChallengeDirectory) -> str:
+async def _find_zone(directory: ChallengeDirectory) -> str | None:
     try:
         challenges = await directory.list()
     except Unavailable:
-        return DEFAULT_ZONE
-    return challenges[0].time_zone if challenges else DEFAULT_ZONE
+        return None
+    return challenges[0].time_zone if challenges else None
 
 
 @dataclass(frozen=True)
