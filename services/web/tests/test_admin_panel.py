@@ -1,5 +1,6 @@
 """The organisers' panel over the real leaderboard."""
 
+import re
 import warnings
 from datetime import UTC, date, datetime, timedelta
 
@@ -256,7 +257,28 @@ async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> No
     )
     assert few.status_code == 409
     assert "fewer people to deal out than teams" in few.text
+    for count in ("0", "2001", "123456789x", "٣", "9" * 3_000):
+        odd = await admin.client.post(f"/admin{path}/deal", data={"count": count, "how": "evenly"})
+        assert odd.status_code == 422
+        assert "Enter how many teams, or their names." in odd.text
     await post(admin, f"{path}/{team}/delete", {}, "team-deleted")
+
+
+async def test_teams_without_names_are_numbered_in_the_organiser_s_language(admin: Club) -> None:
+    path = "/challenges/main/teams"
+    polish = {"Accept-Language": "pl"}
+
+    async def deal(**fields: str) -> list[str]:
+        answer = await admin.client.post(f"/admin{path}/deal", data={"how": "evenly", **fields}, headers=polish)
+        assert answer.status_code == 303
+        page = (await admin.client.get(f"/admin{path}", headers=polish)).text
+        return re.findall(rf'<th scope="row"><a href="/admin{path}/\d+">([^<]+)</a>', page)
+
+    assert await deal(count="2") == ["Drużyna 1", "Drużyna 2"]
+    await admin.hear(member(8, "Hubert O."))
+    assert await deal(count="1") == ["Drużyna 1", "Drużyna 2", "Drużyna 3"]
+    assert await deal(count="1", everybody="yes") == ["Drużyna 1"]
+    assert "Drużyna 1, Drużyna 2 i tak dalej" in (await admin.client.get(f"/admin{path}", headers=polish)).text
 
 
 async def test_a_key_is_shown_once_and_revoked(admin: Club) -> None:
