@@ -230,7 +230,9 @@ async def test_an_activity_is_excluded_for_a_reason_and_included_again(admin: Cl
     fields = {"reason": "A car ride", "back": "person=filip"}
     page = await post(admin, "/activities/2/exclude", fields, "activity-excluded")
     assert "Excluded: A car ride" in page.text
-    await post(admin, "/activities/2/include", {"back": ""}, "activity-included")
+    assert '<button class="quiet" autofocus>Include again' in page.text, "what was used is gone"
+    page = await post(admin, "/activities/2/include", {"back": ""}, "activity-included")
+    assert page.text.count("<summary autofocus>Exclude") == 1
     nobody = await admin.client.get("/admin/activities?person=zenon")
     assert "Nobody who takes part has a name like this." in nobody.text
     several = await admin.client.get("/admin/activities?person=.&sport_type=Run")
@@ -248,7 +250,8 @@ async def test_teams_are_dealt_out_renamed_joined_and_deleted(admin: Club) -> No
     assert 'value="Team 2"' in taken.text
     page = await post(admin, f"{path}/{team}/add", {"person": "filip j."}, "team-assigned")
     assert "Filip J." in page.text
-    await post(admin, f"{path}/{team}/take-out/{user_id(5)}", {}, "team-left")
+    page = await post(admin, f"{path}/{team}/take-out/{user_id(5)}", {}, "team-left")
+    assert '<p class="done" role="status" tabindex="-1" autofocus>They are in no team now.' in page.text
     fields = {"challenge": "main", "team_id": team}
     page = await post(admin, f"/participants/{user_id(5)}/team", fields, "team-assigned")
     assert f'<option value="{team}" selected>' in page.text
