@@ -28,13 +28,22 @@ class Person:
 
     async def join(self, athlete_id: int) -> None:
         """Through the consent page and Strava, until they are welcomed or, if known, on the board."""
-        page = self.page
-        await page.goto("/join")
-        await page.get_by_role("checkbox").check()
-        await page.get_by_role("button", name="Strava").click()
-        await page.get_by_label("You are").select_option(value=str(athlete_id))
-        await page.get_by_role("button", name="Authorize").click()
-        await page.wait_for_url(lambda url: "/oauth/" not in url and "/auth/" not in url)
+        await self.page.goto("/join")
+        await connect(self.page)
+        await authorize(self.page, athlete_id)
+
+
+async def connect(page: Page) -> None:
+    """From the page to join to Strava."""
+    await page.get_by_role("checkbox").check()
+    await page.get_by_role("button", name="Strava").click()
+
+
+async def authorize(page: Page, athlete_id: int) -> None:
+    """From Strava back to the site."""
+    await page.get_by_label("You are").select_option(value=str(athlete_id))
+    await page.get_by_role("button", name="Authorize").click()
+    await page.wait_for_url(lambda url: "/oauth/" not in url and "/auth/" not in url)
 
 
 @dataclass

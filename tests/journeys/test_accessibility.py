@@ -1,9 +1,10 @@
-"""Every page by the rules of WCAG 2.2 AA, in both themes and languages, on desks and phones; and with keys alone."""
+"""Every page by the rules of WCAG 2.2 AA, in both themes and languages, on desks and phones; and boards by keys."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from journey_site import CheckAccessibility, Person, Site
+from keyboard import Keyboard
 from playwright.async_api import Page, expect
 
 DESK = {"viewport": {"width": 1000, "height": 900}, "color_scheme": "light", "locale": "en-GB"}
@@ -110,49 +111,27 @@ async def test_on_a_phone_a_board_begins_high_up(site: Site, organiser: Person, 
 
 async def test_a_board_is_used_with_keys_alone(site: Site, organiser: Person) -> None:
     async with site.person(storage_state=await organiser.context.storage_state()) as person:
-        page = person.page
+        page, keys = person.page, Keyboard(person.page)
         await page.goto("/c/main/running")
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
         await page.keyboard.press("Enter")
         await page.keyboard.press("m")
         await page.wait_for_url("**#p-*")
-        await _tab_to(page, "Pause")
-        await page.keyboard.press("Enter")
+        await keys.use("Pause")
         await page.wait_for_url("**live=0")
-        await _tab_to(page, "Resume")
-        await page.keyboard.press("Enter")
+        await keys.use("Resume")
         await page.wait_for_url("**/c/main/running")
         await page.goto("/c/main/me")
-        await _tab_to(page, "Exclude")
-        await page.keyboard.press("Enter")
+        await keys.use("Exclude")
         await expect(page.get_by_role("button", name="Include again").first).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("button", name="Include again")).to_have_count(0)
         await page.goto("/settings")
-        await _tab_to(page, "on")
-        await page.keyboard.press("ArrowDown")
-        await _tab_to(page, "Save")
-        await page.keyboard.press("Enter")
+        await keys.use("on", "ArrowDown")
+        await keys.use("Save")
         await expect(page.get_by_text("Your choice is saved in this browser.")).to_be_visible()
         await page.goto("/c/main/running")
         await page.keyboard.press("m")
         await expect(page.locator("#mine kbd")).to_have_count(0)
         assert "#" not in page.url
-
-
-async def _tab_to(page: Page, name: str) -> None:
-    """Press Tab until what has this name has the focus, and the focus can be seen."""
-    for _ in range(120):
-        await page.keyboard.press("Tab")
-        focused = await page.evaluate(
-            """() => {
-                const one = document.activeElement, style = getComputedStyle(one);
-                const label = one.labels && one.labels[0] ? one.labels[0].textContent : one.textContent;
-                return [label.trim(), style.outlineStyle !== "none" || style.boxShadow !== "none"];
-            }"""
-        )
-        if focused[0] == name:
-            assert focused[1], f"the focus on {name} cannot be seen"
-            return
-    raise AssertionError(f"no Tab leads to {name}")

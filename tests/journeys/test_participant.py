@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 import pytest
-from journey_site import Site
+from journey_site import Site, authorize, connect
 from playwright.async_api import Page, expect
 
 RUNNING = "/c/main/running"
@@ -36,6 +36,39 @@ async def test_a_participant_joins_chooses_teams_up_and_leaves(site: Site, scrip
         await _change_looks(page)
         await _lose_access_and_come_back(page, me, one.join)
         await _leave(page, stranger.page, name)
+
+
+async def test_signing_in_leads_back_to_the_page_that_was_wanted_in_each_tab(site: Site) -> None:
+    me = site.stack.athletes[6].id
+    async with site.person() as one:
+        await one.join(me)
+        await one.page.get_by_role("button", name="Sign out").click()
+        first, second = one.page, await one.context.new_page()
+        await first.goto("/c/main/me")
+        await second.goto("/c/main/milestones")
+        await second.get_by_role("link", name="Join", exact=True).click()
+        for page in (first, second):
+            await connect(page)
+        await authorize(second, me)
+        await second.wait_for_url("**/c/main/milestones")
+        await authorize(first, me)
+        await first.wait_for_url("**/c/main/me")
+        await first.get_by_role("button", name="Exclude").first.wait_for()
+        await second.goto("/settings")
+        await one.context.clear_cookies()
+        await _go_on_without_a_session(first, "Exclude", "/c/main/me", me)
+        await one.context.clear_cookies()
+        await _go_on_without_a_session(second, "Hide me", "/settings", me)
+
+
+async def _go_on_without_a_session(page: Page, button: str, path: str, athlete_id: int) -> None:
+    """By a script or by a form: nothing is saved, which is said, and signing in leads back to where it was tried."""
+    await page.get_by_role("button", name=button, exact=True).first.click()
+    await expect(page.get_by_text("nothing was saved")).to_be_visible()
+    await connect(page)
+    await authorize(page, athlete_id)
+    await page.wait_for_url(f"**{path}")
+    await expect(page.get_by_role("button", name=button, exact=True).first).to_be_visible()
 
 
 async def _reload_until(page: Page, path: str, text: re.Pattern[str], *, scripts: bool) -> None:

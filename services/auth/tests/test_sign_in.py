@@ -34,6 +34,20 @@ async def test_a_first_sign_in_tells_who_came_and_emits_it(service: AuthUnderTes
     assert len(common) == 5
 
 
+async def test_a_sign_in_tells_what_its_own_tab_wants_to_go_back_to(service: AuthUnderTest) -> None:
+    wanted = ("/c/main/me?until=2026-11-01", "", "/settings")
+    begun = [await service.begin(return_to=page) for page in wanted]
+    states = [parse_qs(urlsplit(answer.json()["url"]).query)["state"][0] for answer in begun]
+    for state, page in reversed(list(zip(states, wanted, strict=True))):
+        answer = await service.complete(state, code=service.code(), scope=ALL)
+        assert answer.json()["return_to"] == page
+
+
+@pytest.mark.parametrize("return_to", ["/a b", "/a\r\nSet-Cookie: b=c", "/ł", "/" + "x" * 500])
+async def test_what_is_no_address_is_not_kept(service: AuthUnderTest, return_to: str) -> None:
+    assert (await service.begin(return_to=return_to)).status_code == 422
+
+
 async def test_a_second_sign_in_is_the_same_user_with_new_tokens_and_nothing_gained(service: AuthUnderTest) -> None:
     first = (await service.sign_in()).json()
     before = await service.tokens_row()

@@ -82,13 +82,19 @@ async def test_a_name_that_auth_does_not_take_now_stays_in_the_form(
 
 
 async def test_settings_are_for_who_is_signed_in(client: httpx.AsyncClient) -> None:
-    for path in ("/settings", "/settings/disconnect", "/settings/delete", "/settings/download"):
+    pages = ("/settings", "/settings/disconnect", "/settings/delete")
+    expected = {
+        **{page: f"/join?to={page}&said=sign-in" for page in pages},
+        "/settings/download": "/join?said=sign-in",
+    }
+    for path, location in expected.items():
         answer = await client.get(path)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/join?said=sign-in")
-    assert "That page is for who is signed in." in (await client.get("/join?said=sign-in")).text
+        assert (answer.status_code, answer.headers["location"]) == (303, location)
+    said = "That page is for people who are signed in."
+    assert (await client.get("/join?said=sign-in")).text.count(said) == 1
     for form in ("name", "listing", "private", "disconnect", "delete"):
         answer = await client.post(f"/settings/{form}", data={"listed": "no", "count": "yes", "sure": "yes"})
-        assert answer.headers["location"] == "/join?said=sign-in"
+        assert answer.headers["location"] == "/join?said=not-saved"
 
 
 async def test_what_a_browser_remembers_is_chosen_with_one_form(client: httpx.AsyncClient) -> None:
@@ -141,7 +147,7 @@ async def test_private_activities_count_when_their_owner_says_so(club: Club) -> 
 
 async def test_who_did_not_let_strava_show_private_activities_is_led_to_doing_so(club: Club) -> None:
     await club.join(4)
-    offer = '<a href="/join?again=1">Connect again and tick it</a>'
+    offer = '<a href="/join?to=/settings&amp;again=1">Connect again and tick it</a>'
     assert offer in (await club.client.get("/settings")).text
     club.auth.scopes = ("read", "activity:read", "activity:read_all")
     assert offer not in (await club.client.get("/settings")).text
@@ -255,7 +261,7 @@ async def test_who_deletes_everything_is_signed_out_and_reads_what_happens_now(
     page = await club.client.get("/goodbye")
     assert "everything about you is being deleted" in page.text
     assert "Sign out" not in page.text
-    assert (await club.client.get("/settings")).headers["location"] == "/join?said=sign-in"
+    assert (await club.client.get("/settings")).headers["location"] == "/join?to=/settings&said=sign-in"
 
 
 @pytest.mark.parametrize(

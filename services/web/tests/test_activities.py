@@ -1,6 +1,7 @@
 """Own activities: why each counts or does not, choosing that, and having them fetched."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -246,12 +247,9 @@ async def test_a_choice_that_is_none_is_not_found(ela: Club, strava_id: str) -> 
 
 async def test_only_who_is_signed_in_has_activities(ela: Club) -> None:
     ela.client.cookies.clear()
-    for answer in (
-        await ela.client.get(PAGE),
-        await choose(ela, 1, "exclude"),
-        await ela.client.post(f"{PAGE}/sync"),
-    ):
-        assert answer.headers["location"] == "/join?said=sign-in"
+    assert (await ela.client.get(PAGE)).headers["location"] == f"/join?to={PAGE}&said=sign-in"
+    for answer in (await choose(ela, 1, "exclude"), await ela.client.post(f"{PAGE}/sync")):
+        assert answer.headers["location"] == "/join?said=not-saved"
 
 
 async def test_the_page_says_when_activities_were_fetched_and_when_they_will_be(ela: Club) -> None:
@@ -259,6 +257,12 @@ async def test_the_page_says_when_activities_were_fetched_and_when_they_will_be(
     page = await show(ela)
     assert re.search(r"Last fetched on <time [^>]*>1 May, 02:05</time>", page)
     assert re.search(r"in the round of the night, <time [^>]*>\d+ \w+, 00:05</time>", page)
+    state = ela.client.app.state  # type: ignore[attr-defined]
+    state.context = replace(state.context, nightly_time_zone="Asia/Tokyo")
+    page = await show(ela)
+    assert re.search(r"in the round of the night, <time [^>]*>\d+ \w+, 1[67]:05</time>", page), "by Warsaw's clocks"
+    settings = (await ela.client.get("/settings")).text
+    assert re.search(r"last fetched on <time [^>]*>1 May, 09:05</time>", settings), "which is about no challenge"
     await ela.hear(sync_finished(ELA, minute=9, error="StravaDown"))
     assert "The last attempt did not work." in await show(ela)
 

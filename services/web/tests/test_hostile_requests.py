@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from structlog.testing import capture_logs
 from web_fakes import FakeAuth, FakeLeaderboard
 from web_harness import build
@@ -52,6 +53,13 @@ async def served() -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(service.app)
     async with httpx.AsyncClient(transport=transport, base_url="https://club.example") as client:
         yield client
+
+
+def test_the_night_is_where_sync_is_told_that_it_is() -> None:
+    service = create_service(Settings.model_validate({**WORKING, "nightly_time_zone": "Asia/Tokyo"}))
+    assert service.app.state.context.nightly_time_zone == "Asia/Tokyo"
+    with pytest.raises(ValidationError, match="expected a time zone such as Europe/Warsaw"):
+        Settings.model_validate({**WORKING, "nightly_time_zone": "Mars/Olympus"})
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,9 @@ async def test_without_teams_the_page_invites_to_create_one(spring: Club) -> Non
     page = await read(spring.client, TEAMS)
     assert "There are no teams yet." in page
     assert "Create a team" not in page
-    assert 'href="/join">Join the challenge</a>' in page
+    assert f'href="/join?to={TEAMS}">Join the challenge</a>' in page
+    board = await read(spring.client, "/c/main/running?view=teams")
+    assert 'href="/join?to=/c/main/running%3Fview%3Dteams">Join</a>' in board
     await sign_in_as(spring, ELA)
     assert f'href="{TEAMS}/new">Create a team</a>' in await read(spring.client, TEAMS)
 

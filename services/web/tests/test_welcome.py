@@ -92,8 +92,12 @@ async def test_a_permission_that_was_left_out_is_named(client: httpx.AsyncClient
 
 
 async def test_only_who_is_signed_in_is_welcomed(client: httpx.AsyncClient) -> None:
-    for answer in (await client.get("/welcome"), await client.get(PROGRESS), await client.post("/welcome")):
-        assert answer.headers["location"] == "/join?said=sign-in"
+    answers = [await client.get("/welcome"), await client.get(PROGRESS), await client.post("/welcome")]
+    assert [answer.headers["location"] for answer in answers] == [
+        "/join?to=/welcome&said=sign-in",
+        "/join?said=sign-in",
+        "/join?said=not-saved",
+    ]
 
 
 async def test_who_was_erased_is_not_welcomed(club: Club) -> None:
@@ -125,15 +129,18 @@ def test_an_import_is_done_when_it_has_once_succeeded(known: Any, state: str) ->
 
 
 @pytest.mark.parametrize(
-    ("now", "night"),
+    ("now", "zone", "night"),
     [
-        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), datetime(2026, 7, 1, 22, 5, tzinfo=UTC)),
-        (datetime(2026, 7, 1, 22, 5, tzinfo=UTC), datetime(2026, 7, 2, 22, 5, tzinfo=UTC)),
-        (datetime(2026, 10, 24, 23, 0, tzinfo=UTC), datetime(2026, 10, 25, 23, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 7, 1, 22, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 5, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 7, 2, 22, 5, tzinfo=UTC)),
+        (datetime(2026, 10, 24, 23, 0, tzinfo=UTC), "Europe/Warsaw", datetime(2026, 10, 25, 23, 5, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 22, 4, tzinfo=UTC), "America/New_York", datetime(2026, 7, 2, 4, 5, tzinfo=UTC)),
     ],
 )
-def test_the_round_of_the_night_begins_at_five_past_twelve_in_warsaw(now: datetime, night: datetime) -> None:
-    assert next_night(now) == night
+def test_the_round_of_the_night_begins_at_five_past_twelve_where_sync_is_told_that_the_night_is(
+    now: datetime, zone: str, night: datetime
+) -> None:
+    assert next_night(now, zone) == night
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ class FakeAuth:
     begun: list[AuthorizationRequest] = field(default_factory=list)
     answers: list[AuthorizationResponse] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
-    states: dict[str, str] = field(default_factory=dict)  # state -> browser
+    states: dict[str, AuthorizationRequest] = field(default_factory=dict)
 
     def sign_in_as(self, number: int, name: str, *, is_admin: bool = False) -> None:
         """The next one who signs in."""
@@ -166,7 +166,7 @@ class FakeAuth:
             if self.refusal and self.refusal[0] == 429:
                 return _error(*self.refusal)
             state = f"state-{len(self.begun)}"
-            self.states[state] = wanted.browser
+            self.states[state] = wanted
             return AuthorizeUrl(url=f"{self.authorize}?state={state}")
 
         @app.post("/sign-ins")
@@ -174,7 +174,8 @@ class FakeAuth:
             self.answers.append(answer)
             if self.refusal:
                 return _error(*self.refusal)
-            if self.states.get(answer.state) != answer.browser:
+            begun = self.states.get(answer.state)
+            if begun is None or begun.browser != answer.browser:
                 return _error(409, "sign_in_expired")
             del self.states[answer.state]
             if answer.error:
@@ -185,6 +186,7 @@ class FakeAuth:
                 display_name=self.name,
                 is_admin=self.is_admin,
                 first_time=self.first_time,
+                return_to=begun.return_to,
             )
 
         return app

@@ -8,9 +8,9 @@ CALLBACK = "/auth/strava/callback"
 SCOPE = "read,activity:read"
 
 
-async def start_sign_in(client: httpx.AsyncClient) -> str:
-    """Gives the consent; the OAuth state that Strava's page would get."""
-    response = await client.post("/join", data={"consent": "yes"})
+async def start_sign_in(client: httpx.AsyncClient, **fields: str) -> str:
+    """Gives the consent with these fields of the form; the OAuth state that Strava's page would get."""
+    response = await client.post("/join", data={"consent": "yes", **fields})
     assert response.status_code == 303
     return parse_qs(urlsplit(response.headers["location"]).query)["state"][0]
 

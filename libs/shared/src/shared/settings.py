@@ -1,10 +1,23 @@
 """Settings: read once at start, from the environment, and passed down as values."""
 
 import sys
-from typing import Literal, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn, TypeAlias, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AmqpDsn, Field, PostgresDsn, ValidationError
+from pydantic import AfterValidator, AmqpDsn, Field, PostgresDsn, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("expected a time zone such as Europe/Warsaw") from None
+    return name
+
+
+#: The name of a time zone that this machine knows.
+ZoneName: TypeAlias = Annotated[str, AfterValidator(_check_zone)]
 
 
 class ServiceSettings(BaseSettings):

@@ -58,6 +58,7 @@ class AuthorizationRow(Base):
     state_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     consent_version: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(index=True)
+    return_to: Mapped[str] = mapped_column(server_default="")
 
 
 class RevocationRow(Base):

@@ -2,19 +2,10 @@
 
 import re
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, model_validator
 
-from shared.settings import ServiceSettings
-
-
-def _is_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("expected a time zone such as Europe/Warsaw") from None
-    return name
+from shared.settings import ServiceSettings, ZoneName
 
 
 def _is_path_segment(secret: SecretStr) -> SecretStr:
@@ -39,7 +30,7 @@ class ApiSettings(ServiceSettings):
     sync_operator_key: SecretStr = Field(min_length=16)  # of `gruppetto sync` and `gruppetto webhooks`
     freshness_s: int = Field(default=600, ge=1, le=86_400)  # within which a change is known that Strava tells of
     relist_days: int = Field(default=7, ge=1, le=90)  # how old a listing may get while webhooks tell of changes
-    nightly_time_zone: Annotated[str, AfterValidator(_is_zone)] = "Europe/Warsaw"
+    nightly_time_zone: ZoneName = "Europe/Warsaw"
     strava_api_url: HttpUrl = HttpUrl("https://www.strava.com/api/v3")
     webhook_url: HttpUrl | None = None  # the public address of HTTP_PORT; without it, no webhooks
     webhook_secret: Annotated[SecretStr, AfterValidator(_is_path_segment)] | None = None  # part of its path

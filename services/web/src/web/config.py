@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 
-from shared.settings import ServiceSettings
+from shared.settings import ServiceSettings, ZoneName
 from web.http.branding import Branding, check_file, parse_colour
 
 _THIS_MACHINE = {"localhost", "127.0.0.1", "[::1]"}
@@ -19,6 +19,7 @@ class Settings(ServiceSettings):
     leaderboard_url: HttpUrl
     max_streams: int = Field(5_000, ge=1, le=100_000)  # live pages that one replica holds open
     max_streams_per_address: int = Field(500, ge=1, le=100_000)  # of visitors who are not signed in
+    nightly_time_zone: ZoneName = "Europe/Warsaw"  # the same as sync's: pages say when the next nightly run begins
     public_url: HttpUrl  # where browsers reach the site
     site_name: str = Field("Gruppetto", min_length=1, max_length=40)
     site_accent: str = ""  # #rrggbb

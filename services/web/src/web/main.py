@@ -65,6 +65,7 @@ def create_service(settings: Settings) -> Service:
         cookies=cookies,
         limits=StreamLimits(settings.max_streams, settings.max_streams_per_address),
         branding=settings.branding,
+        nightly_time_zone=settings.nightly_time_zone,
     )
 
     async def purge_expired() -> bool:
@@ -94,6 +95,7 @@ def configure_app(
     cookies: Cookies,
     limits: StreamLimits,
     branding: Branding = DEFAULT,
+    nightly_time_zone: str = "Europe/Warsaw",
 ) -> tuple[BoardCache, Changes]:
     """Add the pages to an application; returns what is to hear of changes."""
     assets = load_assets(branding)
@@ -101,7 +103,9 @@ def configure_app(
     board_renderer = BoardRenderer(renderer)
     reader = LeaderboardClient(leaderboard)
     boards = BoardCache(reader, database, board_renderer.render_page, tuple(LANGUAGES))
-    app.state.context = AppContext(renderer, leaderboard, auth, database, lambda: datetime.now(UTC), cookies)
+    app.state.context = AppContext(
+        renderer, leaderboard, auth, database, lambda: datetime.now(UTC), cookies, nightly_time_zone
+    )
     app.state.challenges = ChallengeDirectory(reader, database)
     streams = LiveStreams(limits)
     changes = Changes(reader)

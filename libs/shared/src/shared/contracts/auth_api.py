@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 _ONE_LINE = r"^[^\x00-\x1f]*$"
 #: A random text, URL-safe.
 _RANDOM_TEXT = r"^[A-Za-z0-9_-]{20,100}$"
+#: An address as it is sent in a header.
+_ADDRESS = r"^[\x21-\x7e]*$"
 MAX_DISPLAY_NAME = 80  # characters
 
 
@@ -45,12 +47,14 @@ class AuthorizeOrigin(_Model):
 class AuthorizationRequest(_Model):
     """An authorization begins: `browser` is a secret of the browser that it is bound to.
 
-    `force_prompt` has Strava show its page again to an athlete who has left a scope out before.
+    `force_prompt` has Strava show its page again to an athlete who has left a scope out before. `return_to` is kept
+    for web, which is told it when this authorization brings somebody in; nobody else looks at it.
     """
 
     browser: str = Field(pattern=_RANDOM_TEXT, repr=False)
     consent_version: str = Field(min_length=1, max_length=50, pattern=_ONE_LINE)
     force_prompt: bool = False
+    return_to: str = Field(default="", max_length=500, pattern=_ADDRESS)
 
 
 class AuthorizeUrl(_Model):
@@ -75,7 +79,8 @@ class AuthorizationResponse(_Model):
 class SignedInUser(_Model):
     """Who signed in; `first_time` when auth did not know the athlete.
 
-    `missing_scopes` are those that were asked for and left out, and without which most things work.
+    `missing_scopes` are those that were asked for and left out, and without which most things work; `return_to` is
+    what the authorization began with.
     """
 
     user_id: UUID
@@ -84,6 +89,7 @@ class SignedInUser(_Model):
     is_admin: bool
     first_time: bool
     missing_scopes: tuple[str, ...] = ()
+    return_to: str = ""
 
 
 AuthorizationStatus: TypeAlias = Literal["authorized", "reauthorization_needed", "disconnected"]

@@ -1,5 +1,6 @@
 """SQL of authorizations under way."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete
@@ -8,19 +9,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth.tables import AuthorizationRow
 
 
-async def add_authorization(session: AsyncSession, state_hash: bytes, consent_version: str, now: datetime) -> None:
+@dataclass(frozen=True)
+class Begun:
+    """With what an authorization began: the consent, and what web wants back."""
+
+    consent_version: str
+    return_to: str
+
+
+async def add_authorization(session: AsyncSession, state_hash: bytes, begun: Begun, now: datetime) -> None:
     """Store an authorization that begins."""
-    session.add(AuthorizationRow(state_hash=state_hash, consent_version=consent_version, created_at=now))
+    session.add(
+        AuthorizationRow(
+            state_hash=state_hash, consent_version=begun.consent_version, return_to=begun.return_to, created_at=now
+        )
+    )
 
 
-async def consume_authorization(session: AsyncSession, state_hash: bytes, begun_after: datetime) -> str | None:
-    """Delete an authorization and return its consent version; None if it is unknown, too old or was consumed."""
-    consumed: str | None = await session.scalar(
+async def consume_authorization(session: AsyncSession, state_hash: bytes, begun_after: datetime) -> Begun | None:
+    """Delete an authorization and return with what it began; None if it is unknown, too old or was consumed."""
+    consumed = await session.execute(
         delete(AuthorizationRow)
         .where(AuthorizationRow.state_hash == state_hash, AuthorizationRow.created_at > begun_after)
-        .returning(AuthorizationRow.consent_version)
+        .returning(AuthorizationRow.consent_version, AuthorizationRow.return_to)
     )
-    return consumed
+    row = consumed.one_or_none()
+    return Begun(row.consent_version, row.return_to) if row else None
 
 
 async def purge_authorizations(session: AsyncSession, begun_before: datetime) -> None:

@@ -45,9 +45,8 @@ async def begin(context: AuthContext, request: AuthorizationRequest) -> str:
     """The address of Strava's page, with a state that only this browser can bring back, once, for a while."""
     state = secrets.token_urlsafe(32)
     async with context.database.transaction() as session:
-        await queries.add_authorization(
-            session, _state_hash(state, request.browser), request.consent_version, datetime.now(UTC)
-        )
+        begun = queries.Begun(request.consent_version, request.return_to)
+        await queries.add_authorization(session, _state_hash(state, request.browser), begun, datetime.now(UTC))
     return context.strava.authorize_url(context.redirect_uri, state, force_prompt=request.force_prompt)
 
 
@@ -68,10 +67,10 @@ async def complete(context: AuthContext, response: AuthorizationResponse) -> Sig
 async def _complete(context: AuthContext, response: AuthorizationResponse) -> SignedInUser:
     begun_at = datetime.now(UTC)
     async with context.database.transaction() as session:
-        consent_version = await queries.consume_authorization(
+        begun = await queries.consume_authorization(
             session, _state_hash(response.state, response.browser), begun_at - AUTHORIZATION_LIMIT
         )
-    if consent_version is None:
+    if begun is None:
         raise SignInExpired
     if response.error:
         raise AccessDenied
@@ -82,7 +81,7 @@ async def _complete(context: AuthContext, response: AuthorizationResponse) -> Si
         raise SignInExpired
     grant = await context.strava.exchange(response.code)
     async with context.database.transaction() as session:
-        return await _store(context, session, grant, scopes, consent_version, begun_at=begun_at)
+        return await _store(context, session, grant, scopes, begun, begun_at=begun_at)
 
 
 async def _store(
@@ -90,7 +89,7 @@ async def _store(
     session: AsyncSession,
     grant: Grant,
     scopes: tuple[str, ...],
-    consent_version: str,
+    begun: queries.Begun,
     *,
     begun_at: datetime,
 ) -> SignedInUser:
@@ -110,7 +109,7 @@ async def _store(
     )
     user.status, user.scopes, user.authorized_at = "authorized", list(scopes), now
     user.is_admin = await is_admin(context, session, athlete.id)
-    user.consent_version, user.consented_at = consent_version, now
+    user.consent_version, user.consented_at = begun.consent_version, now
     session.add(user)
     await session.flush()
     await upsert_tokens(session, _encrypt(context, user, grant, now))
@@ -122,7 +121,7 @@ async def _store(
             display_name=user.display_name,
             scopes=scopes,
             is_admin=user.is_admin,
-            consent_version=consent_version,
+            consent_version=begun.consent_version,
             authorized_at=now,
             first_time=change.first_time,
             scopes_gained=change.scopes_gained,
@@ -136,6 +135,7 @@ async def _store(
         is_admin=user.is_admin,
         first_time=change.first_time,
         missing_scopes=missing_scopes(scopes),
+        return_to=begun.return_to,
     )
 
 

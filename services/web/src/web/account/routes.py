@@ -184,6 +184,7 @@ async def _settings_page(
     page = {
         "account": account,
         "display_name": user.display_name if display_name is None else display_name,
+        "zone": context.nightly_time_zone,
         "problems": problems or {},
     }
     return render_page(request, visitor, "account/settings.html", page, 422 if problems else 200)

@@ -230,7 +230,7 @@ def _sync_context(context: AppContext, status: ParticipantStatus | None, *, poll
     return {
         "sync": status,
         "fetching": fetch_state(status.sync_requested_at, status.last_attempt_at, now) if status else "idle",
-        "next_night": next_night(now),
+        "next_night": next_night(now, context.nightly_time_zone),
         "polls": polls,
         "may_poll": polls < MAX_POLLS,
     }

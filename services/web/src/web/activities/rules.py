@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Generic, Literal, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-NIGHTLY_AT, NIGHTLY_ZONE = time(0, 5), "Europe/Warsaw"
+NIGHTLY_AT = time(0, 5)  # where sync is told that the night is
 #: So long after it was asked for a fetch is waited for.
 FETCH_PATIENCE = timedelta(minutes=5)
 #: In what a points rule may count: how many of an activity's figure make one.
@@ -140,9 +140,9 @@ def name_unit(units: float, figures: object) -> str:
     return fitting[0] if len(fitting) == 1 else ""
 
 
-def next_night(now: datetime) -> datetime:
+def next_night(now: datetime, time_zone: str) -> datetime:
     """When the next nightly round begins."""
-    local = now.astimezone(ZoneInfo(NIGHTLY_ZONE))
+    local = now.astimezone(ZoneInfo(time_zone))
     day = local.date() if local.time() < NIGHTLY_AT else local.date() + timedelta(days=1)
     return datetime.combine(day, NIGHTLY_AT, local.tzinfo)
 

@@ -17,8 +17,9 @@ from web.clients.calls import Api, Caller
 from web.clients.organisers import OrganisersClient
 from web.http.dependencies import ContextDep, OrganiserDep, Visitor, VisitorDep, go_to, render_page
 from web.http.downloads import open_download
+from web.http.rendering import Renderer
+from web.http.sentences import Sentence
 
-DEFAULT_ZONE = "Europe/Warsaw"
 MAX_FIELDS = 400
 MAX_TEXT = 4_000  # of a field's value
 
@@ -35,6 +36,7 @@ class Panel:
     leaderboard: Api
     directory: ChallengeDirectory
     api: OrganisersClient
+    renderer: Renderer
     zone: str
 
     def show(self, template: str, page: Mapping[str, Any], refusal: Refusal | None = None) -> Response:
@@ -42,6 +44,10 @@ class Panel:
         common = {"zone": self.zone, "fields": {}, "problems": refusal.problems if refusal else {}}
         status = refusal.status if refusal else 200
         return render_page(self.request, self.visitor, f"admin/{template}.html", {**common, **page}, status)
+
+    def say(self, said: Sentence) -> str:
+        """A sentence in the organiser's language, where it is not for a page."""
+        return self.renderer.say(self.visitor.language, said)
 
     def changed(self, path: str, said: str) -> Response:
         """After a form that changed something that pages for everybody show, too."""
@@ -64,7 +70,8 @@ async def _get_panel(
         leaderboard=context.leaderboard,
         directory=directory,
         api=OrganisersClient(context.leaderboard, caller),
-        zone=await _find_zone(directory),
+        renderer=context.renderer,
+        zone=await _find_zone(directory) or context.nightly_time_zone,
     )
 
 
@@ -72,12 +79,12 @@ async def _get_panel(
 PanelDep = Annotated[Panel, Depends(_get_panel)]
 
 
-async def _find_zone(directory: ChallengeDirectory) -> str:
+async def _find_zone(directory: ChallengeDirectory) -> str | None:
     try:
         challenges = await directory.list()
     except Unavailable:
-        return DEFAULT_ZONE
-    return challenges[0].time_zone if challenges else DEFAULT_ZONE
+        return None
+    return challenges[0].time_zone if challenges else None
 
 
 @dataclass(frozen=True)

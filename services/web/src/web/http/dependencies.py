@@ -64,6 +64,7 @@ class AppContext:
     database: Database
     clock: Callable[[], datetime]
     cookies: Cookies
+    nightly_time_zone: str = "Europe/Warsaw"  # times that belong to no challenge are shown there, too
     rate_limits: RateLimits = field(default_factory=RateLimits)
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from web.http.assets import Asset
 from web.http.branding import DEFAULT, Branding
+from web.http.local_pages import join_path
 from web.http.sentences import Sentence
 
 ROOT = Path(__file__).parents[1]
@@ -32,14 +33,24 @@ class Renderer:
     """One template environment a language; rendering does no IO after the first use of a template."""
 
     def __init__(self, assets: Mapping[str, Asset], branding: Branding = DEFAULT) -> None:
-        self._environments = {language: _environment(language, assets, branding) for language in LANGUAGES}
+        self._translations = {language: load_translations(language) for language in LANGUAGES}
+        self._environments = {
+            language: _environment(language, translations, assets, branding)
+            for language, translations in self._translations.items()
+        }
 
     def render(self, language: str, template: str, context: Mapping[str, Any]) -> Markup:
         """The template, such as `boards/board.html`, in that language."""
         return Markup(self._environments[language].get_template(template).render(context))  # noqa: S704 - autoescaped
 
+    def say(self, language: str, said: Sentence) -> str:
+        """What a sentence is in that language, where it is not for a page."""
+        return _say(self._translations[language], said)
 
-def _environment(language: str, assets: Mapping[str, Asset], branding: Branding) -> Environment:
+
+def _environment(
+    language: str, translations: NullTranslations, assets: Mapping[str, Asset], branding: Branding
+) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
         auto_reload=False,  # or each rendering asks the file system whether its template changed
@@ -49,7 +60,6 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    translations = load_translations(language)
     environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension adds it
         translations, newstyle=True
     )
@@ -67,6 +77,7 @@ def _environment(language: str, assets: Mapping[str, Asset], branding: Branding)
         day_words=partial(_day_words, LOCALES[language]),
         period=partial(_period, LOCALES[language]),
         say=partial(_say, translations),
+        join_path=join_path,
         # Not `gettext`, which takes a percent sign of a name for a place where something is filled in.
         translated=translations.gettext,
     )

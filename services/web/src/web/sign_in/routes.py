@@ -29,6 +29,7 @@ from web.http.dependencies import (
     hash_token,
     render_page,
 )
+from web.http.local_pages import find_page, join_path
 from web.http.queries import ABSOLUTE_LIMIT, add_session, delete_session
 from web.http.rate_limits import SIGN_INS
 from web.http.security import content_security_policy
@@ -63,27 +64,35 @@ router = APIRouter()
 
 
 @router.api_route("/join", methods=PAGE_METHODS)
-async def join(request: Request, context: ContextDep, visitor: VisitorDep, again: str = "") -> Response:
-    """What is fetched, shown and kept, and the consent; `again` when a permission was left out at Strava."""
-    return await _join_page(request, context, visitor, again=again == "1")
+async def join(request: Request, context: ContextDep, visitor: VisitorDep, again: str = "", to: str = "") -> Response:
+    """What is fetched, shown and kept, and the consent.
+
+    `again` when a permission was left out at Strava; `to` is the page that was wanted.
+    """
+    return await _join_page(request, context, visitor, again=again == "1", to=find_page(to))
 
 
 @router.post("/join")
 async def connect(
+    *,
     request: Request,
     context: ContextDep,
     visitor: VisitorDep,
     consent: Annotated[str, Form()] = "",
     again: Annotated[str, Form()] = "",
+    to: Annotated[str, Form()] = "",
 ) -> Response:
     """Redirect to Strava once the consent is given."""
+    page = find_page(to)
     if consent != "yes":
-        return await _join_page(request, context, visitor, again=again == "1", problem=True)
+        return await _join_page(request, context, visitor, again=again == "1", to=page, problem=True)
     context.rate_limits.spend(request, SIGN_INS, "sign-ins")
     browser = request.cookies.get(context.cookies.browser, "")  # kept, so that two open tabs both work
     if not _TOKEN.fullmatch(browser):
         browser = generate_token()
-    wanted = AuthorizationRequest(browser=browser, consent_version=CONSENT_VERSION, force_prompt=again == "1")
+    wanted = AuthorizationRequest(
+        browser=browser, consent_version=CONSENT_VERSION, force_prompt=again == "1", return_to=page
+    )
     try:
         url = await context.auth.begin_authorization(wanted)
     except TooManyRequests:
@@ -129,11 +138,11 @@ async def sign_out(request: Request, context: ContextDep) -> Response:
 
 
 async def _join_page(
-    request: Request, context: AppContext, visitor: Visitor, *, again: bool, problem: bool = False
+    request: Request, context: AppContext, visitor: Visitor, *, again: bool, to: str, problem: bool = False
 ) -> Response:
     # Browsers apply form-action to redirects too, so the page must know where its form will lead.
     origin = await context.auth.authorize_origin()
-    page: dict[str, Any] = {"problem": problem, "again": again}
+    page: dict[str, Any] = {"problem": problem, "again": again, "to": to, "path": join_path(to, again=again)}
     response = render_page(request, visitor, "sign_in/join.html", page, 422 if problem else 200)
     response.headers["Content-Security-Policy"] = content_security_policy(origin)
     return response
@@ -159,6 +168,8 @@ async def _start_session(request: Request, response: Response, context: AppConte
 async def _landing_path(directory: ChallengeDirectory, visitor: Visitor, signed_in: SignedInUser) -> str:
     if signed_in.first_time:
         return "/welcome"
+    if page := find_page(signed_in.return_to):
+        return page
     user = User(signed_in.user_id, signed_in.display_name, signed_in.is_admin)
     try:
         challenge = await find_current(directory, replace(visitor, user=user))

@@ -42,7 +42,7 @@ async def exclude(panel: PanelDep, form: FormDep, strava_id: StravaId) -> Respon
     if not problems:
         try:
             await panel.api.exclude_activity(strava_id, wanted.reason)
-            return _go_back(query, "activity-excluded")
+            return _go_back(query, strava_id, "activity-excluded")
         except AppError as error:
             refusal = refuse(error)
     return await _show(panel, query, refusal, strava_id=strava_id, reason=form.get("reason"))
@@ -56,11 +56,13 @@ async def include(panel: PanelDep, form: FormDep, strava_id: StravaId) -> Respon
         await panel.api.include_activity(strava_id)
     except AppError as error:
         return await _show(panel, query, refuse(error), strava_id=strava_id)
-    return _go_back(query, "activity-included")
+    return _go_back(query, strava_id, "activity-included")
 
 
-def _go_back(query: Mapping[str, list[str]], said: str) -> Response:
-    return go_to(with_query("/admin/activities", forms.keep_known(query, _FILTER)), said)
+def _go_back(query: Mapping[str, list[str]], strava_id: int, said: str) -> Response:
+    """To the list, where the focus is on what can be done with this activity now: what was used is gone."""
+    pairs = [*forms.keep_known(query, _FILTER), ("changed", str(strava_id))]
+    return go_to(with_query("/admin/activities", pairs), said)
 
 
 async def find_search(
@@ -119,6 +121,7 @@ async def _show(
         "has_more": bool(after),
         "choose": with_query("/admin/activities", [one for one in pairs if one[0] not in {"person", "after"}]),
         "strava_id": strava_id,
+        "changed": forms.first(query, "changed"),
         "reason": reason,
     }
     return panel.show("activities", page, refusal)

@@ -18,7 +18,7 @@ from shared.contracts.leaderboard_admin_api import (
     PreviewRequest,
 )
 from shared.errors import AppError, Unavailable
-from web.admin.dependencies import DEFAULT_ZONE, Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
+from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
 from web.admin.messages import CHOOSE, Refusal, refuse, tidy
 from web.admin.routes.previews import load_preview, rules_of
 from web.admin.rules import forms
@@ -33,7 +33,6 @@ _SETTINGS = (
 )
 COUNTS = ("counts_manual", "counts_trainer", "counts_commute")
 _NEW_FIELDS: Mapping[str, list[str]] = {
-    "time_zone": [DEFAULT_ZONE],
     "visibility": ["hidden"],
     "team_size": ["5"],
     "counts_manual": ["yes"],
@@ -59,7 +58,7 @@ async def list_challenges(panel: PanelDep, context: ContextDep) -> Response:
 @router.api_route("/new-challenge", methods=PAGE_METHODS)
 async def new_challenge(panel: PanelDep) -> Response:
     """The form for a new challenge."""
-    return _show_form(panel, None, _NEW_FIELDS)
+    return _show_form(panel, None, {**_NEW_FIELDS, "time_zone": [panel.zone]})
 
 
 @router.post("/new-challenge")
