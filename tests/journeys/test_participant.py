@@ -171,4 +171,4 @@ async def _leave(page: Page, watching: Page, name: str) -> None:
     await page.wait_for_url("**/goodbye")
     await expect(watching.locator("#standings tbody tr", has_text=name)).to_have_count(0)
     await page.goto("/settings")
-    await page.wait_for_url("**/join*")
+    await page.wait_for_url(re.compile("/join[?]"))
