@@ -215,6 +215,7 @@ async def main() -> None:
     async with Supervisor() as supervisor:
         launcher = StackLauncher(config, supervisor, lambda _line: None)
         async with private_servers(None, supervisor, startup_tasks=[launcher.start_strava]) as servers:
+            await launcher.prepare_schemas(servers.postgres)
             stack = await launcher.start(servers)
             result = await compare(stack, servers, supervisor)
     sys.stdout.write(json.dumps(result) + "\n")

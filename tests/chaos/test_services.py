@@ -137,6 +137,7 @@ async def system(killable_servers: KillableServers) -> AsyncIterator[SystemUnder
         StackConfig(DATASET, None, log_level="WARNING"), killable_servers.supervisor, discard_report
     )
     await launcher.start_strava()
+    await launcher.prepare_schemas(servers.postgres)
     stack = await launcher.start(servers)
     command = killable_servers.supervisor.processes["ingest"].command
     ports = dict(zip(("HTTP_PORT", "INTERNAL_PORT"), map(str, reserve_ports(2)), strict=True))

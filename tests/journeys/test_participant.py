@@ -118,7 +118,7 @@ async def _team_up(page: Page, other: Page, watching: Page, join: Callable[[], A
     address = page.url.partition("?")[0]
     await watching.goto(address)
     await watching.evaluate("window.sameDocument = true")
-    members = watching.locator("#changing tbody tr")
+    members = watching.locator("#changing .contributions tbody tr")
     await expect(members).to_have_count(1)
 
     await join()

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from leaderboard_helpers import add_challenge
@@ -21,7 +22,7 @@ POLISH = {"Accept-Language": "pl"}
 
 
 def today() -> date:
-    return datetime.now(UTC).date()
+    return datetime.now(ZoneInfo("Europe/Warsaw")).date()  # where the challenges are
 
 
 def outing(number: int, days_ago: int = 0, who: int = ELA, **fields: Any) -> ActivityRecorded:

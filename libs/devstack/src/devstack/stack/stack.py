@@ -213,7 +213,11 @@ class StackLauncher:
                 "LOG_LEVEL": self._config.log_level,
                 "LOG_FORMAT": "console",
             }
-            await self._supervisor.start(name, argv, env=_base_environment() | common | settings, shutdown_order=0)
+            # web first: an open page would ask services that are gone.
+            order = -1 if service == "web" else 0
+            await self._supervisor.start(
+                name, argv, env=_base_environment() | common | settings, shutdown_order=order
+            )
         async with httpx.AsyncClient(timeout=5) as client:
             await gather_or_cancel(*(self._wait_until_healthy(client, name) for name in specific))
 

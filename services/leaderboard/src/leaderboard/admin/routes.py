@@ -181,7 +181,7 @@ async def delete_board(slug: str, board_slug: str, session: Transaction, actor: 
     return Response(status_code=204)
 
 
-@router.put("/admin/challenges/{slug}/boards/{board_slug}/preview", status_code=202)
+@router.put("/admin/challenges/{slug}/boards/{board_slug}/preview", status_code=202, response_class=Response)
 async def begin_preview(
     slug: str,
     board_slug: str,
