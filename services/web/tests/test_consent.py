@@ -10,6 +10,10 @@ from web.sign_in.rules import CONSENT_VERSION
 
 #: The digest of the texts of each version in each language. Those of a version that was served never change.
 AGREED_TEXTS = {
+    "2026-11-29.3": {
+        "en": "aa58bca52043651741673dc9e01c744066fe485d10ca2cc74400fb78d392178d",
+        "pl": "b67213e55cbf07f3de4481912440498904626979a11c61424343a6062a030f48",
+    },
     "2026-11-29.2": {
         "en": "aa58bca52043651741673dc9e01c744066fe485d10ca2cc74400fb78d392178d",
         "pl": "c3987daec0504bb74694d3c755d03666243bf9d5f30c5ca84a01b9e0146280d9",
