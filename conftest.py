@@ -27,6 +27,15 @@ CHROMIUM_ARGS = [
 ]
 
 
+#: Folders whose files take longest. They come first, so that no worker is left with one when the other has no more.
+LONGEST = ("chaos", "e2e", "journeys")
+
+
+@pytest.hookimpl(trylast=True)  # after the order was made random
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium, installed or unpacked when the machine has none."""
