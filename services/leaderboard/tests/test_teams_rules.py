@@ -64,7 +64,9 @@ def test_a_name_that_is_given_twice_is_found() -> None:
 
 
 def test_numbered_teams_pass_over_the_names_that_are_taken() -> None:
-    assert number_teams(3, {"team 2", "owls"}) == ["Team 1", "Team 3", "Team 4"]
+    assert number_teams("Team", 3, {"team 2", "owls"}) == ["Team 1", "Team 3", "Team 4"]
+    taken = {fold_name(name) for name in ("DRUŻYNA 2", "Sowy")}
+    assert number_teams("Drużyna", 3, taken) == ["Drużyna 1", "Drużyna 3", "Drużyna 4"]
 
 
 def test_the_strongest_are_dealt_out_back_and_forth() -> None:

@@ -119,10 +119,3 @@ def test_what_is_wrong_is_said_at_its_field(changed: dict[str, list[str]], fault
 def test_a_refusal_is_said_where_it_belongs(error: AppError, field: str, status: int) -> None:
     assert set(explain(error)) == {field}
     assert refuse(error).status == status
-
-
-def test_names_with_numbers_leave_out_those_that_are_taken() -> None:
-    def name_of(number: int) -> str:
-        return f"Drużyna {number}"
-
-    assert forms.number_names(name_of, 3, ["DRUŻYNA 2", "Sowy"]) == ("Drużyna 1", "Drużyna 3", "Drużyna 4")

@@ -137,6 +137,9 @@ TeamName = Annotated[
 ]
 
 
+TeamLabel = Annotated[TeamName, Field(max_length=50)]  # a number fits behind it
+
+
 class TeamDraft(ApiRequest):
     """A name for a team; no two of a challenge differ only in case, width of letters or spaces."""
 
@@ -188,6 +191,7 @@ class TeamDeal(ApiRequest):
     how: DealOrder
     seed: int | None = Field(None, ge=0, le=MAX_SEED, strict=True)
     everybody: bool = Field(False, strict=True)
+    label: TeamLabel = "Team"  # what stands before the number of teams that are given no names
 
 
 class DealtTeams(ApiModel):

@@ -21,9 +21,9 @@ def find_repeated(names: Iterable[str]) -> str | None:
     return None
 
 
-def number_teams(wanted: int, taken: Collection[str]) -> list[str]:
-    """So many names with the lowest numbers whose folded names are not taken."""
-    names = (f"Team {number}" for number in count(1))
+def number_teams(label: str, wanted: int, taken: Collection[str]) -> list[str]:
+    """So many names with the lowest numbers behind the label whose folded names are not taken."""
+    names = (f"{label} {number}" for number in count(1))
     return list(islice((name for name in names if fold_name(name) not in taken), wanted))
 
 

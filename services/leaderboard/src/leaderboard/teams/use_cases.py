@@ -164,7 +164,7 @@ def _taken(name: str) -> Conflict:
 
 def _choose_names(wish: TeamDeal, taken: Collection[str]) -> list[str]:
     if isinstance(wish.teams, int):
-        return number_teams(wish.teams, taken)
+        return number_teams(wish.label, wish.teams, taken)
     repeated = find_repeated(wish.teams)
     if repeated is not None:
         raise Conflict(f"The name “{repeated}” is given to two teams.", code=TeamErrorCode.TEAM_NAME_TAKEN)

@@ -18,7 +18,6 @@ from web.http.sentences import check_form, sentence
 
 PAGE = 50
 MAX_PAGE = 1_000
-NAMES_AT_ONCE = 200
 
 TeamId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
 
@@ -34,13 +33,11 @@ async def list_teams(panel: PanelDep, slug: Slug, page: Annotated[int, Query(ge=
 @router.post("/deal")
 async def deal(panel: PanelDep, form: FormDep, slug: Slug) -> Response:
     """Deal people out; the page says which seed a random order had, so that it can be repeated."""
-    wish, problems = check_form(TeamDeal, _read_deal(form))
+    label = panel.say(sentence("Team"))
+    wish, problems = check_form(TeamDeal, {**_read_deal(form), "label": label})
     if problems:
         return await _show_list(panel, slug, form.fields, Refusal(tidy(problems)))
     try:
-        if isinstance(wish.teams, int):
-            names = await _number_teams(panel, slug, wish.teams, everybody=wish.everybody)
-            wish = wish.model_copy(update={"teams": names})
         dealt = await panel.api.deal(slug, wish)
     except AppError as error:
         return await _show_list(panel, slug, form.fields, refuse(error))
@@ -122,25 +119,6 @@ def _read_deal(form: Form) -> dict[str, Any]:
     if form.get("how") == "random" and seed:
         wish["seed"] = int(seed) if seed.isascii() and seed.isdigit() else -1
     return wish
-
-
-async def _number_teams(panel: Panel, slug: str, wanted: int, *, everybody: bool) -> tuple[str, ...]:
-    """As many names as teams are wanted, in the organiser's language; a deal to everybody may use those of before."""
-
-    def name_of(number: int) -> str:
-        return panel.say(sentence("Team %(number)s", number=number))
-
-    return forms.number_names(name_of, wanted, () if everybody else await _list_names(panel, slug))
-
-
-async def _list_names(panel: Panel, slug: str) -> list[str]:
-    names: list[str] = []
-    total = 1
-    while len(names) < total:
-        page = await panel.api.list_teams(slug, NAMES_AT_ONCE, len(names))
-        names += [team.name for team in page.teams]
-        total = page.total if page.teams else 0
-    return names
 
 
 def _to_uuid(text: str) -> UUID | None:

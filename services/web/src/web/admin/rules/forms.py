@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import count, islice
 from typing import Any
 
 from web.admin.rules.sports import in_order
@@ -111,13 +110,6 @@ def show_rules(rules: Mapping[str, Any], kind: str) -> dict[str, list[str]]:
 def read_team_names(text: str) -> list[str]:
     """The names of teams, one a line."""
     return [name for line in text.splitlines() if (name := line.strip())]
-
-
-def number_names(name_of: Callable[[int], str], wanted: int, taken: Iterable[str]) -> tuple[str, ...]:
-    """So many names with the lowest numbers from 1 on that are not taken, however large their letters are."""
-    known = {name.casefold() for name in taken}
-    names = (name_of(number) for number in count(1))
-    return tuple(islice((name for name in names if name.casefold() not in known), wanted))
 
 
 def find_differences(shown: Mapping[str, str], entered: Fields) -> list[str]:
