@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from journey_site import PATIENCE_MS, CheckAccessibility, Site
+from journey_site import PATIENCE_MS, CheckAccessibility, Person, Site
 from playwright.async_api import Browser, Page, expect
 
 from devstack.process.supervisor import Supervisor
@@ -50,3 +50,13 @@ async def check_accessibility() -> CheckAccessibility:
         return found
 
     return check
+
+
+@pytest.fixture(scope="module")
+async def organiser(site: Site) -> AsyncIterator[Person]:
+    """Who may see every page."""
+    async with site.person() as person:
+        await person.join(site.stack.athletes[0].id)
+        await person.page.goto("/c/main/running")
+        await expect(person.page.locator("tr.me")).to_have_count(1)
+        yield person

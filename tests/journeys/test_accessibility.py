@@ -1,7 +1,5 @@
 """Every page by the rules of WCAG 2.2 AA, in both themes and languages, on desks and phones; and boards by keys."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from journey_site import CheckAccessibility, Person, Site
 from keyboard import Keyboard
@@ -39,16 +37,6 @@ LINES = """all => all.map(one => one.getBoundingClientRect()).sort((one, next) =
 LINES_OF_EACH = "all => [...new Set(all.map(one => one.getClientRects().length))]"
 PLACES = "all => all.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().top])"
 RENAME = "(all, name) => { if (name) for (const one of all) one.textContent = name; }"
-
-
-@pytest.fixture(scope="module")
-async def organiser(site: Site) -> AsyncIterator[Person]:
-    """Who may see every page."""
-    async with site.person() as person:
-        await person.join(site.stack.athletes[0].id)
-        await person.page.goto("/c/main/running")
-        await expect(person.page.locator("tr.me")).to_have_count(1)
-        yield person
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,12 @@
 """Everything that people and organisers do, with keys alone: no click, and nothing that is filled in otherwise."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from journey_site import Site, authorize
+from journey_site import Person, Site, authorize
 from keyboard import Keyboard
 from playwright.async_api import Page, expect
 
 NAME = "Kasia Klawisz"
-
-
-@pytest.fixture(scope="module")
-async def organiser(site: Site) -> AsyncIterator[Page]:
-    """A page of somebody who takes part and may use the panel."""
-    async with site.person() as person:
-        await person.join(site.stack.athletes[0].id)
-        await person.page.goto("/c/main/running")
-        await expect(person.page.locator("tr.me")).to_have_count(1)
-        yield person.page
 
 
 async def test_somebody_joins_and_teams_up(site: Site) -> None:
@@ -27,20 +15,22 @@ async def test_somebody_joins_and_teams_up(site: Site) -> None:
         await _team_up(person.page)
 
 
-async def test_a_challenge_is_made_changed_closed_and_deleted(organiser: Page) -> None:
-    await organiser.goto("/admin")
-    await _create_a_challenge(organiser)
-    await _add_a_board(organiser)
-    await _preview_and_edit(organiser)
-    await _deal_people_out(organiser)
-    await _close_and_delete(organiser)
+async def test_a_challenge_is_made_changed_closed_and_deleted(organiser: Person) -> None:
+    page = organiser.page
+    await page.goto("/admin")
+    await _create_a_challenge(page)
+    await _add_a_board(page)
+    await _preview_and_edit(page)
+    await _deal_people_out(page)
+    await _close_and_delete(page)
 
 
-async def test_activities_participants_and_keys_are_managed(organiser: Page) -> None:
-    await organiser.goto("/admin")
-    await _exclude_an_activity(organiser)
-    await _hide_somebody(organiser)
-    await _make_and_revoke_a_key(organiser)
+async def test_activities_participants_and_keys_are_managed(organiser: Person) -> None:
+    page = organiser.page
+    await page.goto("/admin")
+    await _exclude_an_activity(page)
+    await _hide_somebody(page)
+    await _make_and_revoke_a_key(page)
 
 
 async def _join(page: Page, athlete_id: int) -> None:

@@ -141,19 +141,31 @@ async def process(
         await child.communicate()
 
 
+@asynccontextmanager
+async def ready_process(
+    database: Database, database_url: str, rabbitmq_url: str
+) -> AsyncIterator[tuple[Process, int, int]]:
+    """One that is ready, with the ports of its two servers."""
+    http_port, internal_port = reserve_ports(2)
+    ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
+    address = f"http://127.0.0.1:{internal_port}/health/ready"
+    async with process(database, database_url, rabbitmq_url, **ports) as child:
+        async with httpx.AsyncClient() as client:
+            await wait_until(lambda: is_healthy(client, address), deadline_s=30)
+        yield child, http_port, internal_port
+
+
 async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
     database: Database, database_url: str, rabbitmq_url: str
 ) -> None:
-    http_port, internal_port = reserve_ports(2)
-    ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
-    async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), deadline_s=30)
-        assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
-        metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
-        for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
-            assert f"\n{name} " in metrics
-        for path in ("/metrics", "/health/live", "/health/ready", "/openapi.json", "/docs"):
-            assert (await client.get(f"http://127.0.0.1:{http_port}{path}")).status_code == 404
+    async with ready_process(database, database_url, rabbitmq_url) as (child, http_port, internal_port):
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{internal_port}/health/live")).json() == {"ok": True}
+            metrics = (await client.get(f"http://127.0.0.1:{internal_port}/metrics")).text
+            for name in ("outbox_pending", "outbox_oldest_age_seconds", "process_resident_memory_bytes"):
+                assert f"\n{name} " in metrics
+            for path in ("/metrics", "/health/live", "/health/ready", "/openapi.json", "/docs"):
+                assert (await client.get(f"http://127.0.0.1:{http_port}{path}")).status_code == 404
         child.terminate()
         assert await child.wait() == 0
 
@@ -161,10 +173,7 @@ async def test_health_and_metrics_are_served_on_a_port_that_faces_no_stranger(
 async def test_its_log_tells_once_where_it_serves_and_when_it_begins_and_ends(
     database: Database, database_url: str, rabbitmq_url: str
 ) -> None:
-    http_port, internal_port = reserve_ports(2)
-    ports = {"HTTP_PORT": str(http_port), "INTERNAL_PORT": str(internal_port)}
-    async with process(database, database_url, rabbitmq_url, **ports) as child, httpx.AsyncClient() as client:
-        await wait_until(lambda: is_healthy(client, f"http://127.0.0.1:{internal_port}/health/ready"), deadline_s=30)
+    async with ready_process(database, database_url, rabbitmq_url) as (child, http_port, internal_port):
         child.terminate()
         out, _ = await child.communicate()
     lines = [json.loads(line) for line in out.splitlines()]

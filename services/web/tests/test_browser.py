@@ -10,18 +10,13 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from web_fakes import user_id
 from web_server import Server, start_server
+from web_site import open_page
 
 
 @pytest.fixture
 async def page(browser: Browser, server: Server) -> AsyncIterator[Page]:
-    context = await browser.new_context(base_url=server.url, locale="en-GB", viewport={"width": 1000, "height": 800})
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    yield page
-    await context.close()
-    assert problems == []
+    async with open_page(browser, server.url, viewport={"width": 1000, "height": 800}) as page:
+        yield page
 
 
 async def test_an_open_board_changes_without_being_loaded_anew(page: Page, server: Server) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -44,9 +45,9 @@ async def serve_club(club: Club, database: Database, auth: FakeAuth) -> AsyncIte
 
 
 @asynccontextmanager
-async def open_page(browser: Browser, address: str) -> AsyncIterator[Page]:
+async def open_page(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
     """A page of a browser of its own, which may not complain."""
-    context = await browser.new_context(base_url=address, locale="en-GB")
+    context = await browser.new_context(base_url=address, locale="en-GB", **options)
     page = await context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)

@@ -208,6 +208,11 @@ ActivityPlace = Annotated[
 ]
 
 
+def format_activity_place(start: datetime, strava_id: int) -> str:
+    """That an activity started then, and its id, as `parse_activity_place` reads it."""
+    return f"{start.isoformat()}_{strava_id}"
+
+
 def parse_activity_place(place: str) -> tuple[datetime, int]:
     """When it started, and its id. Raises ValueError."""
     start, _, strava_id = place.partition("_")

@@ -29,6 +29,7 @@ from shared.contracts.leaderboard_api import (
     FoundActivity,
     PrivateSum,
     VerdictPage,
+    format_activity_place,
     parse_activity_place,
 )
 from shared.errors import NotFound
@@ -105,9 +106,10 @@ async def search_activities(session: Transaction, search: Annotated[ActivitySear
     They are in the order of when they started where they took place, and of Strava ids.
     """
     rows = await queries.search_activities(session, search, _parse_place(search.after), search.limit)
+    last = rows[-1] if len(rows) == search.limit else None
     return FoundActivities(
         activities=tuple(map(_to_found, rows)),
-        next_after=f"{rows[-1].local_start.isoformat()}_{rows[-1].strava_id}" if len(rows) == search.limit else None,
+        next_after=format_activity_place(last.local_start, last.strava_id) if last else None,
     )
 
 

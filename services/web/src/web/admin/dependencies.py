@@ -122,6 +122,13 @@ def read_query(text: str) -> dict[str, list[str]]:
     return fields
 
 
+def read_tried(panel: Panel) -> tuple[dict[str, list[str]], str]:
+    """What is entered in a form that tries something: the fields in the address, and the query that they make."""
+    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
+    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
+    return tried, query
+
+
 def with_query(path: str, pairs: list[tuple[str, str]]) -> str:
     """The address of a page with these fields in its query."""
     return f"{path}?{urlencode(pairs)}" if pairs else path

@@ -64,7 +64,7 @@ class AppContext:
     database: Database
     clock: Callable[[], datetime]
     cookies: Cookies
-    nightly_time_zone: str = "Europe/Warsaw"  # times that belong to no challenge are shown there, too
+    nightly_time_zone: str  # times that belong to no challenge are shown there, too
     rate_limits: RateLimits = field(default_factory=RateLimits)
 
 
@@ -148,13 +148,17 @@ def render_page(
     request: Request, visitor: Visitor, template: str, context: Mapping[str, Any] | None = None, status: int = 200
 ) -> Response:
     """A page as a response that may not be cached by others, and is not sent again to who has it."""
-    body = render_html(request, visitor, template, context).encode()
-    etag = make_etag(body)
+    return answer_page(request, render_html(request, visitor, template, context).encode(), status)
+
+
+def answer_page(request: Request, body: bytes, status: int = 200, tagged: bytes | None = None) -> Response:
+    """The same of a page that is rendered; `tagged` is given where the entity tag is not about all of it."""
     if status != 200:
         return HTMLResponse(body, status, PAGE_HEADERS)
-    if is_known(request, etag):
-        return Response(status_code=304, headers={**PAGE_HEADERS, "ETag": etag})
-    return HTMLResponse(body, status, {**PAGE_HEADERS, "ETag": etag})
+    headers = {**PAGE_HEADERS, "ETag": make_etag(body if tagged is None else tagged)}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(body, status, headers)
 
 
 def go_to(path: str, said: str = "") -> RedirectResponse:

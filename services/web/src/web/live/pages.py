@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypeAlias
 
 from async_lru import alru_cache
 from fastapi import Depends, Query, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from shared.contracts.leaderboard_api import ChallengeInfo
-from web.http.dependencies import Visitor, render_html
-from web.http.ready_answers import PAGE_HEADERS, ReadyAnswer, is_known, make_etag, make_ready
+from web.http.dependencies import Visitor, answer_page, render_html
+from web.http.ready_answers import ReadyAnswer, make_etag, make_ready
 from web.live.changes import Changes
 from web.live.rules import LiveView
 from web.live.streams import LiveStreams
@@ -82,12 +82,7 @@ def respond(  # noqa: PLR0917 - the request and what it is about
 ) -> Response:
     """The page for one visitor; it is not sent again to who has it."""
     html = render_html(request, visitor, template, {**page, "live": view})
-    headers = dict(PAGE_HEADERS)
-    if status == 200:
-        headers["ETag"] = make_etag(html.encode())
-        if is_known(request, headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-    return HTMLResponse(_fill_in(html, revision), status, headers)
+    return answer_page(request, _fill_in(html, revision).encode(), status, tagged=html.encode())
 
 
 def _fill_in(html: str, revision: int) -> str:

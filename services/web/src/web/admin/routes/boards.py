@@ -14,7 +14,7 @@ from shared.contracts.leaderboard_admin_api import (
     PreviewRequest,
 )
 from shared.errors import AppError, NotFound
-from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
+from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_tried, with_query
 from web.admin.messages import Refusal, refuse, tidy
 from web.admin.routes.challenges import find_challenge
 from web.admin.routes.previews import load_new_preview, load_preview, rules_of
@@ -33,10 +33,10 @@ router = APIRouter(prefix="/admin/challenges/{slug}")
 async def new_board(panel: PanelDep, slug: Slug, kind: Literal["board", "milestone"] = "board") -> Response:
     """The form for a new board or milestone, or with rules that are tried, beside what they would give."""
     challenge = await panel.api.get_challenge(slug)
-    tried, query, rules = _read_tried(panel)
+    tried, query = read_tried(panel)
     if "preview" not in tried:
         return _show_form(panel, challenge, None, {**forms.show_rules({}, kind), "team_mode": ["sum"]})
-    preview = await load_new_preview(panel, slug, _to_id(forms.first(tried, "preview")), rules)
+    preview = await load_new_preview(panel, slug, _to_id(forms.first(tried, "preview")), _read_rules(tried))
     return _show_form(panel, challenge, None, tried, preview=preview, query=query)
 
 
@@ -67,10 +67,10 @@ async def board_form(panel: PanelDep, slug: Slug, board: Slug) -> Response:
     """The form with the board as it is or will be, or with rules that are tried, beside what they would give."""
     challenge = await panel.api.get_challenge(slug)
     found = _find_board(challenge, board)
-    tried, query, rules = _read_tried(panel)
+    tried, query = read_tried(panel)
     if "preview" not in tried:
         return _show_form(panel, challenge, found, show_board(challenge, found))
-    preview = await load_preview(panel, challenge, found, rules)
+    preview = await load_preview(panel, challenge, found, _read_rules(tried))
     return _show_form(panel, challenge, found, tried, preview=preview, query=query)
 
 
@@ -140,12 +140,10 @@ def _go_to_preview(path: str, form: Form, rules: PreviewRequest, preview: str) -
     return go_to(with_query(path, [*tried, ("preview", preview)]) + "#preview")
 
 
-def _read_tried(panel: Panel) -> tuple[dict[str, list[str]], str, PreviewRequest | None]:
-    """The fields in the address, as they are there, and the rules that they make."""
-    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
-    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
+def _read_rules(tried: dict[str, list[str]]) -> PreviewRequest | None:
+    rules: PreviewRequest | None
     rules, _ = check_form(PreviewRequest, forms.read_rules(tried))
-    return tried, query, rules
+    return rules
 
 
 def _to_id(text: str) -> int:

@@ -18,7 +18,7 @@ from shared.contracts.leaderboard_admin_api import (
     PreviewRequest,
 )
 from shared.errors import AppError, Unavailable
-from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_query, with_query
+from web.admin.dependencies import Form, FormDep, Panel, PanelDep, Slug, read_tried, with_query
 from web.admin.messages import CHOOSE, Refusal, refuse, tidy
 from web.admin.routes.previews import load_preview, rules_of
 from web.admin.rules import forms
@@ -88,11 +88,10 @@ async def show_challenge(panel: PanelDep, context: ContextDep, slug: Slug) -> Re
 async def edit_form(panel: PanelDep, slug: Slug) -> Response:
     """The form with what the challenge is, or will be as soon as that is built."""
     challenge = await panel.api.get_challenge(slug)
-    tried = read_query(panel.request.scope["query_string"].decode("ascii", "ignore"))
+    tried, query = read_tried(panel)
     board = next((one for one in challenge.boards if one.slug == forms.first(tried, "preview")), None)
     if board is None:
         return _show_form(panel, challenge, show_settings(challenge))
-    query = with_query("", [(name, value) for name, values in tried.items() for value in values]).removeprefix("?")
     preview = await load_preview(panel, challenge, board, rules_of(board))
     return _show_form(panel, challenge, tried, preview=preview, query=query)
 
