@@ -30,14 +30,17 @@ from shared.messaging import topology
 
 SIZES = ((283, 25_000), (2_830, 250_000), (10_000, 1_000_000))  # participants and activities
 DAYS = 100
+TEAM_SIZE = 10
 WARM_UP, MANY, FEW = 20, 400, 60  # requests
 BOARD = "/challenges/main/boards/running"
+TEAMS = f"{BOARD}/teams"
+NOTHING = "/nothing"  # has no route: what the client and the framework take
 
 #: The parameters of the next request.
 Ask: TypeAlias = Callable[[], dict[str, str]]
 
 _FILL = (
-    "truncate participants, daily_totals, standings, rank_history",
+    "truncate participants, daily_totals, standings, rank_history, teams, team_memberships",
     """insert into participants (user_id, athlete_id, display_name, sort_name, joined_at)
        select lpad(to_hex(n), 32, '0')::uuid, n, 'Person ' || n, 'person ' || n, now()
        from generate_series(1, $1::int) as n""",
@@ -59,6 +62,11 @@ _FILL = (
     """insert into rank_history (version_id, user_id, day, place)
        select version_id, user_id, day, 1 + floor(random() * $1::int)::int
        from standings, generate_series($2::date - 7, $2::date, '1 day') as day""",
+    """insert into teams (challenge_id, name, folded_name)
+       select id, 'Team ' || n, 'team ' || n from challenges, generate_series(0, ($1::int - 1) / $2::int) as n""",
+    """insert into team_memberships (challenge_id, team_id, user_id)
+       select challenge_id, teams.id, lpad(to_hex(n), 32, '0')::uuid
+       from generate_series(1, $1::int) as n join teams on name = 'Team ' || (n - 1) / $2::int""",
 )
 
 
@@ -79,6 +87,8 @@ class Bench:
             (participants, activities, self._first_day, DAYS),
             (),
             (participants, today),
+            (participants, TEAM_SIZE),
+            (participants, TEAM_SIZE),
         )
         connection = await asyncpg.connect(self._database_url.replace("+asyncpg", ""))
         try:
@@ -114,32 +124,39 @@ class Bench:
             first = self._first_day + timedelta(days=(DAYS - count) // 2)
             return {"first_day": str(first), "last_day": str(first + timedelta(days=count - 1)), "limit": "50"}
 
-        questions: dict[str, tuple[Ask, int]] = {
-            "top_50": (lambda: {"limit": "50"}, MANY),
-            "around": (lambda: {"around": str(UUID(int=person()))}, MANY),
-            "last_page": (lambda: {"limit": "50", "offset": str(participants - 50)}, MANY),
-            "search": (lambda: {"search": f"ON {person()}"}, MANY),
-            "7_days": (lambda: days(7), FEW),
-            "50_days": (lambda: days(50), FEW),
-            "90_days": (lambda: days(90), FEW),
-            "whole": (dict, FEW),
+        questions: dict[str, tuple[str, Ask, int]] = {
+            "top_50": (BOARD, lambda: {"limit": "50"}, MANY),
+            "around": (BOARD, lambda: {"around": str(UUID(int=person()))}, MANY),
+            "last_page": (BOARD, lambda: {"limit": "50", "offset": str(participants - 50)}, MANY),
+            "search": (BOARD, lambda: {"search": f"ON {person()}"}, MANY),
+            "teams": (TEAMS, lambda: {"limit": "50"}, MANY),
+            "7_days": (BOARD, lambda: days(7), FEW),
+            "50_days": (BOARD, lambda: days(50), FEW),
+            "90_days": (BOARD, lambda: days(90), FEW),
+            "whole": (BOARD, dict, FEW),
         }
-        times = {name: await _ask(client, ask, count) for name, (ask, count) in questions.items()}
+        times = {name: await _ask(client, path, ask, count) for name, (path, ask, count) in questions.items()}
         tag = (await client.get(BOARD)).headers["etag"]
-        times["not_modified"] = await _ask(client, dict, MANY, {"If-None-Match": tag})
+        times["not_modified"] = await _ask(client, BOARD, dict, MANY, tag=tag)
+        times["no_route"] = await _ask(client, NOTHING, dict, MANY)
         return times
 
 
+_EXPECTED = {BOARD: 200, TEAMS: 200, NOTHING: 404}
+
+
 async def _ask(
-    client: httpx.AsyncClient, ask: Ask, count: int, headers: dict[str, str] | None = None
+    client: httpx.AsyncClient, path: str, ask: Ask, count: int, *, tag: str | None = None
 ) -> dict[str, float]:
+    headers = {"If-None-Match": tag} if tag else {}
+    expected = 304 if tag else _EXPECTED[path]
     took = []
     for number in range(-WARM_UP, count):
         parameters = ask()
         started = time.perf_counter()
-        response = await client.get(BOARD, params=parameters, headers=headers)
+        response = await client.get(path, params=parameters, headers=headers)
         ended = time.perf_counter()
-        assert response.status_code == (304 if headers else 200), response.text
+        assert response.status_code == expected, response.text
         took += [1000 * (ended - started)] if number >= 0 else []
     return {"p50": round(statistics.median(took), 1), "p99": round(statistics.quantiles(took, n=100)[98], 1)}
 

@@ -12,7 +12,7 @@ from board_helpers import BOARD, Person, days_of, fill, read
 from leaderboard_helpers import WEB_KEY, handle
 
 from leaderboard.spreadsheets import format_csv
-from leaderboard.standings.board_queries import list_page
+from leaderboard.standings.board_queries import WholeBoard, list_page
 from leaderboard.standings.use_cases import announce_changes
 from leaderboard.versions.use_cases import begin_rebuild, build_next, publish_complete
 from shared.database.engine import Database
@@ -103,11 +103,11 @@ async def test_an_answer_is_of_one_version_while_versions_are_swapped(
            where state = 'live' and threshold is null""",
     )
 
-    async def swap_and_list(session: Any, version_id: int, *arguments: Any) -> Any:
-        assert version_id == live.version_id
+    async def swap_and_list(session: Any, ranked: WholeBoard, *arguments: Any) -> Any:
+        assert ranked.version_id == live.version_id
         await execute(database, "delete from standings")
         await execute(database, "update board_versions set state = 'retired'")
-        return await list_page(session, version_id, *arguments)
+        return await list_page(session, ranked, *arguments)
 
     monkeypatch.setattr("leaderboard.standings.board_queries.list_page", swap_and_list)
     answer = await read(client)

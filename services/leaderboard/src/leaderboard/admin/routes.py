@@ -15,7 +15,7 @@ from leaderboard.challenges.queries import find_challenge, find_retention, list_
 from leaderboard.challenges.routes import get_challenge
 from leaderboard.challenges.rules import RETENTION_DAYS
 from leaderboard.dependencies import Actor, Scope, ViewerDep, require_scope
-from leaderboard.standings.board_queries import list_page
+from leaderboard.standings.board_queries import WholeBoard, list_page
 from leaderboard.standings.routes import to_entry
 from leaderboard.tables import BoardRow, BoardVersionRow, ChallengeRow
 from leaderboard.versions.queries import is_complete
@@ -235,7 +235,7 @@ async def get_new_preview(
 async def _to_preview(session: Transaction, version: BoardVersionRow) -> Preview:
     if not await is_complete(session, version):
         return Preview(is_built=False, rows=())
-    window = await list_page(session, version.id, datetime.now(UTC).date(), PREVIEW_ROWS, 0)
+    window = await list_page(session, WholeBoard(version.id, datetime.now(UTC).date()), PREVIEW_ROWS, 0)
     return Preview(is_built=True, rows=tuple(map(to_entry, window.rows)))
 
 

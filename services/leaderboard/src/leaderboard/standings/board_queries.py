@@ -3,11 +3,11 @@
 Ties share a place and are in the order of names and ids. Only who is listed is read.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Row, TextClause, text
@@ -16,109 +16,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from leaderboard.challenges.rules import Metric
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.scoring import Totals
-from leaderboard.standings.rules.windows import DayRange
-
-_FIGURES = [field.name for field in fields(Totals)]
-_LISTED = "standings.version_id = :version_id and standings.listed"
-_ORDER = "value desc, sort_name, user_id"
-_LIMIT = "cast(:limit as bigint)"
-#: Where a window begins in whose middle that position is, if there are rows enough.
-_WINDOW_START = f"greatest(0, least(position - {_LIMIT} / 2, participants - {_LIMIT}))"
-
-#: The team of everybody in the challenge that the version belongs to.
-_TEAMS = """
-    select user_id, teams.id as team_id, teams.name as team_name
-    from team_memberships join teams on teams.id = team_memberships.team_id
-    where team_memberships.challenge_id = (
-        select coalesce(boards.challenge_id, board_versions.challenge_id)
-        from board_versions left join boards on boards.id = board_versions.board_id
-        where board_versions.id = :version_id)
-    """
-
-_count_listed = text(f"select count(*) from standings where {_LISTED}")  # noqa: S608 - constants, as all below
-_find_window = text(
-    f"""
-    with own as materialized (select value, sort_name, user_id from standings where {_LISTED} and user_id = :user_id)
-    select {_WINDOW_START} as start, participants from (
-        select (select count(*) from standings where {_LISTED} and value > (select value from own))
-            + (select count(*) from standings where {_LISTED} and value = (select value from own)
-               and (sort_name, user_id) < (select sort_name, user_id from own)) as position,
-            (select count(*) from standings where {_LISTED}) as participants
-        where exists (select from own)) as place
-    """  # noqa: S608
-)
-
-
-def _with_figures(placed: str) -> TextClause:
-    """What is placed, with names, figures, and the movement since the day began."""
-    return text(
-        f"""
-        select placed.place, user_id, display_name, {", ".join(f"standings.{name}" for name in _FIGURES)},
-            former.place - placed.place as movement, team_id, team_name,
-            coalesce(cast(:participants as bigint), (select count(*) from standings where {_LISTED})) as participants
-        from ({placed}) as placed join standings using (user_id) join participants using (user_id)
-        left join (select user_id, place from rank_history where version_id = :version_id and day = :today) as former
-            using (user_id)
-        left join ({_TEAMS}) as team using (user_id)
-        where {_LISTED}
-        order by standings.value desc, standings.sort_name, user_id
-        """  # noqa: S608
-    )
-
-
-# Only the first rows of a page can have equals on an earlier one: how many are above those is counted by index.
-_list_page = _with_figures(
-    f"""
-    with page as materialized (
-        select user_id, value from standings where {_LISTED} order by {_ORDER}
-        limit {_LIMIT} offset cast(:offset as bigint)),
-    ranked as (select user_id, rank() over (order by value desc) as ahead from page)
-    select user_id, case ahead
-        when 1 then 1 + (select count(*) from standings where {_LISTED} and value > (select max(value) from page))
-        else ahead + cast(:offset as bigint) end as place
-    from ranked
-    """  # noqa: S608
-)
-_search = _with_figures(
-    f"""
-    select user_id, place from (
-        select value, sort_name, user_id, rank() over (order by value desc) as place
-        from standings where {_LISTED}) as everybody
-    where sort_name like :pattern order by {_ORDER} limit {_LIMIT}
-    """  # noqa: S608
-)
-
-# The windows of a range, whose rows are numbered by `position` from 0 on.
-_PAGE = f"order by position limit {_LIMIT} offset cast(:offset as bigint)"
-_AROUND = f"""cross join (select {_WINDOW_START} as first from placed as own where own.user_id = :user_id) as start
-    where position >= first and position < first + {_LIMIT}"""  # noqa: S608
-_SEARCH = f"where sort_name like :pattern order by position limit {_LIMIT}"
-
-#: The figure of daily totals that ranks a range, as a whole number, and how many of it make one in standings.
-_SUMMED = {
-    Metric.DISTANCE: ("distance_cm", 100),
-    Metric.MOVING_TIME: ("moving_time_s", 1),
-    Metric.ELEVATION: ("elev_gain_cm", 100),
-    Metric.ACTIVITIES: ("activities", 1),
-    Metric.POINTS: ("points_hundredths", 100),
-}
-_sum_figures = text(
-    f"""
-    select user_id, {", ".join(f"sum({name}) as {name}" for name in _FIGURES)} from daily_totals
-    where version_id = :version_id and user_id = any(:user_ids) and day between :first_day and :last_day
-    group by user_id
-    """  # noqa: S608
-)
+from leaderboard.standings.rules.windows import MAX_ROWS, DayRange
 
 
 @dataclass(frozen=True)
-class RankedRange:
+class WholeBoard:
+    """All days of a version of a board; movements are since the beginning of `today`."""
+
+    version_id: int
+    today: date
+
+
+@dataclass(frozen=True)
+class BoardRange:
     """Some days of a version of a board; `by_rest`: made of the totals without the other days, which are fewer."""
 
     version_id: int
     metric: Metric
     days: DayRange
     by_rest: bool
+
+
+#: What is ranked.
+Ranked: TypeAlias = WholeBoard | BoardRange
 
 
 @dataclass(frozen=True)
@@ -130,88 +50,161 @@ class Window:
     rows: tuple[Placed, ...]
 
 
-async def list_around(
-    session: AsyncSession, version_id: int, today: date, user_id: UUID, limit: int
-) -> Window | None:
+_FIGURES = [field.name for field in fields(Totals)]
+_LISTED = "standings.version_id = :version_id and standings.listed"
+_ORDER = "value desc, sort_name, user_id"
+_LIMIT = "cast(:limit as bigint)"
+_ROW = "(sort_name, user_id)"
+_MOST_ROWS = (100, MAX_ROWS)
+
+# Everybody who is ranked, as `ranked`. Of a whole board the index has them in their order.
+_RANKED = f"""
+    ranked as not materialized (select user_id, sort_name, value from standings where {_LISTED})
+    """  # noqa: S608 - constants, as all below
+
+# Which of them are read: `shown`, with how many there are and how many of those come first, and `placed`.
+_PAGE = "shown as materialized (select count(*) as participants, cast(:offset as bigint) as first from ranked)"
+_AROUND = f"""
+    own as materialized (select user_id, sort_name, value from ranked where user_id = :user_id),
+    found as materialized (
+        select (select count(*) from ranked where value > own.value) + (
+                select count(*) from ranked
+                where value = own.value and {_ROW} < (own.sort_name, own.user_id)) as position,
+            (select count(*) from ranked) as participants
+        from own),
+    shown as materialized (
+        select participants, greatest(0, least(position - {_LIMIT} / 2, participants - {_LIMIT})) as first from found)
+    """  # noqa: S608
+# Only the first rows of a page can have equals on an earlier one.
+_PLACED = f"""
+    page as materialized (
+        select user_id, sort_name, value from (
+            select user_id, sort_name, value from ranked
+            order by {_ORDER} limit {{most}} offset (select first from shown)) as following
+        order by {_ORDER} limit {_LIMIT}),
+    head as materialized (select user_id, sort_name, value from page order by {_ORDER} limit 1),
+    equals as materialized (
+        select count(*) as earlier from ranked
+        where value = (select value from head) and {_ROW} < (select sort_name, user_id from head)),
+    placed as (
+        select user_id, sort_name, value, first + place - case place when 1 then earlier else 0 end as place
+        from (select user_id, sort_name, value, rank() over (order by value desc) as place from page) as of_page,
+            shown, equals)
+    """  # noqa: S608
+_SEARCH = f"""
+    shown as materialized (select count(*) as participants, 0 as first from ranked),
+    placed as (
+        select user_id, sort_name, value, place
+        from (select user_id, sort_name, value, rank() over (order by value desc) as place from ranked) as everybody
+        where sort_name like :pattern order by {_ORDER} limit {_LIMIT})
+    """  # noqa: S608
+
+# The figures of who is placed, as `figures`, and the place they had when the day began, as `former`.
+_OF_STANDINGS = f"""
+    left join (select user_id, {", ".join(_FIGURES)} from standings where {_LISTED}) as figures
+        on figures.user_id = placed.user_id
+    left join rank_history as former
+        on former.version_id = :version_id and former.user_id = placed.user_id and former.day = :today
+    """  # noqa: S608
+_OF_DAYS = f"""
+    left join lateral (
+        select {", ".join(f"sum({name}) as {name}" for name in _FIGURES)} from daily_totals
+        where version_id = :version_id and user_id = placed.user_id and day between :first_day and :last_day
+    ) as figures on true
+    left join (select cast(null as integer) as place) as former on true
+    """  # noqa: S608
+
+#: The team of everybody in the challenge that the version belongs to.
+_TEAMS = """
+    select user_id, teams.id as team_id, teams.name as team_name
+    from team_memberships join teams on teams.id = team_memberships.team_id
+    where team_memberships.challenge_id = (
+        select coalesce(boards.challenge_id, board_versions.challenge_id)
+        from board_versions left join boards on boards.id = board_versions.board_id
+        where board_versions.id = :version_id)
+    """
+
+#: The figure of daily totals that ranks a range, as a whole number, and how many of it make one in standings.
+_SUMMED = {
+    Metric.DISTANCE: ("distance_cm", 100),
+    Metric.MOVING_TIME: ("moving_time_s", 1),
+    Metric.ELEVATION: ("elev_gain_cm", 100),
+    Metric.ACTIVITIES: ("activities", 1),
+    Metric.POINTS: ("points_hundredths", 100),
+}
+
+
+async def list_page(session: AsyncSession, ranked: Ranked, limit: int | None, offset: int) -> Window:
+    """Rows from that one on; without a limit all of them."""
+    found = await _read(session, ranked, f"{_PAGE}, {_place(limit)}", limit=limit, offset=offset)
+    return _to_window(found)
+
+
+async def list_around(session: AsyncSession, ranked: Ranked, user_id: UUID, limit: int) -> Window | None:
     """Rows around that user; None when they are not listed."""
-    found = await session.execute(_find_window, {"version_id": version_id, "user_id": user_id, "limit": limit})
-    window = found.one_or_none()
-    if window is None:
-        return None
-    return await list_page(session, version_id, today, limit, window.start, participants=window.participants)
+    found = await _read(session, ranked, f"{_AROUND}, {_place(limit)}", limit=limit, user_id=user_id)
+    return _to_window(found) if found else None
 
 
-async def list_page(
-    session: AsyncSession,
-    version_id: int,
-    today: date,
-    limit: int | None,
-    offset: int,
-    *,
-    participants: int | None = None,
-) -> Window:
-    """Rows from that one on; without a limit all of them. `participants` are counted unless that was done."""
-    parameters = {"version_id": version_id, "today": today, "limit": limit, "offset": offset}
-    return await _read(session, _list_page, {**parameters, "participants": participants}, offset)
-
-
-async def search(session: AsyncSession, version_id: int, today: date, pattern: str, limit: int) -> Window:
+async def search(session: AsyncSession, ranked: Ranked, pattern: str, limit: int) -> Window:
     """Rows whose case-folded name matches."""
-    parameters = {"version_id": version_id, "today": today, "pattern": pattern, "limit": limit}
-    return await _read(session, _search, {**parameters, "participants": None})
+    return _to_window(await _read(session, ranked, _SEARCH, limit=limit, pattern=pattern))
 
 
-async def _read(session: AsyncSession, statement: TextClause, parameters: dict[str, Any], offset: int = 0) -> Window:
-    found = (await session.execute(statement, parameters)).all()
-    if found:
-        return Window(found[0].participants, offset, tuple(map(_to_placed, found)))
-    counted = await session.execute(_count_listed, {"version_id": parameters["version_id"]})
-    return Window(counted.scalar_one(), offset, ())
+def _place(limit: int | None) -> str:
+    """Place that many rows.
+
+    The planner takes a limit that is a parameter for a tenth of what there is, and would plan anew for each request
+    because it is fewer. Of a hundred or so a tenth is fewer than what is asked for, so one plan serves them all.
+    """
+    if limit is None:
+        return _PLACED.format(most="all")
+    return _PLACED.format(most=next(most for most in _MOST_ROWS if limit <= most))
 
 
-async def list_range_page(session: AsyncSession, ranked: RankedRange, limit: int | None, offset: int) -> Window:
-    """Rows of a range from that one on; without a limit all of them."""
-    return replace(await _read_range(session, ranked, _PAGE, limit=limit, offset=offset), offset=offset)
-
-
-async def list_range_around(session: AsyncSession, ranked: RankedRange, user_id: UUID, limit: int) -> Window | None:
-    """Rows of a range around that user; None when they are not in it."""
-    window = await _read_range(session, ranked, _AROUND, limit=limit, user_id=user_id)
-    return window if window.rows else None
-
-
-async def search_range(session: AsyncSession, ranked: RankedRange, pattern: str, limit: int) -> Window:
-    """Rows of a range whose case-folded name matches."""
-    return replace(await _read_range(session, ranked, _SEARCH, limit=limit, pattern=pattern), offset=0)
-
-
-async def _read_range(session: AsyncSession, ranked: RankedRange, window: str, **parameters: Any) -> Window:
-    of_version = {"version_id": ranked.version_id, **vars(ranked.days)}
-    statement = _rank_range(ranked.metric, window, by_rest=ranked.by_rest)
-    found = (await session.execute(statement, {**of_version, **parameters})).all()
-    placed = {row.user_id: row for row in found if row.user_id is not None}
-    totals = await _sum_range(session, of_version, placed) if placed else {}
-    rows = tuple(
-        Placed(row.place, row.user_id, row.display_name, totals[row.user_id], None, row.team_id, row.team_name)
-        for row in placed.values()
-    )
-    return Window(found[0].participants, found[0].position or 0, rows)
+async def _read(session: AsyncSession, ranked: Ranked, window: str, **parameters: Any) -> Sequence[Row[Any]]:
+    if isinstance(ranked, WholeBoard):
+        statement = _select(_RANKED, window, _OF_STANDINGS)
+        parameters |= {"today": ranked.today}
+    else:
+        statement = _select(_rank_range(ranked.metric, by_rest=ranked.by_rest), window, _OF_DAYS)
+        parameters |= vars(ranked.days)
+    return (await session.execute(statement, {"version_id": ranked.version_id, **parameters})).all()
 
 
 @cache
-def _rank_range(metric: Metric, window: str, *, by_rest: bool) -> TextClause:
+def _select(ranked: str, window: str, figures: str) -> TextClause:
+    """The rows of a window with names, figures and teams; one row without a user when the window is empty."""
+    return text(
+        f"""
+        with {ranked}, {window}
+        select participants, first, placed.place, placed.user_id, display_name,
+            former.place - placed.place as movement, team_id, team_name,
+            {", ".join(f"figures.{name}" for name in _FIGURES)}
+        from shown left join placed on true
+        left join participants on participants.user_id = placed.user_id
+        {figures}
+        left join ({_TEAMS}) as team on team.user_id = placed.user_id
+        order by placed.value desc, placed.sort_name, placed.user_id
+        """  # noqa: S608
+    )
+
+
+def _rank_range(metric: Metric, *, by_rest: bool) -> str:
     """Who has something in a range, by that figure of daily totals alone: the others are read for the window only.
 
-    The days before and after a range are two conditions of one scan: of two scans in a union the planner takes the
-    groups for few and starts workers, which takes longer. There is a row without a user when the window is empty.
+    It is summed as floating point numbers, which are whole and far below 2^53, so that the sums are exact: Postgres
+    sums them faster than integers of that size, whose sums are decimals. The days before and after a range are two
+    conditions of one scan: of two scans in a union the planner takes the groups for few and starts workers, which
+    takes longer.
     """
     column, factor = _SUMMED[metric]
-    value = f"cast(sum({column}) as bigint) as value"
+    value = f"sum(cast({column} as float8)) as value"
     own = "version_id = :version_id"
     if by_rest:
         days = f"{own} and day < :first_day or {own} and day > :last_day"
         sums = f"{value}, sum(activities) as activities"
-        everything = f"cast(standings.value * {factor} as bigint)"
+        everything = f"cast(standings.value * {factor} as float8)"
         figures = f"{everything} - coalesce(sums.value, 0) as value from standings left join sums using (user_id)"
         having = f"{_LISTED} and standings.activities > coalesce(sums.activities, 0)"
     else:
@@ -219,36 +212,18 @@ def _rank_range(metric: Metric, window: str, *, by_rest: bool) -> TextClause:
         sums = value
         figures = "sums.value from standings join sums using (user_id)"
         having = _LISTED
-    return text(
-        f"""
-        with sums as materialized (
-            select user_id, {sums} from daily_totals where {days} group by user_id),
-        ranked as (select user_id, sort_name, {figures} where {having}),
-        placed as materialized (
-            select user_id, sort_name, rank() over (order by value desc) as place,
-                row_number() over (order by {_ORDER}) - 1 as position
-            from ranked),
-        listed as (select count(*) as participants from placed)
-        select participants, position, place, shown.user_id, display_name, team_id, team_name
-        from listed left join lateral (select placed.* from placed {window}) as shown on true
-        left join participants on participants.user_id = shown.user_id
-        left join ({_TEAMS}) as team on team.user_id = shown.user_id
-        order by position
+    return f"""
+        sums as materialized (select user_id, {sums} from daily_totals where {days} group by user_id),
+        ranked as materialized (select user_id, sort_name, {figures} where {having})
         """  # noqa: S608
-    )
 
 
-async def _sum_range(
-    session: AsyncSession, of_version: dict[str, Any], user_ids: Collection[UUID]
-) -> dict[UUID, Totals]:
-    sums = await session.execute(_sum_figures, {**of_version, "user_ids": list(user_ids)})
-    return {row.user_id: _to_totals(row) for row in sums}
+def _to_window(found: Sequence[Row[Any]]) -> Window:
+    rows = tuple(_to_placed(row) for row in found if row.user_id is not None)
+    return Window(found[0].participants, found[0].first, rows)
 
 
 def _to_placed(row: Row[Any]) -> Placed:
-    totals = _to_totals(row)
-    return Placed(row.place, row.user_id, row.display_name, totals, row.movement, row.team_id, row.team_name)
-
-
-def _to_totals(row: Row[Any]) -> Totals:
-    return Totals(**{name: getattr(row, name) for name in _FIGURES})
+    # By position: by name, 10,000 rows take three times as long.
+    _, _, place, user_id, display_name, movement, team_id, team_name, *figures = tuple(row)
+    return Placed(place, user_id, display_name, Totals(*figures), movement, team_id, team_name)

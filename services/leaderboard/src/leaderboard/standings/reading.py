@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.queries import BoardVersion
 from leaderboard.standings import board_queries
-from leaderboard.standings.board_queries import RankedRange, Window
+from leaderboard.standings.board_queries import BoardRange, Ranked, WholeBoard, Window
 from leaderboard.standings.rules.windows import (
     AROUND_ROWS,
     SEARCH_ROWS,
@@ -40,33 +40,23 @@ class ShownBoard:
 
 async def read_window(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window:
     """The rows asked for, after `find_fault` found none. Raises NotFound."""
-    days = wanted.find_range(shown.days)
-    window = await (_read_all(session, shown, wanted) if days is None else _read_range(session, shown, wanted, days))
+    ranked = _find_ranked(shown, wanted)
+    if wanted.search is not None:
+        limit = min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
+        return await board_queries.search(session, ranked, to_like_pattern(wanted.search), limit)
+    if wanted.around is None:
+        return await board_queries.list_page(session, ranked, wanted.limit, wanted.offset or 0)
+    window = await board_queries.list_around(session, ranked, wanted.around, wanted.limit or AROUND_ROWS)
     if window is None:
         raise NotFound("This participant is not on the board.")
     return window
 
 
-async def _read_all(session: AsyncSession, shown: ShownBoard, wanted: Wanted) -> Window | None:
-    version_id, today = shown.version.id, shown.today
-    if wanted.search is not None:
-        pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
-        return await board_queries.search(session, version_id, today, pattern, limit)
-    if wanted.around is not None:
-        limit = wanted.limit or AROUND_ROWS
-        return await board_queries.list_around(session, version_id, today, wanted.around, limit)
-    return await board_queries.list_page(session, version_id, today, wanted.limit, wanted.offset or 0)
-
-
-async def _read_range(session: AsyncSession, shown: ShownBoard, wanted: Wanted, days: DayRange) -> Window | None:
-    version = shown.version
-    ranked = RankedRange(version.id, version.board.metric, days, by_rest=is_longer_than_rest(days, shown.days))
-    if wanted.search is not None:
-        pattern, limit = to_like_pattern(wanted.search), min(wanted.limit or SEARCH_ROWS, SEARCH_ROWS)
-        return await board_queries.search_range(session, ranked, pattern, limit)
-    if wanted.around is not None:
-        return await board_queries.list_range_around(session, ranked, wanted.around, wanted.limit or AROUND_ROWS)
-    return await board_queries.list_range_page(session, ranked, wanted.limit, wanted.offset or 0)
+def _find_ranked(shown: ShownBoard, wanted: Wanted) -> Ranked:
+    version, days = shown.version, wanted.find_range(shown.days)
+    if days is None:
+        return WholeBoard(version.id, shown.today)
+    return BoardRange(version.id, version.board.metric, days, by_rest=is_longer_than_rest(days, shown.days))
 
 
 def make_etag(shown: ShownBoard, wanted: Wanted, form: str) -> str:

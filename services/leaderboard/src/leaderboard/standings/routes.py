@@ -14,7 +14,7 @@ from leaderboard.dependencies import ReadTransaction, ViewerDep
 from leaderboard.standings.reading import ShownBoard, make_etag, read_window
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.spreadsheets import to_csv
-from leaderboard.standings.rules.windows import Wanted, find_fault
+from leaderboard.standings.rules.windows import MAX_ROWS, Wanted, find_fault
 from shared.contracts.leaderboard_api import BoardStandings, StandingEntry
 from shared.errors import NotFound
 from shared.http.api import documented_errors
@@ -26,7 +26,7 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "des
 
 
 async def _get_wanted(  # noqa: PLR0917 - each is a query parameter
-    limit: Annotated[int | None, Query(ge=1, le=500)] = None,
+    limit: Annotated[int | None, Query(ge=1, le=MAX_ROWS)] = None,
     offset: Annotated[int | None, Query(ge=0, le=100_000)] = None,
     around: UUID | None = None,
     search: Annotated[str | None, Query(min_length=1, max_length=80)] = None,

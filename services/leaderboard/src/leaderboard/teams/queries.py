@@ -88,9 +88,8 @@ _rank_teams = {
               select team_id, value, activities{_POSITION if mode == "best" else ""}
               from team_memberships left join standings
                 on standings.user_id = team_memberships.user_id and standings.version_id = :version_id
-              where challenge_id = :challenge_id and listed is not false and not exists (
-                select from participants
-                where user_id = team_memberships.user_id and (hidden_by_participant or hidden_by_organiser))),
+              where challenge_id = :challenge_id and (listed or listed is null and team_memberships.user_id not in (
+                select user_id from participants where hidden_by_participant or hidden_by_organiser))),
             sums as (
               select team_id, count(*) as members, sum(activities) as activities, {value} as value
               from figures group by team_id having count(value) > 0)

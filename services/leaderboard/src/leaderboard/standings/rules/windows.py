@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+MAX_ROWS = 500  # unless it is all
 AROUND_ROWS = 11
 SEARCH_ROWS = 50
 
