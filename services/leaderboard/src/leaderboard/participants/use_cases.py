@@ -16,6 +16,7 @@ from leaderboard.participants import queries
 from leaderboard.participants.rules import find_expiry
 from leaderboard.standings.queries import add_version_changes, refresh_listing
 from leaderboard.standings.use_cases import update_standings
+from leaderboard.teams.use_cases import mark_teams_of
 from shared.contracts.events import ParticipantExpired, ParticipantPrivacyChanged, SyncRequested
 from shared.database.engine import Database
 from shared.errors import NotFound
@@ -87,16 +88,21 @@ async def choose_listed(session: AsyncSession, user_id: UUID, *, listed: bool) -
     """Take a participant off all boards by their own choice, or put them there again. Raises NotFound."""
     await lock_people(session, [user_id])
     if await queries.save_hidden(session, user_id, "participant", hidden=not listed):
-        await add_version_changes(session, await refresh_listing(session, [user_id]))
+        await _refresh_boards(session, user_id)
     elif await queries.find_participant(session, user_id) is None:
         raise NotFound("There is no such participant.")
+
+
+async def _refresh_boards(session: AsyncSession, user_id: UUID) -> None:
+    await add_version_changes(session, await refresh_listing(session, [user_id]))
+    await mark_teams_of(session, user_id)  # of which they are a member even if they have done nothing
 
 
 async def set_hidden(session: AsyncSession, actor: Actor, user_id: UUID, *, hidden: bool) -> Row[Any]:
     """Hide a participant from all boards, or show them again; returns them as they are now. Raises NotFound."""
     await lock_people(session, [user_id])
     if await queries.save_hidden(session, user_id, "organiser", hidden=hidden):
-        await add_version_changes(session, await refresh_listing(session, [user_id]))
+        await _refresh_boards(session, user_id)
         await add_audit_entry(session, actor, "participant.hidden" if hidden else "participant.shown", str(user_id))
     participant = await queries.find_participant(session, user_id)
     if participant is None:

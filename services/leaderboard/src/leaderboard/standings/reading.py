@@ -1,12 +1,12 @@
 """Reading a board: what a caller asks for of the version that is shown."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.challenges.queries import BoardVersion
+from leaderboard.entity_tags import make_tag
 from leaderboard.standings import board_queries
 from leaderboard.standings.board_queries import BoardRange, Ranked, WholeBoard, Window
 from leaderboard.standings.rules.windows import (
@@ -68,5 +68,4 @@ def make_etag(shown: ShownBoard, wanted: Wanted, form: str) -> str:
     revision follows each note, and with it the tag is another one. What is different without a revision is in the
     tag itself: the version that is shown, the challenge's own fields, and the day, to which the movements belong.
     """
-    said = (form, shown.version.id, shown.board.slug, shown.revision, shown.today, shown.challenge, wanted)
-    return f'W/"{hashlib.sha256(repr(said).encode()).hexdigest()[:32]}"'
+    return make_tag(form, shown.version.id, shown.board.slug, shown.revision, shown.today, shown.challenge, wanted)

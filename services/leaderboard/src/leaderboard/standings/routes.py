@@ -4,13 +4,14 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from leaderboard.challenges.routes import get_shown, to_board_info, to_challenge_info
 from leaderboard.challenges.rules import Metric, local_day
 from leaderboard.dependencies import ReadTransaction, ViewerDep
+from leaderboard.entity_tags import NOT_MODIFIED, Tags, caching, is_current, not_modified
 from leaderboard.standings.reading import ShownBoard, make_etag, read_window
 from leaderboard.standings.rules.ranking import Placed
 from leaderboard.standings.rules.spreadsheets import to_csv
@@ -21,7 +22,6 @@ from shared.http.api import documented_errors
 
 router = APIRouter(responses=documented_errors(404))
 
-_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "What the caller has is current."}}
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "description": "Every row."}}
 
 
@@ -59,27 +59,26 @@ async def _get_shown(slug: str, board_slug: str, session: ReadTransaction, viewe
 ShownDep = Annotated[ShownBoard, Depends(_get_shown)]
 WantedDep = Annotated[Wanted, Depends(_get_wanted)]
 WantedDaysDep = Annotated[Wanted, Depends(_get_wanted_days)]
-Tags = Annotated[str, Header()]
 
 
 # Before the board itself, whose pattern it has, too.
-@router.get("/challenges/{slug}/boards/{board_slug}.csv", response_class=Response, responses=_CSV | _NOT_MODIFIED)
+@router.get("/challenges/{slug}/boards/{board_slug}.csv", response_class=Response, responses=_CSV | NOT_MODIFIED)
 async def board_file(
     session: ReadTransaction, shown: ShownDep, wanted: WantedDaysDep, if_none_match: Tags = ""
 ) -> Response:
     """A board as CSV, whole or for a range of days."""
     _refuse_faults(wanted, shown)
     etag = make_etag(shown, wanted, "csv")
-    if _is_current(etag, if_none_match):
-        return _not_modified(etag)
+    if is_current(etag, if_none_match):
+        return not_modified(etag)
     window = await read_window(session, shown, wanted)
     content = to_csv(window.rows, with_points=shown.version.board.metric is Metric.POINTS)
     name = f"{shown.challenge.slug}-{shown.board.slug}.csv"  # slugs need no quoting
-    headers = {**_caching(etag), "Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {**caching(etag), "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="text/csv", headers=headers)
 
 
-@router.get("/challenges/{slug}/boards/{board_slug}", response_model=BoardStandings, responses=_NOT_MODIFIED)
+@router.get("/challenges/{slug}/boards/{board_slug}", response_model=BoardStandings, responses=NOT_MODIFIED)
 async def board_standings(
     session: ReadTransaction, shown: ShownDep, wanted: WantedDep, if_none_match: Tags = ""
 ) -> Response:
@@ -89,8 +88,8 @@ async def board_standings(
     """
     _refuse_faults(wanted, shown)
     etag = make_etag(shown, wanted, "json")
-    if _is_current(etag, if_none_match):
-        return _not_modified(etag)
+    if is_current(etag, if_none_match):
+        return not_modified(etag)
     window = await read_window(session, shown, wanted)
     days = wanted.find_range(shown.days)
     answer = BoardStandings(
@@ -105,26 +104,13 @@ async def board_standings(
         rows=tuple(map(to_entry, window.rows)),
     )
     # As it is, because the framework would validate each row once more.
-    return Response(answer.model_dump_json(), media_type="application/json", headers=_caching(etag))
+    return Response(answer.model_dump_json(), media_type="application/json", headers=caching(etag))
 
 
 def _refuse_faults(wanted: Wanted, shown: ShownBoard) -> None:
     fault = find_fault(wanted, shown.days)
     if fault:
         raise RequestValidationError([{"loc": ("query", fault.field), "msg": fault.sentence}])
-
-
-def _is_current(etag: str, if_none_match: str) -> bool:
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or etag.removeprefix("W/") in tags
-
-
-def _not_modified(etag: str) -> Response:
-    return Response(status_code=304, headers=_caching(etag))
-
-
-def _caching(etag: str) -> dict[str, str]:
-    return {"ETag": etag, "Cache-Control": "no-cache"}
 
 
 def to_entry(row: Placed) -> StandingEntry:

@@ -10,7 +10,6 @@ from sqlalchemy import Row, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.tables import (
-    BoardRow,
     ChallengeRow,
     ParticipantRow,
     StandingRow,
@@ -81,7 +80,6 @@ _VALUES = {
 # The position costs a sort of all members, so that only the mode that needs it has it.
 _POSITION = ", row_number() over (partition by team_id order by value desc nulls last) as position"
 # A member without a standing has done nothing yet, but is one, unless they are hidden: those are left out altogether.
-# The total is also told of a page behind the end.
 _rank_teams = {
     mode: text(
         f"""with figures as (
@@ -93,16 +91,15 @@ _rank_teams = {
             sums as (
               select team_id, count(*) as members, sum(activities) as activities, {value} as value
               from figures group by team_id having count(value) > 0)
-            select (select count(*) from sums) as total, page.*
-            from (select) as always left join (
-              select rank() over (order by value desc) as place, id as team_id, name, folded_name, members, value,
-                activities
-              from sums join teams on teams.id = team_id
-              order by value desc, folded_name, id limit :limit offset :offset) as page on true
-            order by value desc, folded_name, team_id"""  # noqa: S608 - made of the texts above
+            select rank() over (order by value desc) as place, team_id, name, members, value, activities
+            from sums join teams on teams.id = team_id order by value desc, folded_name, team_id"""  # noqa: S608 - made of the texts above
     )
     for mode, value in _VALUES.items()
 }
+_find_rule = text(
+    """select team_mode, team_best, (select count(*) from board_changes where board_id = boards.id) as unannounced
+       from boards where id = :board_id"""
+)
 
 
 @dataclass(frozen=True)
@@ -155,6 +152,16 @@ async def find_team_of(session: AsyncSession, challenge_id: int, user_id: UUID) 
     )
     row = (await session.execute(_select_teams.where(TeamRow.id == own.scalar_subquery()))).one_or_none()
     return Team(*row) if row else None
+
+
+async def list_challenges_of(session: AsyncSession, user_id: UUID) -> list[int]:
+    """The challenges in which this user is in a team."""
+    own = (
+        select(TeamMembershipRow.challenge_id)
+        .where(TeamMembershipRow.user_id == user_id)
+        .order_by(TeamMembershipRow.challenge_id)
+    )
+    return list((await session.execute(own)).scalars())
 
 
 async def list_teams(session: AsyncSession, challenge_id: int, limit: int, offset: int) -> list[Team]:
@@ -218,28 +225,18 @@ async def list_days(session: AsyncSession, team_id: int, version_id: int, metric
     return days.all()
 
 
-async def get_team_rule(session: AsyncSession, board_id: int) -> TeamRule:
-    """What a team has on this board."""
-    rule = await session.execute(select(BoardRow.team_mode, BoardRow.team_best).where(BoardRow.id == board_id))
-    return TeamRule(*rule.one())
+async def find_rule(session: AsyncSession, board_id: int) -> tuple[TeamRule, int]:
+    """What a team has on this board, and how many of its changes nobody was told of yet."""
+    found = (await session.execute(_find_rule, {"board_id": board_id})).one()
+    return TeamRule(found.team_mode, found.team_best), found.unannounced
 
 
-async def rank_teams(
-    session: AsyncSession, challenge_id: int, version_id: int, rule: TeamRule, *, limit: int, offset: int
-) -> tuple[int, list[Row[Any]]]:
-    """How many teams have something on this version of a board, and some of them from the highest place on."""
-    ranked = await session.execute(
-        _rank_teams[rule.mode],
-        {
-            "challenge_id": challenge_id,
-            "version_id": version_id,
-            "limit": limit,
-            "offset": offset,
-            **({"best": rule.best} if rule.mode == "best" else {}),
-        },
-    )
-    rows = ranked.all()
-    return rows[0].total, [row for row in rows if row.team_id is not None]
+async def rank_teams(session: AsyncSession, challenge_id: int, version_id: int, rule: TeamRule) -> Sequence[Row[Any]]:
+    """The teams that have something on this version of a board, from the highest place on."""
+    parameters = {"challenge_id": challenge_id, "version_id": version_id}
+    if rule.mode == "best":
+        parameters["best"] = rule.best
+    return (await session.execute(_rank_teams[rule.mode], parameters)).all()
 
 
 async def insert_team(session: AsyncSession, challenge_id: int, name: str, folded_name: str, created_by: UUID) -> int:

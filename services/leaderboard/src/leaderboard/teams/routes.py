@@ -6,11 +6,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import Response
 
 from leaderboard.audit.queries import add_audit_entry
 from leaderboard.challenges.queries import BoardVersion, ShownChallenge
 from leaderboard.challenges.routes import get_challenge, get_shown, to_board_info, to_challenge_info
-from leaderboard.dependencies import FOR_WEB, Actor, Scope, Viewer, ViewerDep, require_scope
+from leaderboard.dependencies import (
+    FOR_WEB,
+    Actor,
+    ContextDep,
+    ReadTransaction,
+    Scope,
+    Viewer,
+    ViewerDep,
+    require_scope,
+)
+from leaderboard.entity_tags import NOT_MODIFIED, Tags, caching, is_current, make_tag, not_modified
 from leaderboard.tables import ChallengeRow
 from leaderboard.teams import queries, use_cases
 from leaderboard.teams.queries import Team
@@ -138,25 +149,37 @@ async def list_team_days(
     return tuple(TeamDay(day=row.day, value=float(row.value)) for row in rows)
 
 
-@_reading.get("/challenges/{slug}/boards/{board_slug}/teams")
-async def rank_teams(  # noqa: PLR0917 - two are query parameters
-    slug: str, session: Transaction, viewer: ViewerDep, board_slug: str, limit: Limit = 50, offset: Offset = 0
-) -> TeamBoard:
+@_reading.get("/challenges/{slug}/boards/{board_slug}/teams", response_model=TeamBoard, responses=NOT_MODIFIED)
+async def rank_teams(  # noqa: PLR0917 - three are parameters of the request
+    slug: str,
+    session: ReadTransaction,
+    context: ContextDep,
+    viewer: ViewerDep,
+    board_slug: str,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    if_none_match: Tags = "",
+) -> Response:
     """The teams on a board as it is now, from the highest place on; only listed members count."""
     shown = await get_shown(session, slug, viewer)
     version = _get_version(shown, board_slug)
-    rule = await queries.get_team_rule(session, version.board_id)
-    total, rows = await queries.rank_teams(session, shown.row.id, version.id, rule, limit=limit, offset=offset)
-    return TeamBoard(
-        challenge=to_challenge_info(shown),
-        board=to_board_info(version),
+    challenge, board = to_challenge_info(shown), to_board_info(version)
+    ranking = await context.team_rankings.get(session, shown, version)
+    tag = make_tag(version.id, challenge, board, ranking.state, limit, offset)
+    if is_current(tag, if_none_match):
+        return not_modified(tag)
+    rule = ranking.state.rule
+    answer = TeamBoard(
+        challenge=challenge,
+        board=board,
         mode=TeamMode(rule.mode),
         best=rule.best if rule.mode == TeamMode.BEST else None,
         revision=shown.row.revision,
         as_of=shown.row.changed_at.astimezone(UTC),
-        total=total,
-        rows=tuple(TeamStanding.model_validate(row._mapping) for row in rows),
+        total=len(ranking.rows),
+        rows=tuple(TeamStanding.model_validate(row._mapping) for row in ranking.rows[offset : offset + limit]),
     )
+    return Response(answer.model_dump_json(), media_type="application/json", headers=caching(tag))
 
 
 @_own.get("/team")

@@ -112,6 +112,12 @@ async def erase_members(session: AsyncSession, user_ids: Collection[UUID]) -> No
         await _mark_changed(session, challenge_id)
 
 
+async def mark_teams_of(session: AsyncSession, user_id: UUID) -> None:
+    """Note that the boards changed of all challenges in which somebody is in a team."""
+    for challenge_id in await queries.list_challenges_of(session, user_id):
+        await _mark_changed(session, challenge_id)
+
+
 async def get_team(session: AsyncSession, challenge_id: int, team_id: int) -> Team:
     """This team of the challenge. Raises NotFound."""
     team = await queries.find_team(session, challenge_id, team_id)
