@@ -1,5 +1,6 @@
 """Challenges, boards and activities by chance, in the words of leaderboard's API and of what is expected."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -27,8 +28,9 @@ def owner_of(strava_id: int) -> UUID:
     return PEOPLE[strava_id % len(PEOPLE)]
 
 
-def an_event(chance: Random, version: int) -> ActivityEvent:
-    strava_id = chance.choice(ACTIVITIES)
+def an_event(chance: Random, version: int, people: Collection[UUID] = PEOPLE) -> ActivityEvent:
+    """Of one of these people."""
+    strava_id = chance.choice([each for each in ACTIVITIES if owner_of(each) in people])
     owner = owner_of(strava_id)
     if chance.random() < 0.15:
         return removed(strava_id, version, owner)

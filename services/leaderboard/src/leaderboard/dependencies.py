@@ -10,7 +10,6 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leaderboard.sync_client import SyncClient
-from leaderboard.teams.rankings import TeamRankings
 from shared.contracts import organisers_api
 from shared.database.engine import Database
 from shared.errors import Forbidden
@@ -40,7 +39,6 @@ class ApiContext:
     operator_key: str = field(repr=False)
     authenticate: Authenticate
     sync: SyncClient | None = None  # None: SYNC_STATUS_URL is not set
-    team_rankings: TeamRankings = field(default_factory=TeamRankings)
 
 
 @dataclass(frozen=True)

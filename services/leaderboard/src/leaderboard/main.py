@@ -27,6 +27,7 @@ from leaderboard.standings.use_cases import announce_changes, recalculate_next, 
 from leaderboard.sync_client import SyncClient
 from leaderboard.sync_health import routes as sync_health_routes
 from leaderboard.teams import routes as teams_routes
+from leaderboard.teams.rankings import TeamRankings
 from leaderboard.verdicts import routes as verdicts_routes
 from leaderboard.versions import routes as versions_routes
 from leaderboard.versions.use_cases import (
@@ -140,6 +141,7 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     """Add what web, organisers and programs ask, and what operators do."""
     for one in (app, internal_app):
         one.state.database, one.state.context = context.database, context
+    app.state.team_rankings = TeamRankings()
     for router in (
         challenges_routes.router,
         standings_routes.router,

@@ -233,9 +233,8 @@ async def find_rule(session: AsyncSession, board_id: int) -> tuple[TeamRule, int
 
 async def rank_teams(session: AsyncSession, challenge_id: int, version_id: int, rule: TeamRule) -> Sequence[Row[Any]]:
     """The teams that have something on this version of a board, from the highest place on."""
-    parameters = {"challenge_id": challenge_id, "version_id": version_id}
-    if rule.mode == "best":
-        parameters["best"] = rule.best
+    best = {"best": rule.best} if rule.mode == "best" else {}
+    parameters = {"challenge_id": challenge_id, "version_id": version_id, **best}
     return (await session.execute(_rank_teams[rule.mode], parameters)).all()
 
 

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from leaderboard.audit.queries import add_audit_entry
@@ -14,7 +14,6 @@ from leaderboard.challenges.routes import get_challenge, get_shown, to_board_inf
 from leaderboard.dependencies import (
     FOR_WEB,
     Actor,
-    ContextDep,
     ReadTransaction,
     Scope,
     Viewer,
@@ -25,6 +24,7 @@ from leaderboard.entity_tags import NOT_MODIFIED, Tags, caching, is_current, mak
 from leaderboard.tables import ChallengeRow
 from leaderboard.teams import queries, use_cases
 from leaderboard.teams.queries import Team
+from leaderboard.teams.rankings import TeamRankings
 from leaderboard.teams.use_cases import get_team
 from shared.contracts.error_body import ErrorBody
 from shared.contracts.teams_api import (
@@ -77,6 +77,12 @@ async def _get_organised(slug: str, session: Transaction, actor: TeamsActor) -> 
     return await get_challenge(session, slug, Viewer(actor.user_id, is_organiser=True))
 
 
+async def _get_rankings(request: Request) -> TeamRankings:
+    rankings: TeamRankings = request.app.state.team_rankings
+    return rankings
+
+
+RankingsDep = Annotated[TeamRankings, Depends(_get_rankings)]
 VisibleChallenge = Annotated[ChallengeRow, Depends(_get_visible)]
 OwnChallenge = Annotated[ChallengeRow, Depends(_get_own)]
 OrganisedChallenge = Annotated[ChallengeRow, Depends(_get_organised)]
@@ -153,7 +159,7 @@ async def list_team_days(
 async def rank_teams(  # noqa: PLR0917 - three are parameters of the request
     slug: str,
     session: ReadTransaction,
-    context: ContextDep,
+    rankings: RankingsDep,
     viewer: ViewerDep,
     board_slug: str,
     limit: Limit = 50,
@@ -164,7 +170,7 @@ async def rank_teams(  # noqa: PLR0917 - three are parameters of the request
     shown = await get_shown(session, slug, viewer)
     version = _get_version(shown, board_slug)
     challenge, board = to_challenge_info(shown), to_board_info(version)
-    ranking = await context.team_rankings.get(session, shown, version)
+    ranking = await rankings.get(session, shown, version)
     tag = make_tag(version.id, challenge, board, ranking.state, limit, offset)
     if is_current(tag, if_none_match):
         return not_modified(tag)
