@@ -19,7 +19,7 @@ from aiormq.exceptions import (
 from ops.errors import OperatorError
 from ops.message_codec import RawMessage
 from shared.messaging.properties import tolerate_unreadable_properties
-from shared.messaging.publisher import with_heartbeat
+from shared.messaging.publisher import is_recovering, with_heartbeat
 
 ANSWER_TIMEOUT_S = 10.0
 MAX_PREFETCH = 65_535  # what the protocol can count; 0, for no limit, is 2,000 on a quorum queue
@@ -118,7 +118,9 @@ async def queue_stats(connection: AbstractConnection, queue: str) -> tuple[int, 
     channel = await connection.channel(publisher_confirms=False, timeout=ANSWER_TIMEOUT_S)
     try:
         found = await channel.queue_declare(queue, passive=True, timeout=ANSWER_TIMEOUT_S)
-    except ChannelNotFoundEntity:
+    except ChannelNotFoundEntity as error:
+        if is_recovering(error):
+            raise OperatorError(f"{queue} is not back yet since the broker started: try again") from None
         raise OperatorError(f"the broker has no queue {queue}: declare the topology first") from None
     finally:
         await _close(channel)

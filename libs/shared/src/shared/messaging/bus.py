@@ -16,7 +16,7 @@ from shared.messaging.batch_consumer import BatchConsumer
 from shared.messaging.consumer import QueueConsumer
 from shared.messaging.decoding import InvalidMessage
 from shared.messaging.inbox import Handlers, Prepare
-from shared.messaging.publisher import BROKER_ERRORS, Publisher, close_quietly, connect
+from shared.messaging.publisher import BROKER_ERRORS, Publisher, close_quietly, connect, is_recovering
 from shared.messaging.work_consumer import Work, WorkConsumer
 from shared.observability import metrics
 
@@ -185,8 +185,8 @@ class Bus:
 async def _start(consumer: QueueConsumer, connection: AbstractConnection) -> None:
     try:
         await consumer.start(connection)
-    except ChannelNotFoundEntity:
-        log.error(
-            "a queue is missing, and events go past it", queue=consumer.name, remedy=_REMEDY.format(consumer.name)
-        )
+    except ChannelNotFoundEntity as error:
+        if not is_recovering(error):
+            remedy = _REMEDY.format(consumer.name)
+            log.error("a queue is missing, and events go past it", queue=consumer.name, remedy=remedy)
         raise

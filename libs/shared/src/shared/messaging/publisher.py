@@ -8,6 +8,7 @@ from typing import TypeAlias
 import aio_pika
 import aiormq
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity
 
 from shared.messaging.properties import tolerate_unreadable_properties
 
@@ -24,6 +25,11 @@ BROKER_ERRORS = aio_pika.exceptions.CONNECTION_EXCEPTIONS
 def with_heartbeat(url: str) -> str:
     """The address, asking for a heartbeat that notices a silently dead connection within a minute."""
     return url if "heartbeat=" in url else f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_S}"
+
+
+def is_recovering(error: ChannelNotFoundEntity) -> bool:
+    """Whether the queue that was not found exists, and the broker has not recovered it yet since it started."""
+    return "no queue" not in str(error)
 
 
 async def connect(url: str, name: str, timeout_s: float = 10.0) -> AbstractConnection:

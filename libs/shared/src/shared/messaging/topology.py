@@ -1,5 +1,6 @@
 """The topology on the broker: one exchange per producer, and the queues bound to it. Declared before any service."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 
 from shared.contracts.events import EVENTS, Event
 from shared.contracts.queues import ARCHIVE, QUEUES, RETRY_STEPS, dead_letter_queue, exchange_name, retry_queue
-from shared.messaging.publisher import connect
+from shared.messaging.publisher import connect, is_recovering
 
 Policy: TypeAlias = dict[str, Any]
 
@@ -34,6 +35,9 @@ _DELIVERY_LIMIT = 50
 #: Looking at a dead letter counts as a delivery, and 4.x drops a message after 20 by default.
 _LETTER_DELIVERY_LIMIT = 1_000_000
 _PRIORITY = 10
+#: A stream is back a second after the broker takes connections.
+RECOVERY_S = 60.0
+RECOVERY_INTERVAL_S = 0.2
 
 
 class TopologyError(Exception):
@@ -91,10 +95,8 @@ async def declare(
     if management_url is not None:
         await _put_policies(management_url, virtual_host(url), wanted)
     async with await connect(url, "topology") as connection:
-        declared = Declared(
-            tuple([queue for queue in queues if await _is_missing(connection, queue)]),
-            await _is_missing(connection, ARCHIVE),
-        )
+        missing = {queue for queue in wanted if await _is_missing(connection, queue)}
+        declared = Declared(tuple(queue for queue in queues if queue in missing), ARCHIVE in missing)
         channel = await connection.channel()
         archive = await _durable(channel, ARCHIVE, "stream")
         producers = {event.producer for consumed in [EVENTS, *queues.values()] for event in consumed}
@@ -115,14 +117,24 @@ async def declare(
 
 
 async def _is_missing(connection: AbstractConnection, queue: str) -> bool:
-    # On a channel of its own, which a missing queue closes.
-    channel = await connection.channel()
-    try:
-        await channel.declare_queue(queue, passive=True)
-    except ChannelNotFoundEntity:
-        return True
-    await channel.close()
-    return False
+    """Whether it does not exist; one that is not back since the broker started is awaited. Raises TopologyError."""
+    deadline = asyncio.get_running_loop().time() + RECOVERY_S
+    while True:
+        channel = await connection.channel()  # of its own, which the broker closes with its answer
+        try:
+            await channel.declare_queue(queue, passive=True)
+        except ChannelNotFoundEntity as error:
+            if not is_recovering(error):
+                return True
+            if asyncio.get_running_loop().time() > deadline:
+                raise TopologyError(
+                    f"{queue} has not come back since the broker started ({error}). Start the broker again; if that"
+                    " does not help, because it was killed while the queue was declared, empty its data folder first"
+                ) from None
+            await asyncio.sleep(RECOVERY_INTERVAL_S)
+        else:
+            await channel.close()
+            return False
 
 
 async def _durable(channel: AbstractChannel, name: str, kind: str) -> AbstractQueue:
