@@ -30,6 +30,7 @@ def create_engine(url: PostgresDsn | str, name: str) -> AsyncEngine:
         str(url).replace("postgresql://", "postgresql+asyncpg://", 1),
         hide_parameters=True,  # an error's text goes into the log
         pool_size=5,
+        pool_use_lifo=True,  # the one that was used last has its plans, and is warm
         max_overflow=5,
         connect_args={
             "timeout": 5,
