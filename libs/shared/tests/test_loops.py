@@ -43,3 +43,26 @@ async def test_a_cancellation_is_not_swallowed() -> None:
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
+
+
+async def test_what_makes_a_step_due_ends_a_long_pause_also_if_it_comes_while_the_step_runs() -> None:
+    stopping, due, calls = asyncio.Event(), asyncio.Event(), 0
+
+    async def step() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            due.set()
+        return False
+
+    loop = asyncio.create_task(PeriodicTask(step, 3600, due).run(stopping))
+    async with asyncio.timeout(5):
+        while calls < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert not due.is_set()
+        due.set()
+        while calls < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        stopping.set()
+        await loop
+    assert calls == 3

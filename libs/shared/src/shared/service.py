@@ -77,9 +77,9 @@ class Service:
         """Run `action` when the service ends, after its consumers and periodic tasks."""
         self._on_stop.append(action)
 
-    def add_periodic_task(self, step: Step, idle_s: float) -> None:
+    def add_periodic_task(self, step: Step, idle_s: float, due: asyncio.Event | None = None) -> None:
         """Run `step` as a background task; see `shared.background.PeriodicTask`."""
-        self._tasks.append(PeriodicTask(step, idle_s))
+        self._tasks.append(PeriodicTask(step, idle_s, due))
 
     async def check_start(self) -> None:
         """Run the start checks. Raises SystemExit when one of them fails, and what the database raises."""

@@ -1,5 +1,6 @@
 """What the routes depend on: the application's context, the callers' keys, rate limits."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ class AuthContext:
     uses_deauthorize: bool  # instead of oauth/revoke, which not every application has
     admin_athlete_ids: frozenset[int]
     keys: CallerKeys
+    revocation_due: asyncio.Event = field(default_factory=asyncio.Event)  # set when one was scheduled
     limiter: FixedWindowRateLimiter = field(default_factory=lambda: FixedWindowRateLimiter(MemoryStorage()))
 
 

@@ -66,7 +66,7 @@ def create_service(settings: Settings) -> Service:
     service.add_start_check(partial(check_keys, context))
     service.on_start(partial(apply_configuration, context))
     service.bus.subscribe("auth.people", make_handlers(context.keyring))
-    service.add_periodic_task(revoke, IDLE_S)
+    service.add_periodic_task(revoke, IDLE_S, due=context.revocation_due)
     service.add_periodic_task(check_deauthorization, IDLE_S)
     service.add_periodic_task(purge, PURGE_INTERVAL_S)
     service.on_stop(refresher.close)

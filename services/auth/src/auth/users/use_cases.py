@@ -71,12 +71,14 @@ async def disconnect(context: AuthContext, user_id: UUID) -> None:
             session,
             UserDeauthorized(user_id=user_id, athlete_id=user.athlete_id, reason="disconnected", deauthorized_at=now),
         )
+    context.revocation_due.set()
 
 
 async def erase(context: AuthContext, user_id: UUID) -> None:
     """Forget somebody, have the others forget them, and have the permission ended at Strava. Raises UnknownUser."""
     async with context.database.transaction() as session:
         await _erase(context.keyring, session, await _get_locked(session, user_id), "requested")
+    context.revocation_due.set()
 
 
 async def erase_expired(keyring: Keyring, session: AsyncSession, user_id: UUID, authorized_at: datetime) -> None:
