@@ -18,12 +18,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
-import asyncpg
 import httpx
 from pipe.service import start_service
 
 from devstack.process.supervisor import Supervisor
-from devstack.servers.roles import create_roles
+from devstack.servers.roles import create_roles, open_connection
 from devstack.servers.servers import Servers, private_servers
 from devstack.stack.provision import upgrade
 from shared.messaging import topology
@@ -90,13 +89,10 @@ class Bench:
             (participants, TEAM_SIZE),
             (participants, TEAM_SIZE),
         )
-        connection = await asyncpg.connect(self._database_url.replace("+asyncpg", ""))
-        try:
+        async with open_connection(self._database_url) as connection:
             for statement, values in zip(_FILL, arguments, strict=True):
                 await connection.execute(statement, *values)
             await connection.execute("vacuum analyze")
-        finally:
-            await connection.close()
 
     @asynccontextmanager
     async def leaderboard(self) -> AsyncIterator[httpx.Client]:
@@ -118,11 +114,8 @@ class Bench:
         asyncio.run(self._note_change())
 
     async def _note_change(self) -> None:
-        connection = await asyncpg.connect(self._database_url.replace("+asyncpg", ""))
-        try:
+        async with open_connection(self._database_url) as connection:
             await connection.execute("insert into board_changes (board_id) select id from boards")
-        finally:
-            await connection.close()
 
     def measure(self, client: httpx.Client, participants: int) -> dict[str, dict[str, float]]:
         """Milliseconds of each question."""

@@ -9,11 +9,13 @@ from uuid import UUID
 import httpx
 from leaderboard_helpers import WEB_KEY, add_challenge, clear_outbox, create_app, handle
 
+from leaderboard.participants.use_cases import choose_listed
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, recorded
 
 EVA = UUID(int=3)
+UWE = UUID(int=4)
 BOSS = UUID(int=99)
 NAMES = {ANNA: "Anna K.", JAN: "Jan N.", EVA: "Ewa W."}
 
@@ -63,6 +65,11 @@ async def add_people(database: Database, kilometres: Mapping[UUID, float], **cha
     runs = [recorded(user_id.int, user_id=user_id, km=km) for user_id, km in kilometres.items() if km]
     await handle(database, *runs)
     await clear_outbox(database)
+
+
+async def hide(database: Database, user_id: UUID) -> None:
+    async with database.transaction() as session:
+        await choose_listed(session, user_id, listed=False)
 
 
 async def add_other_challenge(database: Database, visibility: str = "public") -> int:

@@ -8,15 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from leaderboard_helpers import delete_all, handle
-from team_helpers import EVA, TeamsApi, add_other_challenge, add_people, open_teams
+from team_helpers import EVA, UWE, TeamsApi, add_other_challenge, add_people, hide, open_teams
 
-from leaderboard.participants.use_cases import choose_listed
 from leaderboard.standings.rules.ranking import rank
 from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, authorized, recorded
-
-UWE = UUID(int=4)
 
 
 @pytest.fixture
@@ -29,11 +26,6 @@ async def teams(database: Database) -> AsyncIterator[TeamsApi]:
 
 async def set_mode(database: Database, mode: str, best: int | None = None) -> None:
     await execute(database, "update boards set team_mode = :mode, team_best = :best", mode=mode, best=best)
-
-
-async def hide(database: Database, user_id: UUID) -> None:
-    async with database.transaction() as session:
-        await choose_listed(session, user_id, listed=False)
 
 
 async def read_board(teams: TeamsApi, **query: int) -> list[tuple[int, str, int, float]]:

@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
-from uuid import UUID
 
 import pytest
 from leaderboard_helpers import handle
-from team_helpers import EVA, TeamsApi, add_people, open_teams
+from team_helpers import EVA, UWE, TeamsApi, add_people, hide, open_teams
 
-from leaderboard.participants.use_cases import choose_listed
 from leaderboard.standings.use_cases import announce_changes
 from leaderboard.teams import rankings
 from leaderboard.versions.use_cases import begin_rebuild, build_next, publish_complete
@@ -17,7 +15,6 @@ from shared.database.engine import Database
 from testkit.databases import execute, fetch_rows
 from testkit.events import ANNA, JAN, erased, recorded, removed
 
-UWE = UUID(int=4)
 BOARD = "/boards/running/teams"
 
 #: Something that changes the board of running teams.
@@ -38,11 +35,6 @@ async def teams(database: Database) -> AsyncIterator[TeamsApi]:
 
 async def announce(database: Database) -> None:
     await announce_changes(database, datetime.now(UTC))
-
-
-async def choose(database: Database, user_id: UUID, *, listed: bool) -> None:
-    async with database.transaction() as session:
-        await choose_listed(session, user_id, listed=listed)
 
 
 async def find_team(database: Database, name: str) -> int:
@@ -76,8 +68,8 @@ CHANGES: dict[str, Act] = {
     "somebody who leaves": lambda teams, _: teams.act("POST", JAN, "/teams/leave"),
     "a name": rename,
     "a team that is gone": delete,
-    "somebody who hides": lambda _, database: choose(database, JAN, listed=False),
-    "somebody who did nothing and hides": lambda _, database: choose(database, UWE, listed=False),
+    "somebody who hides": lambda _, database: hide(database, JAN),
+    "somebody who did nothing and hides": lambda _, database: hide(database, UWE),
     "somebody who is erased": lambda _, database: handle(database, erased(JAN)),
     "the rule of the board": lambda _, database: execute(database, "update boards set team_mode = 'average'"),
 }
@@ -129,10 +121,8 @@ async def test_whoever_has_the_current_ranking_gets_no_other_one(teams: TeamsApi
     assert (await teams.client.get(path, params={"limit": 1}, headers={"If-None-Match": tag})).status_code == 200
     await handle(database, recorded(90, user_id=EVA, km=7))
     changed = await teams.client.get(path, headers={"If-None-Match": tag})
-    assert (changed.status_code, changed.json()["rows"][1]["value"]) == (
-        200,
-        7000.0,
-    )  # the longer one of two at one time
+    longer_of_two = 7000.0  # they overlap
+    assert (changed.status_code, changed.json()["rows"][1]["value"]) == (200, longer_of_two)
 
 
 async def test_as_many_rankings_are_kept_as_there_is_room_for(

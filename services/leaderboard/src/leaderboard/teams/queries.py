@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, delete, exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from leaderboard.challenges.rules import Metric
+from leaderboard.standings.queries import RANKED_COLUMNS
 from leaderboard.tables import (
     ChallengeRow,
     ParticipantRow,
@@ -53,21 +55,14 @@ _list_people = text(
          where challenge_id = :challenge_id and team_memberships.user_id = participants.user_id))
        order by standings.value desc nulls last, participants.user_id"""
 )
-_DAILY_FIGURES = {
-    "distance": "distance_m",
-    "moving_time": "moving_time_s",
-    "elevation": "elev_gain_m",
-    "activities": "activities",
-    "points": "points",
-}
 _list_days = {
     metric: text(
         f"""select day, sum(d.{figure}) as value from team_memberships as m
             join standings as s on s.user_id = m.user_id and s.version_id = :version_id and s.listed
             join daily_totals as d on d.user_id = m.user_id and d.version_id = s.version_id
-            where m.team_id = :team_id group by day order by day"""  # noqa: S608 - one of the names above
+            where m.team_id = :team_id group by day order by day"""  # noqa: S608 - the name of a column
     )
-    for metric, figure in _DAILY_FIGURES.items()
+    for metric, figure in RANKED_COLUMNS.items()
 }
 _forget_creators = text("update teams set created_by = null where created_by = any(:ids)")
 _erase_members = text("delete from team_memberships where user_id = any(:ids) returning challenge_id, team_id")
@@ -156,11 +151,7 @@ async def find_team_of(session: AsyncSession, challenge_id: int, user_id: UUID) 
 
 async def list_challenges_of(session: AsyncSession, user_id: UUID) -> list[int]:
     """The challenges in which this user is in a team."""
-    own = (
-        select(TeamMembershipRow.challenge_id)
-        .where(TeamMembershipRow.user_id == user_id)
-        .order_by(TeamMembershipRow.challenge_id)
-    )
+    own = select(TeamMembershipRow.challenge_id).where(TeamMembershipRow.user_id == user_id)
     return list((await session.execute(own)).scalars())
 
 
@@ -219,7 +210,7 @@ async def list_figures(
     return (await session.execute(figures)).scalars().all()
 
 
-async def list_days(session: AsyncSession, team_id: int, version_id: int, metric: str) -> Sequence[Row[Any]]:
+async def list_days(session: AsyncSession, team_id: int, version_id: int, metric: Metric) -> Sequence[Row[Any]]:
     """What the listed members of a team have together on each day on this version, in order."""
     days = await session.execute(_list_days[metric], {"team_id": team_id, "version_id": version_id})
     return days.all()

@@ -49,6 +49,6 @@ class TeamRankings:
         if kept is None or kept.state != state:
             kept = Ranking(state, await queries.rank_teams(session, shown.row.id, version.id, rule))
         self._kept[version.id] = kept
-        while len(self._kept) > MAX_RANKINGS:
+        if len(self._kept) > MAX_RANKINGS:
             del self._kept[next(iter(self._kept))]  # the one that was asked for last is at the end
         return kept

@@ -108,14 +108,12 @@ async def erase_members(session: AsyncSession, user_ids: Collection[UUID]) -> No
     """Take erased users out of all teams, also of closed challenges; one that nobody else was in goes with them."""
     left = await queries.erase_members(session, user_ids)
     await queries.delete_empty(session, {team_id for _, team_id in left})
-    for challenge_id in sorted({challenge_id for challenge_id, _ in left}):
-        await _mark_changed(session, challenge_id)
+    await _mark_changed(session, *{challenge_id for challenge_id, _ in left})
 
 
 async def mark_teams_of(session: AsyncSession, user_id: UUID) -> None:
     """Note that the boards changed of all challenges in which somebody is in a team."""
-    for challenge_id in await queries.list_challenges_of(session, user_id):
-        await _mark_changed(session, challenge_id)
+    await _mark_changed(session, *await queries.list_challenges_of(session, user_id))
 
 
 async def get_team(session: AsyncSession, challenge_id: int, team_id: int) -> Team:
@@ -190,5 +188,5 @@ def _require_room(people: int, teams: int, size: int) -> None:
         )
 
 
-async def _mark_changed(session: AsyncSession, challenge_id: int) -> None:
-    await add_board_changes(session, [board.id for board in await list_boards(session, challenge_id)])
+async def _mark_changed(session: AsyncSession, *challenge_ids: int) -> None:
+    await add_board_changes(session, [board.id for board in await list_boards(session, *challenge_ids)])
