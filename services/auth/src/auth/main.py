@@ -21,6 +21,7 @@ from auth.users.handlers import make_handlers
 from auth.users.use_cases import check_next_deauthorization
 from auth.vault import routes as vault_routes
 from auth.vault.use_cases import find_key_problem
+from shared.http.api import add_routes
 from shared.service import Service, serve
 from shared.settings import exit_misconfigured
 
@@ -78,8 +79,14 @@ def configure_app(app: FastAPI, context: AuthContext) -> TokenRefresher:
     """Add the API to an application; returns its refresher."""
     refresher = TokenRefresher(context)
     app.state.context, app.state.refresher = context, refresher
-    for routes in (authorizations_routes, users_routes, tokens_routes, admins_routes, vault_routes):
-        app.include_router(routes.router)
+    add_routes(
+        app,
+        authorizations_routes.router,
+        users_routes.router,
+        tokens_routes.router,
+        admins_routes.router,
+        vault_routes.router,
+    )
     return refresher
 
 

@@ -13,6 +13,7 @@ from ingest.recording.handlers import lock_people, make_record_handlers
 from ingest.retention.handlers import RETENTION_HANDLERS
 from ingest.retention.use_cases import purge_if_due
 from ingest.status import routes
+from shared.http.api import add_routes
 from shared.messaging.bus import Bus
 from shared.messaging.inbox import Handlers
 from shared.service import Service, serve
@@ -46,7 +47,7 @@ def create_service(settings: Settings) -> Service:
 def configure_api(context: ApiContext, internal_app: FastAPI) -> None:
     """Add what operators ask."""
     internal_app.state.database, internal_app.state.context = context.database, context
-    internal_app.include_router(routes.router)
+    add_routes(internal_app, routes.router)
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ from leaderboard.versions.use_cases import (
     publish_complete,
     retire_old_previews,
 )
+from shared.http.api import add_routes
 from shared.service import Service, serve
 
 #: What changes meanwhile is announced together; an open page is updated at most once a second.
@@ -142,10 +143,11 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     for one in (app, internal_app):
         one.state.database, one.state.context = context.database, context
     app.state.team_rankings = TeamRankings()
-    for router in (
+    add_routes(
+        app,
         challenges_routes.router,
         standings_routes.router,
-        teams_routes.router,
+        *teams_routes.routers,
         milestones_routes.router,
         verdicts_routes.router,
         participants_routes.router,
@@ -155,10 +157,8 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
         admin_routes.router,
         api_keys_routes.router,
         audit_routes.router,
-    ):
-        app.include_router(router)
-    internal_app.include_router(api_keys_routes.operator_router)
-    internal_app.include_router(versions_routes.operator_router)
+    )
+    add_routes(internal_app, api_keys_routes.operator_router, versions_routes.operator_router)
 
 
 def main() -> None:

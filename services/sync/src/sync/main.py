@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from shared.contracts.events import JobReleased
 from shared.database.engine import Database
+from shared.http.api import add_routes
 from shared.service import Service, serve
 from shared.settings import exit_misconfigured
 from sync.clients.auth import AuthClient
@@ -77,8 +78,8 @@ def configure_api(context: ApiContext, app: FastAPI, internal_app: FastAPI) -> N
     for one in (app, internal_app):
         one.state.database, one.state.context = context.database, context
     app.state.event_writer = EventWriter(context.database, context.clock, context.freshness)
-    app.include_router(webhooks_routes.router)
-    internal_app.include_router(status_routes.router)
+    add_routes(app, webhooks_routes.router)
+    add_routes(internal_app, status_routes.router)
 
 
 def _webhooks(settings: ApiSettings, client: httpx.AsyncClient) -> Webhooks | None:

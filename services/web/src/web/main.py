@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from shared.contracts.events import StandingsChanged, SyncFinished
 from shared.database.engine import Database
+from shared.http.api import add_routes
 from shared.service import Service, serve
 from web.account import routes as account_routes
 from web.account.use_cases import Erased, end_account
@@ -28,7 +29,7 @@ from web.http import routes as http_routes
 from web.http.assets import load_assets
 from web.http.branding import DEFAULT, Branding
 from web.http.cookies import Cookies
-from web.http.dependencies import LIMIT_FORMS, AppContext
+from web.http.dependencies import AppContext
 from web.http.error_pages import add_error_pages
 from web.http.queries import purge_expired_sessions
 from web.http.rendering import LANGUAGES, Renderer
@@ -114,21 +115,21 @@ def configure_app(
     app.state.board_pages = BoardPages(boards, board_renderer, FilteredBoards(reader), OwnRows(reader), streams)
     app.state.assets_by_url = {asset.url: asset for asset in assets.values()}
     # A board's address fits more addresses than boards: whatever else begins with a challenge stands before it.
-    for routes in (
-        activities_routes,
-        profiles_routes,
-        milestones_routes,
-        teams_routes,
-        live_routes,
-        boards_routes,
-        sign_in_routes,
-        welcome_routes,
-        account_routes,
-        admin_routes,
-        legal_routes,
-        http_routes,
-    ):
-        app.include_router(routes.router, dependencies=[LIMIT_FORMS] if routes is not boards_routes else [])
+    add_routes(
+        app,
+        activities_routes.router,
+        profiles_routes.router,
+        milestones_routes.router,
+        teams_routes.router,
+        live_routes.router,
+        boards_routes.router,
+        sign_in_routes.router,
+        welcome_routes.router,
+        account_routes.router,
+        *admin_routes.routers,
+        legal_routes.router,
+        http_routes.router,
+    )
     add_error_pages(app)
 
     @app.exception_handler(Erased)
@@ -143,7 +144,7 @@ def configure_app(
 def configure_internal_app(app: FastAPI, database: Database, operator_key: str) -> None:
     """Add what operators may do to the application that no stranger reaches."""
     app.state.database, app.state.operator_key = database, operator_key
-    app.include_router(sessions_routes.router)
+    add_routes(app, sessions_routes.router)
 
 
 def main() -> None:

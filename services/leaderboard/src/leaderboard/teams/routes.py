@@ -293,7 +293,4 @@ def _to_own(team: Team, user_id: UUID) -> OwnTeam:
     return OwnTeam(id=team.id, name=team.name, members=team.members, is_creator=team.created_by == user_id)
 
 
-router = APIRouter()
-router.include_router(_reading)
-router.include_router(_own)
-router.include_router(_organising)
+routers = (_reading, _own, _organising)

@@ -13,6 +13,7 @@ from web.account import use_cases
 from web.clients.participants import ParticipantsClient
 from web.http import queries
 from web.http.dependencies import (
+    LIMIT_FORMS,
     PAGE_METHODS,
     AppContext,
     ContextDep,
@@ -36,7 +37,7 @@ _NOT_KNOWN_YET = sentence(
     "This can be chosen as soon as your first activities have been asked for. Please try again soon."
 )
 
-router = APIRouter()
+router = APIRouter(dependencies=[LIMIT_FORMS])
 
 
 @router.api_route(SETTINGS, methods=PAGE_METHODS)

@@ -20,6 +20,7 @@ from web.activities.rules import ShownDay, arrange, fetch_state, group_refusals,
 from web.challenges.dependencies import ChallengeDep, challenge_context
 from web.clients.participants import ParticipantsClient
 from web.http.dependencies import (
+    LIMIT_FORMS,
     PAGE_METHODS,
     AppContext,
     ContextDep,
@@ -47,7 +48,7 @@ _SAID = {"exclude": "excluded", "include": "included", "prefer": "preferred", "l
 _TOO_MANY = sentence("There are too many activities on one of these days to show them.")
 _GONE = sentence("This activity is not on record any more.")
 
-router = APIRouter(prefix="/c/{challenge}/me")
+router = APIRouter(prefix="/c/{challenge}/me", dependencies=[LIMIT_FORMS])
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from starlette.responses import RedirectResponse, Response
 from shared.errors import NotFound
 from web.http.assets import Asset
 from web.http.cookies import KEYS_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, YEAR_S
-from web.http.dependencies import PAGE_METHODS, ContextDep
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, ContextDep
 
-router = APIRouter()
+router = APIRouter(dependencies=[LIMIT_FORMS])
 
 
 @router.post("/preferences")

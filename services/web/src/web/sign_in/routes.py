@@ -19,6 +19,7 @@ from shared.errors import AppError, TooManyRequests, Unavailable
 from web.challenges.dependencies import DirectoryDep, find_current
 from web.challenges.directory import ChallengeDirectory
 from web.http.dependencies import (
+    LIMIT_FORMS,
     PAGE_METHODS,
     AppContext,
     ContextDep,
@@ -60,7 +61,7 @@ class OAuthCallback(BaseModel):
 
 
 log = structlog.stdlib.get_logger(__name__)
-router = APIRouter()
+router = APIRouter(dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("/join", methods=PAGE_METHODS)

@@ -13,6 +13,7 @@ from web.challenges.rules import count_pages, local_day
 from web.charts.rendering import choose_board, keep_board, line_context
 from web.clients.teams import TeamsClient
 from web.http.dependencies import (
+    LIMIT_FORMS,
     PAGE_METHODS,
     AppContext,
     ContextDep,
@@ -40,7 +41,7 @@ _NO_PARTICIPANT = sentence("You do not take part yet. Please try again in a mome
 #: What is said of a refusal to join.
 _SAID = {TeamErrorCode.TEAM_FULL.value: "full", TeamErrorCode.CHALLENGE_CLOSED.value: "closed"}
 
-router = APIRouter()
+router = APIRouter(dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("/c/{challenge}/teams", methods=PAGE_METHODS)

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from web.account import use_cases
 from web.http.dependencies import (
+    LIMIT_FORMS,
     PAGE_METHODS,
     AppContext,
     ContextDep,
@@ -25,7 +26,7 @@ from web.welcome.rules import import_state
 
 MAX_POLLS = 150  # of one open page: five minutes
 
-router = APIRouter(prefix="/welcome")
+router = APIRouter(prefix="/welcome", dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("", methods=PAGE_METHODS)

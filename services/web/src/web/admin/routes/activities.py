@@ -15,7 +15,7 @@ from web.admin.messages import NOBODY, SEVERAL, Problems, Refusal, refuse, tidy
 from web.admin.routes.participants import find_people
 from web.admin.rules import forms
 from web.admin.rules.sports import GROUPS
-from web.http.dependencies import PAGE_METHODS, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, go_to
 from web.http.sentences import check_form
 
 MAX_ID = 2**63 - 1
@@ -24,7 +24,7 @@ _FILTER = ("person", "user_id", "sport_type", "first_day", "last_day", "suspicio
 
 StravaId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
-router = APIRouter(prefix="/admin/activities")
+router = APIRouter(prefix="/admin/activities", dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("", methods=PAGE_METHODS)

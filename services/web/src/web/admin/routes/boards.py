@@ -20,13 +20,13 @@ from web.admin.routes.challenges import find_challenge
 from web.admin.routes.previews import load_new_preview, load_preview, rules_of
 from web.admin.rules import forms
 from web.admin.rules.sports import GROUPS
-from web.http.dependencies import PAGE_METHODS, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, go_to
 from web.http.sentences import check_form
 
 _RULE_FIELDS = ("kind", "metric", "sport_types", "unit", "daily_cap", "active_day_bonus", "threshold")
 _FIELDS = ("name", "slug", "position", "edition", "team_mode", "team_best", *_RULE_FIELDS)
 
-router = APIRouter(prefix="/admin/challenges/{slug}")
+router = APIRouter(prefix="/admin/challenges/{slug}", dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("/new-board", methods=PAGE_METHODS)

@@ -24,7 +24,7 @@ from web.admin.routes.previews import load_preview, rules_of
 from web.admin.rules import forms
 from web.admin.rules.sports import in_order
 from web.challenges.rules import challenge_phase
-from web.http.dependencies import PAGE_METHODS, ContextDep, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, ContextDep, go_to
 from web.http.sentences import check_form
 
 _SETTINGS = (
@@ -39,7 +39,7 @@ _NEW_FIELDS: Mapping[str, list[str]] = {
     "counts_commute": ["yes"],
 }
 
-router = APIRouter(prefix="/admin")
+router = APIRouter(prefix="/admin", dependencies=[LIMIT_FORMS])
 
 
 @cache

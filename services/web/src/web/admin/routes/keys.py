@@ -9,14 +9,14 @@ from shared.contracts.organisers_api import NewApiKey, Scope
 from shared.errors import AppError, NotFound, Unavailable
 from web.admin.dependencies import FormDep, Panel, PanelDep
 from web.admin.messages import Refusal, refuse, tidy
-from web.http.dependencies import PAGE_METHODS, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, go_to
 from web.http.sentences import check_form
 
 MAX_ID = 2**63 - 1
 
 KeyId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
-router = APIRouter(prefix="/admin/keys")
+router = APIRouter(prefix="/admin/keys", dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("", methods=PAGE_METHODS)

@@ -11,11 +11,11 @@ from shared.errors import AppError, Unavailable
 from web.admin.dependencies import Panel, PanelDep
 from web.admin.messages import Refusal, refuse
 from web.admin.routes.challenges import find_phase
-from web.http.dependencies import PAGE_METHODS, AppContext, ContextDep, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, AppContext, ContextDep, go_to
 
 SHOWN_PEOPLE = 10
 
-router = APIRouter()
+router = APIRouter(dependencies=[LIMIT_FORMS])
 Found = TypeVar("Found")
 
 

@@ -16,7 +16,7 @@ from shared.errors import AppError, NotFound, Unavailable
 from web.admin.dependencies import FormDep, Panel, PanelDep, read_query, with_query
 from web.admin.messages import CHOOSE, Refusal, refuse
 from web.admin.rules import forms
-from web.http.dependencies import PAGE_METHODS, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, go_to
 
 PAGE = 50
 TEAMS_PAGE = 200  # leaderboard's largest
@@ -26,7 +26,7 @@ _FILTER = ("search", "status", "after")
 
 Status = Literal["", "ok", "failing", "needs_reconnection", "hidden"]
 
-router = APIRouter(prefix="/admin/participants")
+router = APIRouter(prefix="/admin/participants", dependencies=[LIMIT_FORMS])
 
 
 @dataclass(frozen=True)

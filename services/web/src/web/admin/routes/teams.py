@@ -13,7 +13,7 @@ from web.admin.messages import NOBODY, SEVERAL, Refusal, refuse, tidy
 from web.admin.routes.challenges import find_challenge
 from web.admin.routes.participants import find_people
 from web.admin.rules import forms
-from web.http.dependencies import PAGE_METHODS, go_to
+from web.http.dependencies import LIMIT_FORMS, PAGE_METHODS, go_to
 from web.http.sentences import check_form, sentence
 
 PAGE = 50
@@ -21,7 +21,7 @@ MAX_PAGE = 1_000
 
 TeamId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
 
-router = APIRouter(prefix="/admin/challenges/{slug}/teams")
+router = APIRouter(prefix="/admin/challenges/{slug}/teams", dependencies=[LIMIT_FORMS])
 
 
 @router.api_route("", methods=PAGE_METHODS)
