@@ -10,6 +10,7 @@ from auth_helpers import AuthUnderTest, Replica
 from sqlalchemy.exc import OperationalError
 
 from auth.tokens import queries
+from auth.tokens.refresher import TokenRefresher
 from testkit.databases import execute, fetch_rows
 
 
@@ -138,16 +139,26 @@ async def test_a_refusal_of_a_permission_that_was_replaced_meanwhile_ends_nothin
 async def test_a_hundred_requests_at_one_replica_ask_the_database_for_one_lease(
     service: AuthUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, lease, asked = await service.expired_user(), queries.lease_for_refresh, []
+    user, leased, waiting = await service.expired_user(), [], []
+    lease, refresh, all_wait = queries.lease_for_refresh, TokenRefresher._refresh, asyncio.Event()
 
-    async def count(*arguments: Any) -> Any:
-        asked.append(arguments)
+    async def count_leases(*arguments: Any) -> Any:
+        leased.append(arguments)
         return await lease(*arguments)
 
-    monkeypatch.setattr(queries, "lease_for_refresh", count)
+    async def count_waiting(*arguments: Any) -> Any:
+        waiting.append(arguments)
+        if len(waiting) == 100:
+            all_wait.set()
+        return await refresh(*arguments)
+
+    monkeypatch.setattr(queries, "lease_for_refresh", count_leases)
+    monkeypatch.setattr(TokenRefresher, "_refresh", count_waiting)
+    # Strava answers when all have seen the expired token: one that saw it and asks after the refresh asks once more.
+    service.transport.before[service.transport.calls + 1] = all_wait.wait
     answers = await asyncio.gather(*(service.token(user) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
-    assert len(asked) == 1
+    assert len(leased) == 1
 
 
 @pytest.mark.parametrize("revoked_first", [True, False])
