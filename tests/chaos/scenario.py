@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import aio_pika
@@ -47,6 +48,13 @@ class QueueDepths:
     queue: int
     dead_letters: int
     retries: int
+
+
+class SetAside(NamedTuple):
+    """The messages that were copied out of a scenario's queue."""
+
+    dead_letters: list[AbstractIncomingMessage]
+    retries: list[AbstractIncomingMessage]
 
 
 class Scenario:
@@ -123,6 +131,10 @@ class Scenario:
             declared = await channel.declare_queue(queue, passive=True)
             count = declared.declaration_result.message_count or 0
             return [await declared.get() for _ in range(count)]
+
+    async def _peek_each(self, *queues: str) -> list[AbstractIncomingMessage]:
+        """The same of several queues, but each message once: what is delivered again may be set aside again."""
+        return list({message.message_id: message for queue in queues for message in await self.peek(queue)}.values())
 
     async def add_facts(self, session: AsyncSession, *numbers: int, emitted: bool = True) -> list[NumberedEvent]:
         """Insert facts and, if `emitted`, put their events into the outbox; returns the events."""
@@ -211,22 +223,25 @@ class Scenario:
             ]
         return QueueDepths(queue, dead_letters, sum(retries))
 
-    async def assert_exactly_once(self, *, dead_letters: int = 0, retries: int = 0) -> None:
+    async def assert_exactly_once(self, *, dead_letters: int = 0, retries: int = 0) -> SetAside:
         """Drain the scenario, report the counts, and assert that each committed fact has exactly one effect.
 
-        `dead_letters` and `retries` are the numbers of messages that must be left in those queues.
+        `dead_letters` and `retries` are the numbers of different messages that must be left in those queues; returns
+        the messages.
         """
         expected = QueueDepths(queue=0, dead_letters=dead_letters, retries=retries)
         await self.drain()
         await self._wait_for_depths(expected)
         if (await self.get_queue_depths()).queue:
             # A channel holds acknowledgements back while a quorum queue is busy, and forgets them when it ends. What
-            # they were for is delivered again, and rejected as a duplicate.
+            # they were for is delivered again, and rejected as a duplicate or set aside once more.
             await self.processes.start("consumer")
             await self.drain()
             await self._wait_for_depths(expected)
         counts, outbox = await self.audit.count_deliveries(), await self.audit.count_outbox()
-        depths = await self.get_queue_depths()
+        queue = await self.count_ready()
+        set_aside = SetAside(await self._peek_each(self.dead_letter_queue), await self._peek_each(*self.retry_queues))
+        depths = QueueDepths(queue, len(set_aside.dead_letters), len(set_aside.retries))
         kills = " ".join(f"{role} {number}" for role, number in sorted(self.processes.kills.items())) or "none"
         self.report(
             f"{self.name}: {counts}, duplicates rejected {self.processes.duplicates}, "
@@ -239,6 +254,7 @@ class Scenario:
         assert depths == expected, f"{depths}, not {expected}"
         assert self.processes.failed_exits == {}
         assert self.servers.unexpected_exits == [], "no process ends unexpectedly"
+        return set_aside
 
     async def _wait_for_depths(self, expected: QueueDepths) -> None:
         """Wait until the queues have had these depths for IDLE_S; return without after QUEUES_S."""

@@ -21,13 +21,11 @@ async def test_poison_amid_a_batch_is_set_aside_alone_and_with_its_reason(scenar
     events: list[NumberedEvent | bytes] = [*valid[:30], INVALID_BODY, *valid[30:60], failing, *valid[60:]]
     await scenario.enqueue_all([(event, uuid4()) for event in events])
     await scenario.processes.start("consumer")
-    await scenario.assert_exactly_once(dead_letters=1, retries=1)
-    [dead_letter] = await scenario.peek(scenario.dead_letter_queue)
+    [dead_letter], [retry] = await scenario.assert_exactly_once(dead_letters=1, retries=1)
     assert dead_letter.body == INVALID_BODY
     assert "breaks its contract: number (int_parsing)" in str(dead_letter.headers["x-reason"])
-    [retry] = await scenario.peek(scenario.retry_queues[0])
     assert retry.body == failing.model_dump_json().encode()
-    assert retry.headers["x-attempt"] == 1
+    assert (retry.routing_key, retry.headers["x-attempt"]) == (scenario.retry_queues[0], 1)
 
 
 async def test_what_fails_every_time_ends_in_the_dead_letters_while_others_flow(scenario: Scenario) -> None:
@@ -38,8 +36,7 @@ async def test_what_fails_every_time_ends_in_the_dead_letters_while_others_flow(
         [(event, uuid4()) for event in await scenario.commit_facts(*range(100), emitted=False)]
     )
     await wait_until(lambda: scenario.count_ready(scenario.dead_letter_queue), "a dead letter")
-    await scenario.assert_exactly_once(dead_letters=1)
-    [dead_letter] = await scenario.peek(scenario.dead_letter_queue)
+    [dead_letter], _ = await scenario.assert_exactly_once(dead_letters=1)
     assert dead_letter.headers["x-reason"] == f"DBAPIError after {len(RETRY_STEPS) + 1} attempts"
 
 
