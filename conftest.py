@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import AsyncIterator
+from pathlib import PurePath
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from devstack.servers.packages import ensure_program
 
@@ -27,13 +30,29 @@ CHROMIUM_ARGS = [
 ]
 
 
-#: Folders whose files take longest. They come first, so that no worker is left with one when the other has no more.
-LONGEST = ("chaos", "e2e", "journeys")
+#: Folders whose tests share servers of their own, one of them with a whole system. They come first, and each is one
+#: worker's, which ends the servers afterwards: idle ones beside all other tests take a quarter of the machine.
+TOGETHER = ("journeys", "chaos")
 
 
 @pytest.hookimpl(trylast=True)  # after the order was made random
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    order = [*TOGETHER, "e2e"]
+    items.sort(key=lambda item: order.index(folder) if (folder := item.path.parent.name) in order else len(order))
+
+
+class FolderScheduling(LoadFileScheduling):
+    """The tests of a file go to one worker, and those of some folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = PurePath(file).parent
+        return str(folder) if folder.name in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)  # of a plugin that may be left out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
+    return FolderScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

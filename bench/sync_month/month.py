@@ -21,7 +21,7 @@ from season import FRESHNESS, Action, lower_bound, plan_season
 from shared.database.engine import Database
 from stravasim.simulator import Settings
 from sync.tables import Base
-from testkit.databases import truncate_all
+from testkit.databases import empty_tables
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 BEGIN = datetime(2026, 10, 1, 4, tzinfo=UTC)
@@ -35,7 +35,7 @@ OUTAGE_AT, OUTAGE = timedelta(days=12, hours=13), timedelta(minutes=20)
 async def simulate(database: Database, size: int, days: int) -> dict[str, Any]:
     """A month of one club."""
     started = time.perf_counter()
-    await truncate_all(database, Base.metadata)
+    await empty_tables(database, Base.metadata)
     app, simulator = make_simulator(size, SEED, BEGIN, Settings())
     club, doer = Club(database, simulator, app), Doer(simulator)
     athletes = list(simulator.dataset.athletes)

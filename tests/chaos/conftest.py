@@ -8,7 +8,7 @@ from killable_servers import KillableServers, run_killable_servers
 from scenario import Scenario, open_scenario
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def killable_servers() -> AsyncIterator[KillableServers]:
     """Servers for these tests only, because they are killed."""
     async with run_killable_servers() as servers:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 ATHLETES = 8
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def site(browser: Browser) -> AsyncIterator[Site]:
     """One system for all journeys: each has athletes of its own."""
     dataset = DatasetOptions(athletes=ATHLETES, days=20)

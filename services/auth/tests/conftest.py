@@ -16,7 +16,7 @@ from stravasim.dataset.loader import load_dataset
 from stravasim.simulator import Settings as StravaSettings
 from stravasim.strava.oauth import Rotation
 from testkit.clock import ManualClock
-from testkit.databases import migrated_database, open_database, truncate_all
+from testkit.databases import empty_tables, migrated_database, open_database
 from testkit.transports import ScriptedTransport
 
 
@@ -29,7 +29,7 @@ async def auth_database(database_url_for: Callable[[str], str]) -> AsyncIterator
 @pytest.fixture
 async def database(auth_database: Database) -> Database:
     """The database, empty."""
-    await truncate_all(auth_database, Base.metadata)
+    await empty_tables(auth_database, Base.metadata)
     return auth_database
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.tables import Base
 from shared.database.engine import Database
-from testkit.databases import migrated_database, truncate_all
+from testkit.databases import empty_tables, migrated_database
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +18,5 @@ async def ingest_database(database_url_for: Callable[[str], str]) -> AsyncIterat
 @pytest.fixture
 async def database(ingest_database: Database) -> Database:
     """The database, empty."""
-    await truncate_all(ingest_database, Base.metadata)
+    await empty_tables(ingest_database, Base.metadata)
     return ingest_database

@@ -6,7 +6,6 @@ arrive in any order, in any batches, more than once, and in transactions that fa
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -40,7 +39,6 @@ from testkit.databases import fetch_rows
 from testkit.handling import emitted
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
-EXAMPLES = 1500 if "CHAOS_SECONDS" in os.environ else 40
 
 
 class CrashedError(Exception):
@@ -376,8 +374,9 @@ async def _crash(_deliveries: Any, _session: AsyncSession) -> None:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("examples", [25, pytest.param(1500, marks=pytest.mark.long)])
 def test_the_record_is_what_the_model_says_whatever_arrives_when(
-    database_url_for: Callable[[str], str], ingest_database: Database
+    database_url_for: Callable[[str], str], ingest_database: Database, examples: int
 ) -> None:
     with asyncio.Runner() as runner:
         database = Database(create_engine(database_url_for("ingest"), "model"))
@@ -390,7 +389,7 @@ def test_the_record_is_what_the_model_says_whatever_arrives_when(
             run_state_machine_as_test(
                 Machine,
                 settings=settings(
-                    max_examples=EXAMPLES,
+                    max_examples=examples,
                     stateful_step_count=40,
                     deadline=None,
                     phases=[Phase.generate],  # to make such a sequence shorter takes minutes

@@ -8,7 +8,7 @@ from leaderboard_helpers import add_challenge, create_app
 
 from leaderboard.tables import Base
 from shared.database.engine import Database
-from testkit.databases import migrated_database, truncate_all
+from testkit.databases import empty_tables, migrated_database
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ async def leaderboard_database(database_url_for: Callable[[str], str]) -> AsyncI
 @pytest.fixture
 async def database(leaderboard_database: Database) -> Database:
     """The database, empty."""
-    await truncate_all(leaderboard_database, Base.metadata)
+    await empty_tables(leaderboard_database, Base.metadata)
     return leaderboard_database
 
 

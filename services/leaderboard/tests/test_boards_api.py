@@ -21,7 +21,7 @@ from testkit.databases import execute
 from testkit.events import ANNA, JAN
 
 FIGURES = ("distance_m", "moving_time_s", "elev_gain_m", "activities", "points")
-some_boards = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+some_boards = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def people_strategy() -> st.SearchStrategy[list[Person]]:

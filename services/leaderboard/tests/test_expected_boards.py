@@ -38,6 +38,10 @@ async def replica(database_url_for: Callable[[str], str]) -> AsyncIterator[Datab
         yield database
 
 
+#: Each run has seeds of its own.
+RUNS = [1, *(pytest.param(run, marks=pytest.mark.long) for run in range(2, 12))]
+
+
 async def let_happen(storm: Storm, happens: Mapping[Callable[[], Awaitable[None]], int], times: int) -> None:
     """Some of that, each as often as it weighs."""
     for _ in range(times):
@@ -45,15 +49,16 @@ async def let_happen(storm: Storm, happens: Mapping[Callable[[], Awaitable[None]
         await something()
 
 
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.timeout(600)  # on a busy machine
 @settings(
-    max_examples=5,
+    max_examples=3,
     phases=[Phase.generate],  # a seed cannot be made simpler
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1))
 async def test_after_any_storm_all_that_is_shown_is_as_it_is_expected(
-    api: httpx.AsyncClient, database: Database, seed: int
+    api: httpx.AsyncClient, database: Database, run: int, seed: int
 ) -> None:
     note(f"seed {seed}")
     storm = Storm(api, database, Random(seed))
@@ -74,6 +79,7 @@ async def test_after_any_storm_all_that_is_shown_is_as_it_is_expected(
         await storm.check()
 
 
+@pytest.mark.parametrize("run", RUNS)
 @pytest.mark.timeout(600)
 @settings(
     max_examples=2,
@@ -82,7 +88,7 @@ async def test_after_any_storm_all_that_is_shown_is_as_it_is_expected(
 )
 @given(seed=st.integers(0, 2**32 - 1))
 async def test_two_organisers_and_two_replicas_at_once_leave_what_is_expected(
-    api: httpx.AsyncClient, database: Database, replica: Database, seed: int
+    api: httpx.AsyncClient, database: Database, replica: Database, run: int, seed: int
 ) -> None:
     note(f"seed {seed}")
     storm = Storm(api, database, Random(seed))

@@ -2,7 +2,6 @@
 
 import asyncio
 from decimal import Decimal
-from itertools import permutations
 from uuid import UUID
 
 import pytest
@@ -11,7 +10,18 @@ from leaderboard_helpers import add_challenge, clear_outbox, delete_all, emitted
 from shared.contracts.events import Event
 from shared.database.engine import Database
 from testkit.databases import fetch_rows
-from testkit.events import ANNA, AUTHORIZED_AT, JAN, authorized, erased, recorded, removed, renamed, revised
+from testkit.events import (
+    ANNA,
+    AUTHORIZED_AT,
+    JAN,
+    authorized,
+    erased,
+    recorded,
+    removed,
+    renamed,
+    revised,
+    some_orders,
+)
 
 ANNA_AGAIN = UUID(int=9)  # the same athlete, who joined again
 
@@ -53,7 +63,7 @@ async def test_in_whatever_order_names_come_the_latest_stays(database: Database)
         renamed(name="Andzia", minute=4),
     )
     outcomes = set()
-    for order in permutations(events):
+    for order in some_orders(events):
         await delete_all(database)
         await handle(database, *order, *order[:2], one_by_one=True)
         [row] = await fetch_rows(database, "select * from participants")
@@ -122,7 +132,7 @@ async def test_in_whatever_order_an_erasure_comes_who_joined_again_keeps_everyth
         revised(1, 3, ANNA_AGAIN, km=3.0),
         removed(1, 2, ANNA),
     )
-    for order in list(permutations(events))[::5]:
+    for order in some_orders(events):
         await delete_all(database)
         await handle(database, *order, *order[:2], one_by_one=True)
         assert await list_names(database) == {ANNA_AGAIN: "Ania"}, order

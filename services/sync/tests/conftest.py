@@ -20,7 +20,7 @@ from sync.fetching.calls import PER_PAGE, FetchContext
 from sync.fetching.worker import Worker
 from sync.tables import Base
 from testkit.clock import ManualClock
-from testkit.databases import migrated_database, truncate_all
+from testkit.databases import empty_tables, migrated_database
 from testkit.transports import ScriptedTransport
 
 #: Never the present: in the first second of a quarter hour no call is allowed, and at midnight a day begins.
@@ -36,7 +36,7 @@ async def sync_database(database_url_for: Callable[[str], str]) -> AsyncIterator
 @pytest.fixture
 async def database(sync_database: Database) -> Database:
     """The database, empty."""
-    await truncate_all(sync_database, Base.metadata)
+    await empty_tables(sync_database, Base.metadata)
     return sync_database
 
 

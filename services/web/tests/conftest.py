@@ -11,7 +11,7 @@ from web_server import Server, start_server
 
 from leaderboard.tables import Base as LeaderboardBase
 from shared.database.engine import Database
-from testkit.databases import migrated_database, truncate_all
+from testkit.databases import empty_tables, migrated_database
 from web.tables import Base
 
 
@@ -30,7 +30,7 @@ def database_url(web_database: Database) -> str:
 @pytest.fixture
 async def database(web_database: Database) -> Database:
     """The database, empty."""
-    await truncate_all(web_database, Base.metadata)
+    await empty_tables(web_database, Base.metadata)
     return web_database
 
 
@@ -53,7 +53,7 @@ async def leaderboard_database(database_url_for: Callable[[str], str]) -> AsyncI
 @pytest.fixture
 async def club(database: Database, leaderboard_database: Database, auth: FakeAuth) -> AsyncIterator[Club]:
     """The site over the real leaderboard, where there is nothing yet."""
-    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    await empty_tables(leaderboard_database, LeaderboardBase.metadata)
     async with _replica(database, RealLeaderboard(leaderboard_database), auth) as client:
         yield Club(client, auth, leaderboard_database)
 

@@ -19,7 +19,7 @@ from web_sign_in import sign_in
 
 from leaderboard.tables import Base as LeaderboardBase
 from shared.database.engine import Database
-from testkit.databases import truncate_all
+from testkit.databases import empty_tables
 from testkit.request_fuzzing import FuzzedRequest, fuzz_settings, request_strategy, send_request
 from web.http.cookies import Cookies
 
@@ -34,7 +34,7 @@ class Organiser:
 
 @pytest.fixture(scope="module")
 async def organiser(web_database: Database, leaderboard_database: Database) -> AsyncIterator[Organiser]:
-    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    await empty_tables(leaderboard_database, LeaderboardBase.metadata)
     today = datetime.now(UTC).date()
     await add_challenge(leaderboard_database, (today - timedelta(days=3), today + timedelta(days=3)), "Spring")
     app = build(web_database, RealLeaderboard(leaderboard_database), FakeAuth(is_admin=True))

@@ -16,7 +16,7 @@ from web_sign_in import sign_in
 from leaderboard.sync_client import SyncClient
 from leaderboard.tables import Base as LeaderboardBase
 from shared.database.engine import Database
-from testkit.databases import execute, truncate_all
+from testkit.databases import empty_tables, execute
 from testkit.events import recorded
 
 PAGES = [
@@ -470,7 +470,7 @@ async def test_without_sync_the_overview_says_so_and_shows_the_rest(admin: Club)
 async def test_the_budget_of_strava_is_a_gauge(
     database: Database, leaderboard_database: Database, auth: FakeAuth
 ) -> None:
-    await truncate_all(leaderboard_database, LeaderboardBase.metadata)
+    await empty_tables(leaderboard_database, LeaderboardBase.metadata)
     answer = httpx.Response(200, text=SYNC_STATUS.model_dump_json())
     sync = SyncClient("http://sync", "key", httpx.MockTransport(lambda _: answer))
     auth.sign_in_as(4, "Ela N.", is_admin=True)

@@ -10,6 +10,9 @@ from devstack.stack.provision import upgrade
 from shared.database.engine import Database, create_engine
 from shared.database.tables import service_metadata
 
+#: More than this, rows of earlier tests included, is no longer deleted row by row.
+MANY_BYTES = 1_000_000
+
 
 @asynccontextmanager
 async def migrated_database(url: str, service: str) -> AsyncIterator[Database]:
@@ -37,9 +40,25 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         await database.engine.dispose()
 
 
-async def truncate_all(database: Database, metadata: MetaData) -> None:
+async def empty_tables(database: Database, metadata: MetaData) -> None:
     """Empty the tables and restart their sequences."""
-    await execute(database, f"truncate {', '.join(table.name for table in metadata.sorted_tables)} restart identity")
+    names = [table.name for table in reversed(metadata.sorted_tables)]
+    # `truncate` makes new files for every table and index, which takes ten times as long as to delete a few rows.
+    deletions = " ".join(f"delete from {name};" for name in names)  # noqa: S608
+    await execute(
+        database,
+        f"""
+        do $$ begin
+            if (select sum(pg_relation_size(name::regclass)) from unnest(array{names}) as name) > {MANY_BYTES} then
+                truncate {", ".join(names)} restart identity;
+            else
+                {deletions}
+                perform setval(seqrelid, seqstart, false)
+                from pg_sequence join pg_class on oid = seqrelid where relnamespace = current_schema()::regnamespace;
+            end if;
+        end $$
+        """,  # noqa: S608
+    )
 
 
 async def execute(database: Database, statement: str, **parameters: Any) -> None:

@@ -1,6 +1,9 @@
 """Builders of events: each has usual values for what a test does not give."""
 
+import random
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,6 +14,7 @@ from shared.contracts.events import (
     ActivityRevised,
     ActivityVanished,
     AthleteListed,
+    Event,
     FetchedActivity,
     ParticipantPrivacyChanged,
     RetentionAdvanced,
@@ -26,6 +30,13 @@ ANNA, JAN = UUID(int=1), UUID(int=2)
 AUTHORIZED_AT = datetime(2026, 5, 1, tzinfo=UTC)
 FETCHED_AT = datetime(2026, 5, 20, tzinfo=UTC)
 SCOPES = ("read", "activity:read", "activity:read_all")
+ORDERS = 24
+
+
+def some_orders(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Up to 24 orders in which the events may come: all of up to four events, other ones of more in each run."""
+    orders = list(permutations(events))
+    yield from random.sample(orders, min(ORDERS, len(orders)))
 
 
 def authorized(user_id: UUID = ANNA, name: str = "Anna K.", minute: int = 0, **fields: Any) -> UserAuthorized:

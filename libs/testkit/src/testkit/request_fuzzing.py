@@ -60,7 +60,7 @@ _value = _fragments | st.builds(
 )
 #: Hypothesis settings for tests that draw requests.
 fuzz_settings = settings(
-    max_examples=int(os.environ.get("FUZZ_REQUESTS", "300")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("FUZZ_REQUESTS", "150")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 _CONTROL = bytes(byte for byte in range(32) if byte != 9)
 
