@@ -31,7 +31,7 @@ smoke: setup  ## run the main job once and check every row; DATA=folder, ATHLETE
 	@$(BIN)/devstack smoke $(if $(DATA),--data "$(DATA)") $(if $(ATHLETES),--athletes $(ATHLETES)) $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
 test: setup  ## run every test, browser included
-	@$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses 3 --no-loadscope-reorder
 
 chaos: setup  ## the long tests, and those of faults in their long form: all is killed for a minute; SECONDS=n
 	@CHAOS_SECONDS=$(if $(SECONDS),$(SECONDS),60) $(BIN)/pytest tests/chaos -p no:randomly --timeout 1800 -m "long or not long"

@@ -30,11 +30,15 @@ HIDE = """hidden => {
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
 
+#: What moved since the page was opened: of each, when, by how much, what it is, and its top before and after.
 MOVED = """() => new Promise(resolve => {
-    let sum = 0;
-    new PerformanceObserver(list => { for (const each of list.getEntries()) sum += each.value; })
-        .observe({ type: "layout-shift", buffered: true });
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(sum))));
+    const moved = [];
+    new PerformanceObserver(list => {
+        for (const { startTime, value, sources } of list.getEntries())
+            moved.push([startTime, value, sources.map(({ node, previousRect, currentRect }) =>
+                [node?.textContent.trim().slice(0, 40), previousRect.y, currentRect.y])]);
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(moved))));
 })"""
 
 
@@ -245,6 +249,6 @@ async def test_nothing_moves_when_a_page_gets_its_content_again(
         await expect(page.locator("#live .state")).to_be_visible()
         async with page.expect_response(re.compile(path)):
             await page.evaluate("htmx.trigger(document.getElementById('changing'), 'challenge-changed')")
-        assert await page.evaluate(MOVED) == 0, path
+        assert await page.evaluate(MOVED) == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     await context.close()
