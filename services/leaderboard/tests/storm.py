@@ -35,6 +35,7 @@ from devstack.stack.expected_standings import (
     build_board,
     build_team_board,
     find_moments,
+    parse_entry,
 )
 from leaderboard.milestones.use_cases import update_milestones
 from leaderboard.versions.use_cases import begin_rebuild, build_next, publish_complete
@@ -249,18 +250,7 @@ class Storm:
         return rows
 
     async def _read_board(self, slug: str) -> dict[str, StandingEntry]:
-        return {
-            row["user_id"]: StandingEntry(
-                row["place"],
-                row["display_name"],
-                Decimal(str(row["distance_m"])),
-                row["moving_time_s"],
-                Decimal(str(row["elev_gain_m"])),
-                row["activities"],
-                Decimal(str(row["points"])),
-            )
-            for row in await self._read(f"/boards/{slug}")
-        }
+        return {row["user_id"]: parse_entry(row) for row in await self._read(f"/boards/{slug}")}
 
     async def _read_team_board(self, slug: str) -> dict[str, TeamEntry]:
         return {

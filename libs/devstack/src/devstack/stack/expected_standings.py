@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 from devstack.stack.expected_activities import Activity, overlap
 
@@ -70,6 +71,19 @@ class StandingEntry:
     elev_gain_m: Decimal
     activities: int
     points: Decimal = Decimal(0)
+
+
+def parse_entry(row: Mapping[str, Any]) -> StandingEntry:
+    """A row of a board as leaderboard's API has it."""
+    return StandingEntry(
+        row["place"],
+        row["display_name"],
+        Decimal(str(row["distance_m"])),
+        row["moving_time_s"],
+        Decimal(str(row["elev_gain_m"])),
+        row["activities"],
+        Decimal(str(row["points"])),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,14 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import httpx
 
 from devstack.process.gather_or_cancel import gather_or_cancel
 from devstack.stack import expected_activities, expected_standings
 from devstack.stack.expected_standings import Athlete as ExpectedAthlete
-from devstack.stack.expected_standings import StandingEntry
+from devstack.stack.expected_standings import StandingEntry, parse_entry
 from devstack.stack.idle import count_dead_letters, fetch_rows, wait_until_idle
 from devstack.stack.sign_in_client import sign_in
 from devstack.stack.stack import Athlete, Report, Stack
@@ -134,20 +133,9 @@ async def read_state(stack: Stack, client: httpx.AsyncClient, boards: list[str],
     for slug in {*boards, *(board["slug"] for board in challenge["boards"])}:
         answer = await client.get(f"/challenges/{challenge['slug']}/boards/{slug}")
         observed_rows[slug] = (
-            {row["user_id"]: _parse_entry(row) for row in answer.json()["rows"]} if answer.is_success else {}
+            {row["user_id"]: parse_entry(row) for row in answer.json()["rows"]} if answer.is_success else {}
         )
     return SystemState(await _count_recorded(stack, users), observed_rows)
-
-
-def _parse_entry(row: dict[str, Any]) -> StandingEntry:
-    return StandingEntry(
-        row["place"],
-        row["display_name"],
-        Decimal(str(row["distance_m"])),
-        row["moving_time_s"],
-        Decimal(str(row["elev_gain_m"])),
-        row["activities"],
-    )
 
 
 async def list_users(stack: Stack) -> Users:
