@@ -41,6 +41,10 @@ def process_names(pids: set[int]) -> set[str]:
     return found
 
 
+def has_no_statistics(management_url: str) -> bool:
+    return bool(httpx.get(f"{management_url}/api/overview").raise_for_status().json()["disable_stats"])
+
+
 async def busy_query(url: str) -> None:
     """Run a query that ends only with the server: it computes without checking its connection."""
     async with open_connection(url) as connection:
@@ -114,7 +118,9 @@ def test_a_brokers_data_from_a_start_that_was_never_completed_are_not_used(run_s
     assert not leftover.exists()
 
 
-@pytest.mark.parametrize("mark", [TOPOLOGY_DECLARED, "complete-1", "complete-2"])
+@pytest.mark.parametrize(
+    "mark", [TOPOLOGY_DECLARED, "complete-1", pytest.param("complete-2", marks=pytest.mark.long)]
+)
 def test_a_brokers_data_that_a_service_may_have_used_are_kept_by_every_later_release(
     run_stack, tmp_path: Path, mark: str
 ):
@@ -171,13 +177,15 @@ def test_given_servers_are_used_instead_of_private_ones(monkeypatch):
         assert servers.stack_id is None
 
 
-@pytest.mark.parametrize(("told", "collects"), [("", True), ("off", False)])
-def test_the_broker_of_the_tests_collects_statistics_unless_told_not_to(monkeypatch, told: str, collects: bool):
+def test_the_broker_of_the_tests_collects_statistics(management_url: str):
+    assert not has_no_statistics(management_url)
+
+
+def test_the_broker_of_the_tests_collects_no_statistics_when_told_so(monkeypatch):
     monkeypatch.delenv("TEST_RABBITMQ_URL", raising=False)
-    monkeypatch.setenv("TEST_RABBITMQ_STATISTICS", told)
+    monkeypatch.setenv("TEST_RABBITMQ_STATISTICS", "off")
     with running_servers() as servers:
-        overview = httpx.get(f"{servers.rabbitmq[1]}/api/overview").raise_for_status().json()
-    assert overview["disable_stats"] is not collects
+        assert has_no_statistics(servers.rabbitmq[1])
 
 
 async def test_a_folder_that_cannot_be_used_is_named_in_one_line(tmp_path: Path):
