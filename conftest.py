@@ -35,10 +35,21 @@ CHROMIUM_ARGS = [
 TOGETHER = ("journeys", "chaos")
 
 
+#: Folders and files that take long come before all others, so that no worker is left with one when the rest is done.
+LONGEST = (
+    *TOGETHER,
+    *("e2e", "test_servers.py", "test_hostile_requests.py", "test_gates.py", "test_crashes.py", "test_storms.py"),
+    *("test_live_browser.py", "test_contract.py", "test_admin_panel.py", "test_bus.py"),
+)
+
+
 @pytest.hookimpl(trylast=True)  # after the order was made random
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = [*TOGETHER, "e2e"]
-    items.sort(key=lambda item: order.index(folder) if (folder := item.path.parent.name) in order else len(order))
+    def rank(item: pytest.Item) -> int:
+        names = {item.path.name, item.path.parent.name}
+        return next((at for at, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 class FolderScheduling(LoadFileScheduling):
