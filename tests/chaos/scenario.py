@@ -132,10 +132,6 @@ class Scenario:
             count = declared.declaration_result.message_count or 0
             return [await declared.get() for _ in range(count)]
 
-    async def _peek_each(self, *queues: str) -> list[AbstractIncomingMessage]:
-        """The same of several queues, but each message once: what is delivered again may be set aside again."""
-        return list({message.message_id: message for queue in queues for message in await self.peek(queue)}.values())
-
     async def add_facts(self, session: AsyncSession, *numbers: int, emitted: bool = True) -> list[NumberedEvent]:
         """Insert facts and, if `emitted`, put their events into the outbox; returns the events."""
         events = [self.event_types["batched"](number=number) for number in numbers]
@@ -226,21 +222,23 @@ class Scenario:
     async def assert_exactly_once(self, *, dead_letters: int = 0, retries: int = 0) -> SetAside:
         """Drain the scenario, report the counts, and assert that each committed fact has exactly one effect.
 
-        `dead_letters` and `retries` are the numbers of different messages that must be left in those queues; returns
-        the messages.
+        `dead_letters` and `retries` are the numbers of messages that must be left in those queues; returns the
+        messages.
         """
         expected = QueueDepths(queue=0, dead_letters=dead_letters, retries=retries)
         await self.drain()
         await self._wait_for_depths(expected)
-        if (await self.get_queue_depths()).queue:
+        forgotten = (await self.get_queue_depths()).queue > 0
+        if forgotten:
             # A channel holds acknowledgements back while a quorum queue is busy, and forgets them when it ends. What
             # they were for is delivered again, and rejected as a duplicate or set aside once more.
             await self.processes.start("consumer")
             await self.drain()
             await self._wait_for_depths(expected)
         counts, outbox = await self.audit.count_deliveries(), await self.audit.count_outbox()
-        queue = await self.count_ready()
-        set_aside = SetAside(await self._peek_each(self.dead_letter_queue), await self._peek_each(*self.retry_queues))
+        queue, dead = await self.count_ready(), await self.peek(self.dead_letter_queue)
+        retried = [message for name in self.retry_queues for message in await self.peek(name)]
+        set_aside = SetAside(_each_once(dead), _each_once(retried)) if forgotten else SetAside(dead, retried)
         depths = QueueDepths(queue, len(set_aside.dead_letters), len(set_aside.retries))
         kills = " ".join(f"{role} {number}" for role, number in sorted(self.processes.kills.items())) or "none"
         self.report(
@@ -266,6 +264,10 @@ class Scenario:
         # A quorum queue whose leader is busy reports 0 for a moment, so a single reading proves nothing.
         with suppress(TimeoutError):
             await wait_until(has_expected_depths, "", QUEUES_S)
+
+
+def _each_once(messages: Sequence[AbstractIncomingMessage]) -> list[AbstractIncomingMessage]:
+    return list({message.message_id: message for message in messages}.values())
 
 
 @asynccontextmanager

@@ -31,8 +31,9 @@ async def test_a_service_that_is_told_to_end_leaves_its_queue_untouched_and_in_o
 
     # What the service had and did not handle is back in the queue a moment after its connection has ended.
     await wait_until(is_each_in_one_place, "all that was handled is acknowledged, and nothing else")
-    counts = await scenario.audit.count_deliveries()
     remaining = await scenario.peek(scenario.queue)
+    counts, outbox = await scenario.audit.count_deliveries(), await scenario.audit.count_outbox()
+    assert counts.effects + len(remaining) + outbox == counts.committed
     assert {message.headers.get("x-delivery-count", 0) for message in remaining} == {0}
     numbers = [int(str(message.headers["cloudEvents_subject"])) for message in remaining]
     assert numbers == sorted(numbers)

@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 
 from ingest.main import QUEUE, make_handlers
 from ingest.recording.handlers import lock_people
+from ingest.tables import Base
 from shared.contracts.events import ActivityFetched, Event
 from shared.database.engine import Database
 from testkit import handling
-from testkit.databases import execute, fetch_rows
+from testkit.databases import empty_tables, fetch_rows
 from testkit.events import fetched
 from testkit.handling import emitted
 
 ZONE = ZoneInfo("Europe/Warsaw")
-TABLES = ("activities", "rejected", "listings", "people", "retention", "outbox", "inbox")
 
 
 def unusable(strava_id: int = 1, fetch_seq: int = 1) -> ActivityFetched:
@@ -27,8 +27,7 @@ async def handle(database: Database, *events: Event, one_by_one: bool = False) -
 
 
 async def delete_all(database: Database) -> None:
-    for table in TABLES:
-        await execute(database, f"delete from {table}")  # of a few rows: quicker than truncate
+    await empty_tables(database, Base.metadata)
 
 
 async def recorded_distances(database: Database) -> dict[int, float]:
