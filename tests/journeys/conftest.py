@@ -57,6 +57,8 @@ async def organiser(site: Site) -> AsyncIterator[Person]:
     """Who may see every page."""
     async with site.person() as person:
         await person.join(site.stack.athletes[0].id)
+        await person.page.goto("/welcome")
+        await expect(person.page.get_by_text("Done: ")).to_be_visible()
         await person.page.goto("/c/main/running")
         await expect(person.page.locator("tr.me")).to_have_count(1)
         yield person

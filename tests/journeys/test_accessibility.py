@@ -22,13 +22,19 @@ PANEL = (
     *("/admin/activities", "/admin/challenges/main/teams", "/admin/keys", "/admin/data", "/admin/log"),
     *("/admin/challenges/main/clone", "/admin/challenges/main/delete"),
 )
-#: Adds up how far things moved after they were shown.
+#: Notes what moved after it was shown: by how much, and of each thing its text and where it was and is.
 WATCH_SHIFTS = """
-    window.shifts = 0;
+    window.shifts = [];
     new PerformanceObserver(list => {
-        for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts += one.value;
+        for (const { value, hadRecentInput, sources } of list.getEntries())
+            if (!hadRecentInput) window.shifts.push([value, sources.map(({ node, previousRect, currentRect }) =>
+                [node?.textContent.trim().slice(0, 40), JSON.stringify(previousRect), JSON.stringify(currentRect)])]);
     }).observe({type: "layout-shift", buffered: true});
 """
+
+#: The page is painted when it is whole, not in the pieces in which it comes, which would move each other.
+PAINTS_WHOLE = """document.querySelector("body > :last-child")
+    .matches(document.querySelector("head > link[rel=expect][blocking=render]").getAttribute("href"))"""
 
 TOP = "one => one.getBoundingClientRect().top + scrollY"
 #: On how many lines these stand, however tall each is; and of how many lines each is.
@@ -67,10 +73,9 @@ async def _examine(page: Page, path: str, check_accessibility: CheckAccessibilit
     found = await check_accessibility(page)
     if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append("scrolls sideways")
-    shifts = await page.evaluate("window.shifts")
-    if shifts > 0:
-        found.append(f"moved by {shifts}")
-    return found
+    if not await page.evaluate(PAINTS_WHOLE):
+        found.append("is painted before it is whole")
+    return found + [f"moved by {value}: {what}" for value, what in await page.evaluate("window.shifts")]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "pl-PL"])
