@@ -32,9 +32,10 @@ WATCH_SHIFTS = """
     }).observe({type: "layout-shift", buffered: true});
 """
 
-#: The page is painted when it is whole, not in the pieces in which it comes, which would move each other.
-PAINTS_WHOLE = """document.querySelector("body > :last-child")
-    .matches(document.querySelector("head > link[rel=expect][blocking=render]").getAttribute("href"))"""
+#: The page is painted when the last of the pieces in which it comes is there, because they would move each other. The
+#: last element is empty: Chromium waits for where an element begins.
+PAINTS_WHOLE = """document.querySelector("body > :last-child:empty")
+    ?.matches(document.querySelector("head > link[rel=expect][blocking=render]").getAttribute("href"))"""
 
 TOP = "one => one.getBoundingClientRect().top + scrollY"
 #: On how many lines these stand, however tall each is; and of how many lines each is.
