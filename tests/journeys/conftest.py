@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from journey_site import PATIENCE_MS, CheckAccessibility, Person, Site
+from journey_site import PATIENCE_MS, CheckAccessibility, Person, Site, see_import
 from playwright.async_api import Browser, Page, expect
 
 from devstack.process.supervisor import Supervisor
@@ -58,7 +58,7 @@ async def organiser(site: Site) -> AsyncIterator[Person]:
     async with site.person() as person:
         await person.join(site.stack.athletes[0].id)
         await person.page.goto("/welcome")
-        await expect(person.page.get_by_text("Done: ")).to_be_visible()
+        await see_import(person.page)
         await person.page.goto("/c/main/running")
         await expect(person.page.locator("tr.me")).to_have_count(1)
         yield person

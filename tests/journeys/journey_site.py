@@ -1,16 +1,20 @@
 """The running system as its people see it: browsers, and how they join."""
 
+import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from devstack.stack.stack import Stack
 from stravasim.control.client import ControlClient
 
 PATIENCE_MS = 30_000  # for what takes a way through all services on a busy machine
+IMPORT_MS = 120_000  # a call that fails on a busy machine is made again a while later
+_IMPORTED = re.compile(r"Done: \d+ activit")
 #: What is no mistake of a page: the answers 404 and 422 to what a journey asks for on purpose.
 _EXPECTED_ERRORS = ("the server responded with a status of 4",)
 
@@ -44,6 +48,21 @@ async def authorize(page: Page, athlete_id: int) -> None:
     await page.get_by_label("You are").select_option(value=str(athlete_id))
     await page.get_by_role("button", name="Authorize").click()
     await page.wait_for_url(lambda url: "/oauth/" not in url and "/auth/" not in url)
+
+
+async def see_import(page: Page, *, scripts: bool = True) -> None:
+    """On the page `/welcome`: what it shows by itself with scripts, and after loading it again without."""
+    said = page.locator("#import-said")
+    if scripts:
+        await expect(said).to_have_text(_IMPORTED, timeout=IMPORT_MS)
+        return
+    deadline = time.monotonic() + IMPORT_MS / 1000
+    while time.monotonic() < deadline:
+        with suppress(AssertionError):
+            await expect(said).to_have_text(_IMPORTED, timeout=1_000)
+            return
+        await page.goto("/welcome")
+    raise AssertionError(await said.inner_text())
 
 
 @dataclass

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 import pytest
-from journey_site import Site, authorize, connect
+from journey_site import Site, authorize, connect, see_import
 from playwright.async_api import Page, expect
 
 RUNNING = "/c/main/running"
@@ -29,7 +29,7 @@ async def test_a_participant_joins_chooses_teams_up_and_leaves(site: Site, scrip
         await page.get_by_label("How boards name you").fill(name)
         await page.get_by_role("button", name="Save").click()
         await expect(page.get_by_text("This is your name now.")).to_be_visible()
-        await _reload_until(page, "/welcome", re.compile(r"Done: \d+ activit"), scripts=scripts)
+        await see_import(page, scripts=scripts)
 
         await _choose_what_counts(page, stranger.page, name)
         await _team_up(page, two.page, stranger.page, lambda: two.join(other))
@@ -69,18 +69,6 @@ async def _go_on_without_a_session(page: Page, button: str, path: str, athlete_i
     await authorize(page, athlete_id)
     await page.wait_for_url(f"**{path}")
     await expect(page.get_by_role("button", name=button, exact=True).first).to_be_visible()
-
-
-async def _reload_until(page: Page, path: str, text: re.Pattern[str], *, scripts: bool) -> None:
-    """What a page with scripts shows by itself, and who has none sees after loading it again."""
-    for _ in range(60):
-        try:
-            await expect(page.get_by_text(text).first).to_be_visible(timeout=1_000 if not scripts else 30_000)
-        except AssertionError:
-            await page.goto(path)
-        else:
-            return
-    raise AssertionError(f"{path} never said {text.pattern}")
 
 
 async def _choose_what_counts(page: Page, watching: Page, name: str) -> None:
