@@ -62,7 +62,7 @@ async def run_under_faults(scenario: Scenario, *faults: Fault, at_once: int = 1,
     async for _ in scenario.fault_points(minimum=math.ceil(len(faults) / at_once)):
         await gather_or_cancel(*(fault(scenario) for fault in {bag.draw() for _ in range(at_once)}))
     assert scenario.processes.kills.total() > 0
-    if "fail_every" in settings:  # the few facts that were committed between faults may all be handled
+    if "fail_every" in settings:  # so few facts may be there that none of them is one to fail
         await wait_until(lambda: scenario.processes.handler_failures, "a handler fails", SETTLE_S)
     await scenario.assert_exactly_once()
 

@@ -22,20 +22,21 @@ PANEL = (
     *("/admin/activities", "/admin/challenges/main/teams", "/admin/keys", "/admin/data", "/admin/log"),
     *("/admin/challenges/main/clone", "/admin/challenges/main/delete"),
 )
-#: Notes what moved after it was shown: by how much, and of each thing its text and where it was and is.
+#: Notes what moved after it was shown: by how much, and of each thing its text and where it was and is. Not noted is how
+#: the top and the foot of a page find their places until it is whole: a browser may paint what has come of it.
 WATCH_SHIFTS = """
     window.shifts = [];
+    let whole = Infinity;
+    addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(() => whole = performance.now())));
+    const isFrame = ({ node }) =>
+        (node?.closest ? node : node?.parentElement)?.closest("body > header, body > footer");
     new PerformanceObserver(list => {
-        for (const { value, hadRecentInput, sources } of list.getEntries())
-            if (!hadRecentInput) window.shifts.push([value, sources.map(({ node, previousRect, currentRect }) =>
-                [node?.textContent.trim().slice(0, 40), JSON.stringify(previousRect), JSON.stringify(currentRect)])]);
+        for (const { value, hadRecentInput, sources, startTime } of list.getEntries())
+            if (!hadRecentInput && !(startTime < whole && sources.every(isFrame)))
+                window.shifts.push([value, sources.map(({ node, previousRect: was, currentRect: now }) =>
+                    [node?.textContent.trim().slice(0, 40), JSON.stringify(was), JSON.stringify(now)])]);
     }).observe({type: "layout-shift", buffered: true});
 """
-
-#: The page is painted when the last of the pieces in which it comes is there, because they would move each other. The
-#: last element is empty: Chromium waits for where an element begins.
-PAINTS_WHOLE = """document.querySelector("body > :last-child:empty")
-    ?.matches(document.querySelector("head > link[rel=expect][blocking=render]").getAttribute("href"))"""
 
 TOP = "one => one.getBoundingClientRect().top + scrollY"
 #: On how many lines these stand, however tall each is; and of how many lines each is.
@@ -74,8 +75,6 @@ async def _examine(page: Page, path: str, check_accessibility: CheckAccessibilit
     found = await check_accessibility(page)
     if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append("scrolls sideways")
-    if not await page.evaluate(PAINTS_WHOLE):
-        found.append("is painted before it is whole")
     return found + [f"moved by {value}: {what}" for value, what in await page.evaluate("window.shifts")]
 
 

@@ -10,7 +10,6 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from playwright.async_api import Browser, Page
-from starlette.types import ASGIApp
 from web_club import Club, RealLeaderboard
 from web_fakes import FakeAuth
 from web_harness import build
@@ -28,35 +27,21 @@ def add_strava(app: FastAPI, port: int) -> None:
         return RedirectResponse(f"{back}?state={state}&code=good&scope=read,activity:read", 302)
 
 
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def serve(app: ASGIApp, port: int) -> AsyncIterator[str]:
-    """Gives the address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
-    await wait_until(lambda: server.started, "the site is served")
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
 @asynccontextmanager
 async def serve_club(club: Club, database: Database, auth: FakeAuth) -> AsyncIterator[str]:
     """Gives the address; the site hears what the club's leaderboard emits."""
-    port = find_free_port()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     auth.authorize = f"http://localhost:{port}/test/authorize"
     app = build(database, RealLeaderboard(club.leaderboard), auth, secure=False)
     add_strava(app, port)
     club.sites.append(app)
-    async with serve(app, port) as address:
-        yield address
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    await wait_until(lambda: server.started, "the site is served")
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
 
 
 @asynccontextmanager
