@@ -22,12 +22,13 @@ PANEL = (
     *("/admin/activities", "/admin/challenges/main/teams", "/admin/keys", "/admin/data", "/admin/log"),
     *("/admin/challenges/main/clone", "/admin/challenges/main/delete"),
 )
-#: Notes what moved after it was shown: by how much, and of each thing its text and where it was and is. Not noted is how
-#: the top and the foot of a page find their places until it is whole: a browser may paint what has come of it.
+#: Notes what moved after it was shown: by how much, and of each thing its text and where it was and is. Not noted is
+#: how the top and the foot of a page find their places until it is whole: a browser may paint what has come of it.
 WATCH_SHIFTS = """
     window.shifts = [];
     let whole = Infinity;
-    addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(() => whole = performance.now())));
+    const isWhole = () => { whole = performance.now(); };
+    addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(isWhole)));
     const isFrame = ({ node }) =>
         (node?.closest ? node : node?.parentElement)?.closest("body > header, body > footer");
     new PerformanceObserver(list => {

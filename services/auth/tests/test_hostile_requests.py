@@ -98,7 +98,8 @@ async def test_no_request_causes_an_unhandled_error(
     data: st.DataObject,
 ) -> None:
     drawn = data.draw(requests)
-    for request in (drawn, replace(drawn, method="GET", path=f"/users/{user}/access-token".encode(), query=b"")):
+    token = replace(drawn, method="GET", path=f"/users/{user}/access-token".encode(), query=b"")
+    for request in (drawn, token, replace(token, query=drawn.query, headers=(*USUAL, KEYS[1]), body=b"")):
         answer = await send_request(application, request)
         token_statuses[answer.status] += 1
         assert answer.status < 500
