@@ -120,7 +120,10 @@ class Scenario:
             yield await connection.channel()
 
     async def count_ready(self, queue: str | None = None) -> int:
-        """The number of messages in a queue, the scenario's by default, that no consumer holds."""
+        """The number of messages in a queue, the scenario's by default, that no consumer holds.
+
+        A quorum queue whose leader is busy says 0 for a moment: wait for a number where there must be one.
+        """
         async with self.channel() as channel:
             declared = await channel.declare_queue(queue or self.queue, passive=True)
         return declared.declaration_result.message_count or 0
@@ -261,7 +264,7 @@ class Scenario:
         async def has_expected_depths() -> bool:
             return self._has_held(await self.get_queue_depths() == expected, IDLE_S)
 
-        # A quorum queue whose leader is busy reports 0 for a moment, so a single reading proves nothing.
+        # A single reading proves nothing: see `count_ready`.
         with suppress(TimeoutError):
             await wait_until(has_expected_depths, "", QUEUES_S)
 

@@ -54,7 +54,7 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over_when_it_is_kille
     for number in range(200):
         await scenario.commit_facts(number)
     await wait_until(scenario.is_outbox_empty, "all is published")
-    ready = await wait_until(scenario.count_ready, "the queue says what it has")  # a busy one says 0 for a moment
+    ready = await wait_until(scenario.count_ready, "the queue says what it has")
     assert ready == 200, "nothing is published twice while nothing fails"
     frozen = await wait_until(lambda: freeze_leader(scenario), "a relay is frozen while it leads")
     [other] = relays - {frozen}

@@ -51,18 +51,20 @@ async def terminate_backends(scenario: Scenario) -> None:
         scenario.processes.kills["database session"] += await scenario.servers.terminate_backends()
 
 
-async def run_under_faults(scenario: Scenario, *faults: Fault, at_once: int = 1, **settings: object) -> None:
+async def run_under_faults(
+    scenario: Scenario, *faults: Fault, at_once: int = 1, fail_every: int = 0, **settings: object
+) -> None:
     """Run all roles and inject each fault at least once, `at_once` at a time.
 
-    Then assert that each fact has exactly one effect, after a handler has failed if some shall.
+    Then assert that each fact has exactly one effect. With `fail_every` handlers fail, too, and at least one does.
     """
     for role in ROLES:
-        await scenario.processes.start(role, work_s=WORK_S, **settings)
+        await scenario.processes.start(role, work_s=WORK_S, fail_every=fail_every, **settings)
     bag = ShuffleBag(scenario.rng, faults)
     async for _ in scenario.fault_points(minimum=math.ceil(len(faults) / at_once)):
         await gather_or_cancel(*(fault(scenario) for fault in {bag.draw() for _ in range(at_once)}))
     assert scenario.processes.kills.total() > 0
-    if "fail_every" in settings:  # so few facts may be there that none of them is one to fail
+    if fail_every:  # so few facts may be there that none of them is one to fail
         await wait_until(lambda: scenario.processes.handler_failures, "a handler fails", SETTLE_S)
     await scenario.assert_exactly_once()
 

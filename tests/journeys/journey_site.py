@@ -1,9 +1,8 @@
 """The running system as its people see it: browsers, and how they join."""
 
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from devstack.stack.stack import Stack
 from stravasim.control.client import ControlClient
+from testkit.waiting import wait_until
 
 PATIENCE_MS = 30_000  # for what takes a way through all services on a busy machine
 IMPORT_MS = 120_000  # a call that fails on a busy machine is made again a while later
@@ -56,13 +56,12 @@ async def see_import(page: Page, *, scripts: bool = True) -> None:
     if scripts:
         await expect(said).to_have_text(_IMPORTED, timeout=IMPORT_MS)
         return
-    deadline = time.monotonic() + IMPORT_MS / 1000
-    while time.monotonic() < deadline:
-        with suppress(AssertionError):
-            await expect(said).to_have_text(_IMPORTED, timeout=1_000)
-            return
+
+    async def is_imported() -> bool:
         await page.goto("/welcome")
-    raise AssertionError(await said.inner_text())
+        return _IMPORTED.match(await said.inner_text()) is not None
+
+    await wait_until(is_imported, "the import is done", IMPORT_MS / 1000)
 
 
 @dataclass

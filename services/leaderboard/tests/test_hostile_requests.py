@@ -16,7 +16,7 @@ from live_server import serve_app
 from leaderboard.sync_client import SyncClient
 from shared.database.engine import Database
 from testkit.events import ANNA, JAN, authorized, recorded, sync_finished
-from testkit.openapi_conformance import assert_answers_conform
+from testkit.openapi_conformance import WITHOUT_FUZZING, assert_answers_conform
 from testkit.request_fuzzing import FuzzedRequest, fuzz_settings, request_strategy, send_request
 
 
@@ -78,9 +78,7 @@ async def test_every_answer_to_an_organiser_conforms_to_the_openapi_document(
     await handle(database, authorized(), authorized(JAN, "Jan"), recorded(1), sync_finished(error="Unavailable"))
     sync = SyncClient("http://sync.test", "the-operators-key-01", httpx.MockTransport(_say_status))
     async with serve_app(create_app(database, sync)) as address:
-        # Without fuzzing, which the other tests do.
-        phases = ("--phases", "examples,coverage,stateful")
-        options = ("-H", f"Gruppetto-User: {ANNA}", "-H", "Gruppetto-Organiser: true", *phases)
+        options = ("-H", f"Gruppetto-User: {ANNA}", "-H", "Gruppetto-Organiser: true", *WITHOUT_FUZZING)
         await assert_answers_conform(f"{address}/openapi.json", WEB_KEY, tmp_path, *options)
     await sync.close()
 

@@ -7,6 +7,9 @@ from pathlib import Path
 _CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 _EXAMPLES = 15  # of each operation
 
+#: Options for an API whose other tests fuzz it.
+WITHOUT_FUZZING = ("--phases", "examples,coverage,stateful")
+
 
 async def assert_answers_conform(document_url: str, bearer: str, folder: Path, *options: str) -> None:
     """No answer to whoever shows `bearer` is a 5xx or undocumented; `folder` is for what schemathesis leaves."""
